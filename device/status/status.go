@@ -1,0 +1,165 @@
+// Package status is the one picture of the box that every surface renders: an
+// immutable snapshot of what runs and how well, and beside it a sequenced log
+// of events, since snapshots coalesce transitions. Components report into a
+// Store; surfaces read it and never ask a component.
+package status
+
+import "time"
+
+// Snapshot is the state of the whole box at one moment. Once published it is
+// never changed. Its JSON form is the body of GET /api/v1/status.
+type Snapshot struct {
+	Sequence   uint64      `json:"sequence"` // rises with every snapshot
+	Time       time.Time   `json:"time"`
+	Version    string      `json:"version"`
+	Hostname   string      `json:"hostname"`
+	Started    time.Time   `json:"started"`
+	Process    Process     `json:"process"`
+	Streams    []Stream    `json:"streams"`    // by name
+	Conditions []Condition `json:"conditions"` // of the box as a whole
+}
+
+// Process is what the daemon itself uses.
+type Process struct {
+	CPUPercent float64 `json:"cpu_percent"` // of one core, over the last sample
+	RSS        uint64  `json:"rss_bytes"`
+	Goroutines int     `json:"goroutines"`
+}
+
+// Severity orders conditions.
+type Severity string
+
+// The severities.
+const (
+	Info    Severity = "info"
+	Warning Severity = "warning" // works, but worse than configured
+	Error   Severity = "error"   // something configured does not work
+)
+
+// Condition is something that holds now and that a person should know.
+type Condition struct {
+	Code     string    `json:"code"` // stable, dotted: "input.failed", "segment.forced_cut"
+	Severity Severity  `json:"severity"`
+	Message  string    `json:"message"` // one line: the thing, and what to do
+	Since    time.Time `json:"since"`
+}
+
+// Stream is one programme: an input, its encoding, and its ways out.
+type Stream struct {
+	Name         string        `json:"name"`
+	Input        Input         `json:"input"`
+	Video        *Video        `json:"video"` // null when the programme has none
+	Audio        *Audio        `json:"audio"`
+	HLS          *HLS          `json:"hls"`          // null when not served
+	Destinations []Destination `json:"destinations"` // by name
+	Conditions   []Condition   `json:"conditions"`
+}
+
+// InputState is the state of a source.
+type InputState string
+
+// The input states.
+const (
+	InputStarting InputState = "starting"
+	InputRunning  InputState = "running"
+	InputRetrying InputState = "retrying" // failed; Error says why; tried again at Retry
+)
+
+// Input is a stream's source.
+type Input struct {
+	Kind        string     `json:"kind"`        // "pattern", "file"
+	Description string     `json:"description"` // "vtest.mp4: h264 768x576 …"
+	State       InputState `json:"state"`
+	Error       string     `json:"error,omitempty"`
+	Retry       *time.Time `json:"retry,omitempty"`
+	Dropped     uint64     `json:"dropped"` // pictures the encoder had no time for
+}
+
+// Video is the encoded video of a stream.
+type Video struct {
+	Codec     string  `json:"codec"`   // RFC 6381: "avc1.42c01f"
+	Encoder   string  `json:"encoder"` // "openh264 (software)", "passthrough"
+	Width     int     `json:"width"`
+	Height    int     `json:"height"`
+	FrameRate float64 `json:"frame_rate"` // measured
+	Bitrate   int     `json:"bitrate"`    // measured, bits per second
+	Target    int     `json:"target"`     // set, 0 for passthrough
+	Frames    uint64  `json:"frames"`
+	KeyFrames uint64  `json:"key_frames"`
+}
+
+// Audio is the encoded audio of a stream.
+type Audio struct {
+	Codec      string `json:"codec"`   // "mp4a.40.2"
+	Encoder    string `json:"encoder"` // "aac (software)", "passthrough", "silence"
+	SampleRate int    `json:"sample_rate"`
+	Channels   int    `json:"channels"`
+	Bitrate    int    `json:"bitrate"` // measured
+}
+
+// HLS is a stream's segments and playlists.
+type HLS struct {
+	URL             string  `json:"url"` // path on this box: "/hls/index.m3u8"
+	Segments        int     `json:"segments"`
+	FirstSequence   uint64  `json:"first_sequence"`
+	LastSequence    uint64  `json:"last_sequence"`
+	LastDuration    float64 `json:"last_duration"` // seconds
+	TargetDuration  float64 `json:"target_duration"`
+	WindowBytes     uint64  `json:"window_bytes"`
+	WindowDuration  float64 `json:"window_duration"`
+	Dropped         uint64  `json:"dropped"` // packets lost before the segmenter
+	Discontinuities uint64  `json:"discontinuities"`
+}
+
+// DestinationState is the state of a push.
+type DestinationState string
+
+// The states of a push destination.
+const (
+	Disabled     DestinationState = "disabled"
+	Starting     DestinationState = "starting"   // waits for the programme's tracks
+	Connecting   DestinationState = "connecting" // first attempt
+	Active       DestinationState = "active"
+	Reconnecting DestinationState = "reconnecting" // waits, or tries again
+	Failed       DestinationState = "failed"       // gave up (retry_limit)
+)
+
+// Destination is one push.
+type Destination struct {
+	Name        string           `json:"name"`
+	Kind        string           `json:"kind"`
+	URL         string           `json:"url"` // without secrets
+	State       DestinationState `json:"state"`
+	Attempts    uint64           `json:"attempts"`
+	ConnectedAt *time.Time       `json:"connected_at,omitempty"`
+	NextAttempt *time.Time       `json:"next_attempt,omitempty"`
+	Bytes       uint64           `json:"bytes"`   // sent since the destination was started, all connections
+	Bitrate     int              `json:"bitrate"` // sent over the last seconds, bits per second
+	Dropped     uint64           `json:"dropped"` // packets this destination was too slow for
+	Queue       Queue            `json:"queue"`   // waiting to be sent now
+	LatencyP99  float64          `json:"p99_ms"`  // encoder output to socket write, ms, recent
+	RTT         float64          `json:"rtt_ms"`  // 0 where the transport does not tell
+	Errors      []TimedError     `json:"errors"`  // the last five, newest first
+}
+
+// Queue is a bounded queue's fill.
+type Queue struct {
+	Packets int `json:"packets"`
+	Bytes   int `json:"bytes"`
+}
+
+// TimedError is something that went wrong once.
+type TimedError struct {
+	Time    time.Time `json:"time"`
+	Message string    `json:"message"`
+}
+
+// Event is one transition, for the log and for GET /api/v1/events.
+type Event struct {
+	Sequence uint64    `json:"sequence"`
+	Time     time.Time `json:"time"`
+	Severity Severity  `json:"severity"`
+	Stream   string    `json:"stream,omitempty"`
+	Subject  string    `json:"subject"` // "destination youtube", "input"
+	Message  string    `json:"message"` // "active", "reconnecting: connection refused"
+}

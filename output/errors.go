@@ -1,0 +1,49 @@
+package output
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+)
+
+// Errors that the life cycle of a push branches on.
+var (
+	// ErrTrackChanged: the connection cannot carry a new Track.
+	ErrTrackChanged = errors.New("track changed")
+	// ErrStalled: the peer accepted no data for Target.WriteTimeout.
+	ErrStalled = errors.New("peer takes no data")
+	// ErrRejected: the peer refused for a reason that the same attempt repeated
+	// will not change by itself: wrong key, wrong passphrase, name taken. It is
+	// still retried, but the longest back-off applies at once.
+	ErrRejected = errors.New("rejected by the peer")
+)
+
+// Redacted is a target's URL without its secrets: user information, query
+// values, the fragment (RTMP stream key) and, for RTMP, the last path element,
+// which is the stream key on every known platform.
+func Redacted(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	r := *u
+	if r.User != nil {
+		r.User = url.User("***")
+	}
+	if r.RawQuery != "" {
+		q := r.Query()
+		for k := range q {
+			q.Set(k, "***")
+		}
+		r.RawQuery = strings.ReplaceAll(q.Encode(), "%2A", "*")
+	}
+	if r.Fragment != "" {
+		r.Fragment, r.RawFragment = "***", ""
+	}
+	if strings.HasPrefix(r.Scheme, "rtmp") {
+		path := strings.TrimSuffix(r.Path, "/")
+		if i := strings.LastIndexByte(path, '/'); i > 0 {
+			r.Path, r.RawPath = path[:i]+"/***", ""
+		}
+	}
+	return r.String()
+}

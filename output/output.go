@@ -1,0 +1,83 @@
+// Package output defines what takes a programme out of the box: pushes to
+// remote receivers and services on the LAN. One folder a protocol; output/kinds
+// is the table of them; output/hub is the only fan-out; output/push is the life
+// cycle that all pushes share.
+package output
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/encoderbox/encoderbox/media"
+)
+
+// Output is a running way out. Run works until ctx ends and returns only after
+// everything it started has ended. It calls ready once, when it does its job
+// for the first time. An Output may also have Update(spec) error for changes
+// that need no restart.
+type Output interface {
+	Run(ctx context.Context, ready func()) error
+}
+
+// Direction says who connects.
+type Direction string
+
+// The directions.
+const (
+	Push  Direction = "push"  // the box connects out
+	Serve Direction = "serve" // players on the LAN connect in
+)
+
+// Kind is one protocol of the table.
+type Kind struct {
+	Name       string // "rtmp"
+	Title      string // one line for people: "RTMP publish"
+	Direction  Direction
+	Schemes    []string // URL schemes that choose it: "rtmp"; none for Serve
+	Transports []string // "tcp", "tls", "udp", "http"
+	Codecs     []media.Codec
+
+	// Check says what is wrong with a push target before any connection is
+	// made: a missing host, an option this kind does not have. Nil for Serve.
+	Check func(Target) error
+	// Dial connects a push target and publishes the tracks. It returns when the
+	// receiver has accepted the stream, or ctx ends. Nil for Serve.
+	Dial func(ctx context.Context, t Target, tracks []*media.Track) (Conn, error)
+}
+
+// Target is one push destination as its kind sees it.
+type Target struct {
+	Name    string            // the destination's name in the configuration
+	URL     *url.URL          // secrets included: never log it, use Redacted
+	Options map[string]string // the kind's own options, such as SRT "latency"
+	// WriteTimeout is how long one Write may wait for a peer that takes no data
+	// before it fails with ErrStalled.
+	WriteTimeout time.Duration
+	TLS          *tls.Config // trust for TLS kinds; nil means the system's roots
+	Log          *slog.Logger
+}
+
+// Conn is one established push connection. One goroutine calls Write; Close
+// and Stats may be called from any, and Close makes a blocked Write return.
+type Conn interface {
+	// Write sends one packet. It may block as long as Target.WriteTimeout.
+	// ErrTrackChanged means that the connection cannot carry the packet's new
+	// Track: the caller closes and dials again with it.
+	Write(media.Packet) error
+	Stats() ConnStats
+	// Close ends the publication in the protocol's own way where that is quick,
+	// and frees everything. Safe to call twice.
+	Close() error
+}
+
+// ConnStats are a connection's counters; what a protocol does not know is zero.
+type ConnStats struct {
+	BytesSent     uint64        // handed to the transport, protocol overhead included where known
+	RTT           time.Duration // round trip
+	Retransmitted uint64        // packets
+	Lost          uint64        // packets the transport gave up on
+	Outstanding   uint64        // bytes sent but not acknowledged, and not yet sent
+}
