@@ -1,0 +1,165 @@
+// Package hub is the only fan-out of a stream: encoders write packets in,
+// every output reads them through a Reader of its own. A slow reader never
+// slows the writer nor another reader.
+package hub
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/encoderbox/encoderbox/media"
+)
+
+// Bounds of the cached GOP. A GOP that outgrows them is not cached, and
+// JoinCached readers start at the next sync point instead.
+const (
+	maxCachePackets = 8192
+	maxCacheBytes   = 32 << 20
+)
+
+// Hub distributes the packets of one stream. It outlives the programme that
+// feeds it: a restarted source announces itself and goes on writing, and
+// readers stay subscribed across it.
+//
+// A sync point is a packet a reader can start with: a video key picture, or
+// any packet of a programme without video. All methods are safe for
+// concurrent use.
+type Hub struct {
+	clock *media.Clock
+
+	mu         sync.Mutex // guards the fields below and orders Write with Subscribe
+	kinds      []media.Kind
+	tracks     map[media.Kind]*media.Track
+	complete   chan struct{} // closed while every announced kind has a track
+	isComplete bool
+	cache      []media.Packet // since the last sync point
+	cacheBytes int
+	readers    map[*Reader]struct{}
+	requestKey func()
+	closed     bool
+}
+
+// New returns a hub whose packets are stamped by clock.
+func New(clock *media.Clock) *Hub {
+	return &Hub{
+		clock:    clock,
+		tracks:   map[media.Kind]*media.Track{},
+		complete: make(chan struct{}),
+		readers:  map[*Reader]struct{}{},
+	}
+}
+
+// Clock of the stream.
+func (h *Hub) Clock() *media.Clock { return h.clock }
+
+// Announce says which kinds of track the programme that now begins has. It is
+// called before the programme's first packet. Readers skip to its first sync
+// point, which carries Gap if they have read anything before.
+func (h *Hub) Announce(kinds ...media.Kind) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.kinds = slices.Sorted(slices.Values(kinds)) // video first
+	clear(h.tracks)
+	if h.isComplete {
+		h.isComplete = false
+		h.complete = make(chan struct{})
+	}
+	h.dropCache()
+	for r := range h.readers {
+		r.resync()
+	}
+}
+
+// OnKeyRequest sets what a reader that joins by JoinNextKey calls to ask the
+// encoder for a key picture. f must not block nor call the hub. Nil for a
+// source that cannot make key pictures on request.
+func (h *Hub) OnKeyRequest(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.requestKey = f
+}
+
+// Write hands a packet to every reader. It never blocks: a full reader loses
+// packets (see Reader). Packets of a kind that was not announced are dropped,
+// as are all packets after Close.
+func (h *Hub) Write(p media.Packet) {
+	p.At = h.clock.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || !h.announced(p.Track.Kind()) {
+		return
+	}
+	if h.tracks[p.Track.Kind()] != p.Track {
+		h.tracks[p.Track.Kind()] = p.Track
+		if !h.isComplete && len(h.tracks) == len(h.kinds) {
+			h.isComplete = true
+			close(h.complete)
+		}
+	}
+	sync := h.isSync(p)
+	h.cachePacket(p, sync)
+	for r := range h.readers {
+		r.push(p, sync)
+	}
+}
+
+// Close ends the hub: readers get what they have queued and then io.EOF.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return
+	}
+	h.closed = true
+	h.dropCache()
+	for r := range h.readers {
+		r.end()
+	}
+}
+
+func (h *Hub) announced(k media.Kind) bool {
+	return slices.Contains(h.kinds, k)
+}
+
+func (h *Hub) isSync(p media.Packet) bool {
+	if p.Track.Kind() == media.Video {
+		return p.Key
+	}
+	return !h.announced(media.Video)
+}
+
+func (h *Hub) cachePacket(p media.Packet, sync bool) {
+	if sync {
+		h.dropCache()
+	} else if len(h.cache) == 0 {
+		return // nothing to start with yet
+	}
+	if len(h.cache) == maxCachePackets || h.cacheBytes+len(p.Data) > maxCacheBytes {
+		h.dropCache()
+		return
+	}
+	h.cache = append(h.cache, p)
+	h.cacheBytes += len(p.Data)
+}
+
+// dropCache empties the cache and lets go of the packets' memory.
+func (h *Hub) dropCache() {
+	clear(h.cache)
+	h.cache = h.cache[:0]
+	h.cacheBytes = 0
+}
+
+// currentTracks is a snapshot, video first, or nil while one is missing and
+// what to wait for.
+func (h *Hub) currentTracks() ([]*media.Track, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.isComplete {
+		return nil, h.complete
+	}
+	tracks := make([]*media.Track, 0, len(h.kinds))
+	for _, k := range h.kinds {
+		tracks = append(tracks, h.tracks[k])
+	}
+	return tracks, nil
+}

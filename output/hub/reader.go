@@ -1,0 +1,290 @@
+package hub
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/encoderbox/encoderbox/media"
+)
+
+// Join says where in the stream a reader begins.
+type Join uint8
+
+// The ways of joining.
+const (
+	// JoinCached begins with the cached packets since the last sync point: at
+	// once, and up to a GOP behind. For files, HTTP and pushes.
+	JoinCached Join = iota
+	// JoinNextKey begins at the next sync point and asks the encoder for one:
+	// no delay is carried along. For WebRTC and the like.
+	JoinNextKey
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxPackets = 2048
+	DefaultMaxBytes   = 16 << 20
+)
+
+// Options of a subscription.
+type Options struct {
+	Join Join
+	// Bounds of the reader's queue; zero means the default. A single packet
+	// larger than MaxBytes still passes when nothing else is queued.
+	MaxPackets, MaxBytes int
+}
+
+// ReaderStats are a reader's counters.
+type ReaderStats struct {
+	Packets int    // queued now
+	Bytes   int    // queued now
+	Dropped uint64 // packets lost because the reader was too slow
+}
+
+// Reader is one output's view of the stream. When its queue is full it skips
+// to the newest sync point in it, or to the next to come; the first packet of
+// each track after that carries Gap, and what was lost is counted.
+//
+// Read and Tracks are called from one goroutine; Stats and Close from any.
+type Reader struct {
+	hub  *Hub
+	opts Options
+	wake chan struct{} // holds a token when something changed for Read
+
+	mu      sync.Mutex // guards the fields below
+	ring    []entry    // a ring of length cap; head is the oldest
+	head    int
+	n       int
+	bytes   int
+	synced  bool                  // a sync point has been queued and nothing lost since
+	started bool                  // something was queued since the subscription
+	gap     [media.Audio + 1]bool // by kind: the next packet queued follows a loss
+	dropped uint64
+	ended   bool
+}
+
+type entry struct {
+	packet media.Packet
+	sync   bool
+}
+
+// Subscribe adds a reader. The caller closes it.
+func (h *Hub) Subscribe(o Options) *Reader {
+	if o.MaxPackets <= 0 {
+		o.MaxPackets = DefaultMaxPackets
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	r := &Reader{hub: h, opts: o, wake: make(chan struct{}, 1)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		r.ended = true
+		return r
+	}
+	h.readers[r] = struct{}{}
+	switch {
+	case o.Join == JoinCached && len(h.cache) <= o.MaxPackets && h.cacheBytes <= o.MaxBytes:
+		for i, p := range h.cache {
+			r.push(p, i == 0)
+		}
+	case o.Join == JoinNextKey && h.requestKey != nil:
+		h.requestKey()
+	}
+	return r
+}
+
+// Tracks waits until the programme has all the tracks it announced, and
+// returns them, video before audio. It returns io.EOF once the hub is closed.
+func (r *Reader) Tracks(ctx context.Context) ([]*media.Track, error) {
+	for {
+		if r.hasEnded() {
+			return nil, io.EOF
+		}
+		tracks, wait := r.hub.currentTracks()
+		if tracks != nil {
+			return tracks, nil
+		}
+		select {
+		case <-wait:
+		case <-r.wake:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// Read returns the next packet, waiting for it until ctx ends. The first one
+// is a sync point. After Close, or when the hub has closed and the queue is
+// empty, it returns io.EOF.
+func (r *Reader) Read(ctx context.Context) (media.Packet, error) {
+	for {
+		if p, ok := r.TryRead(); ok {
+			return p, nil
+		}
+		if r.hasEnded() {
+			// The last packet may have come between the two checks.
+			if p, ok := r.TryRead(); ok {
+				return p, nil
+			}
+			return media.Packet{}, io.EOF
+		}
+		select {
+		case <-r.wake:
+		case <-ctx.Done():
+			return media.Packet{}, context.Cause(ctx)
+		}
+	}
+}
+
+// TryRead returns the next packet if one is queued.
+func (r *Reader) TryRead() (media.Packet, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.n == 0 {
+		return media.Packet{}, false
+	}
+	return r.pop().packet, true
+}
+
+// Stats is a snapshot of the reader's counters.
+func (r *Reader) Stats() ReaderStats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return ReaderStats{Packets: r.n, Bytes: r.bytes, Dropped: r.dropped}
+}
+
+// Close ends the subscription and drops what is queued. Safe to call twice.
+func (r *Reader) Close() {
+	r.hub.mu.Lock()
+	delete(r.hub.readers, r)
+	r.hub.mu.Unlock()
+	r.mu.Lock()
+	for r.n > 0 {
+		r.pop()
+	}
+	r.mu.Unlock()
+	r.end()
+}
+
+func (r *Reader) hasEnded() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
+}
+
+func (r *Reader) end() {
+	r.mu.Lock()
+	r.ended = true
+	r.mu.Unlock()
+	r.notify()
+}
+
+func (r *Reader) notify() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// resync makes the reader wait for the next sync point, keeping what is queued.
+func (r *Reader) resync() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.synced = false
+	if r.started {
+		r.gap[media.Video], r.gap[media.Audio] = true, true
+	}
+}
+
+// push queues one packet, making room by dropping older ones.
+func (r *Reader) push(p media.Packet, sync bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	if !r.synced && !sync {
+		if r.started {
+			r.dropped++
+		}
+		return
+	}
+	if r.n > 0 && (r.n == r.opts.MaxPackets || r.bytes+len(p.Data) > r.opts.MaxBytes) {
+		r.overflow(sync)
+		if !r.synced && !sync {
+			r.dropped++
+			return
+		}
+	}
+	kind := p.Track.Kind()
+	p.Gap = p.Gap || r.gap[kind]
+	r.gap[kind] = false
+	r.synced, r.started = true, true
+	r.append(entry{p, sync})
+	r.notify()
+}
+
+// overflow makes room: it drops what lies before the newest sync point of the
+// queue, or everything when the incoming packet is a sync point itself, or when
+// the queue has no other, or would stay as full as its bounds.
+func (r *Reader) overflow(incomingSync bool) {
+	keep := r.n
+	if !incomingSync {
+		for i := r.n - 1; i > 0 && keep == r.n; i-- {
+			if r.at(i).sync {
+				keep = i
+			}
+		}
+	}
+	r.dropped += uint64(keep)
+	for range keep {
+		r.pop()
+	}
+	if r.bytes >= r.opts.MaxBytes {
+		r.dropped += uint64(r.n)
+		for r.n > 0 {
+			r.pop()
+		}
+	}
+	r.synced = r.n > 0
+	r.markGap()
+}
+
+// markGap sets Gap on the first packet of each kind in the queue, or on the
+// next to be queued.
+func (r *Reader) markGap() {
+	r.gap[media.Video], r.gap[media.Audio] = true, true
+	for i := range r.n {
+		p := &r.at(i).packet
+		if kind := p.Track.Kind(); r.gap[kind] {
+			p.Gap, r.gap[kind] = true, false
+		}
+	}
+}
+
+func (r *Reader) at(i int) *entry { return &r.ring[(r.head+i)%len(r.ring)] }
+
+func (r *Reader) pop() entry {
+	e := r.ring[r.head]
+	r.ring[r.head] = entry{}
+	r.head = (r.head + 1) % len(r.ring)
+	r.n--
+	r.bytes -= len(e.packet.Data)
+	return e
+}
+
+func (r *Reader) append(e entry) {
+	if r.n == len(r.ring) {
+		grown := make([]entry, max(16, min(2*r.n, r.opts.MaxPackets)))
+		for i := range r.n {
+			grown[i] = *r.at(i)
+		}
+		r.ring, r.head = grown, 0
+	}
+	*r.at(r.n) = e
+	r.n++
+	r.bytes += len(e.packet.Data)
+}
