@@ -241,15 +241,16 @@ func (s *Store) Log(e Event) {
 }
 
 // Events returns the kept events after sequence number since, oldest first,
-// and a channel that is closed when there are more.
+// and a channel that is closed when there are more. A since from the future is
+// a reader's from before a restart, and means all of them.
 func (s *Store) Events(since uint64) ([]Event, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := len(s.events)
-	fresh := 0
-	if s.sequence > since {
-		fresh = int(min(s.sequence-since, uint64(n)))
+	if since > s.sequence {
+		since = 0
 	}
+	fresh := int(min(s.sequence-since, uint64(n)))
 	out := make([]Event, 0, fresh)
 	for i := n - fresh; i < n; i++ {
 		out = append(out, s.events[(s.head+i)%n])

@@ -87,8 +87,11 @@ func TestEventLogIsBoundedAndSequenced(t *testing.T) {
 	if len(tail) != 2 || tail[0].Sequence != eventsKept+9 {
 		t.Errorf("tail %+v", tail)
 	}
-	if future, _ := s.Events(1 << 40); len(future) != 0 {
-		t.Errorf("events of the future: %+v", future)
+	if all, _ := s.Events(1 << 40); len(all) != eventsKept {
+		t.Errorf("a reader from before a restart got %d events", len(all))
+	}
+	if none, _ := s.Events(eventsKept + 10); len(none) != 0 {
+		t.Errorf("events twice: %+v", none)
 	}
 	s.Log(Event{})
 	<-more

@@ -1,0 +1,113 @@
+// Command encoderd is the encoder box's daemon.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/encoderbox/encoderbox/device"
+)
+
+// version is set by the linker (-X main.version=…).
+var version = "development"
+
+const usage = `encoderd captures, encodes and delivers live video.
+
+Usage:
+  encoderd -config FILE    run with this configuration, until SIGINT or SIGTERM;
+                           SIGHUP reads FILE again and applies what changed
+  encoderd -check FILE     say what is wrong with a configuration, and exit
+  encoderd -kinds          print every way out as JSON: protocol, direction,
+                           transports, codecs
+  encoderd -version        print the version
+
+Without hardware, try: encoderd -config examples/bench.toml
+The settings of FILE are described in docs/configuration.md.
+
+Exit status: 0 fine, 1 failed, 2 wrong usage or configuration.
+`
+
+// Exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("encoderd", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(flags.Output(), usage) }
+	configFile := flags.String("config", "", "")
+	checkFile := flags.String("check", "", "")
+	kinds := flags.Bool("kinds", false, "")
+	showVersion := flags.Bool("version", false, "")
+	if len(args) > 0 && (args[0] == "--help" || args[0] == "-help" || args[0] == "-h") {
+		fmt.Fprint(stdout, usage)
+		return exitOK
+	}
+	if err := flags.Parse(args); err != nil {
+		return exitUsage
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "encoderd: %q is not an option; see encoderd -help\n", flags.Arg(0))
+		return exitUsage
+	}
+	var err error
+	switch {
+	case *showVersion:
+		_, err = fmt.Fprintln(stdout, "encoderd", version)
+	case *kinds:
+		err = device.WriteKinds(stdout)
+	case *checkFile != "":
+		err = device.Check(*checkFile, stdout)
+	case *configFile != "":
+		err = serve(*configFile, stdout, stderr)
+	default:
+		fmt.Fprint(stderr, "encoderd: nothing to do: give it a configuration (-config FILE)\n\n", usage)
+		return exitUsage
+	}
+	return exitCode(err, stderr)
+}
+
+// serve runs the daemon until it is told to end.
+func serve(configFile string, stdout, stderr io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	return device.Run(ctx, device.Options{
+		ConfigFile: configFile,
+		Version:    version,
+		Reload:     reload,
+		Stdout:     stdout,
+		Stderr:     stderr,
+	})
+}
+
+func exitCode(err error, stderr io.Writer) int {
+	var invalid *device.InvalidConfig
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &invalid):
+		for _, line := range invalid.Lines() {
+			fmt.Fprintln(stderr, line)
+		}
+		return exitUsage
+	default:
+		fmt.Fprintln(stderr, "encoderd:", err)
+		return exitFailed
+	}
+}

@@ -1,0 +1,81 @@
+// Package httpd is the box's one HTTP listener. Surfaces and outputs that are
+// served over HTTP give it handlers; limits, TLS and authentication have their
+// place here alone.
+package httpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// Limits of a connection. There is no write time-out for the whole response:
+// event streams and long downloads are answers without an end.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+	shutdownGrace     = 500 * time.Millisecond
+)
+
+// Server listens on one address. It is a reconcile.Runner.
+type Server struct {
+	Addr    string // host:port, or :port for every address
+	Handler http.Handler
+	Log     *slog.Logger
+	// Listening is told the bound address, which has the port chosen for ":0".
+	Listening func(net.Addr)
+}
+
+// Run serves until ctx ends. Requests under way then get a moment to finish,
+// after which their connections are closed.
+func (s *Server) Run(ctx context.Context, ready func()) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", s.Addr)
+	if err != nil {
+		return listenError(s.Addr, err)
+	}
+	srv := &http.Server{
+		Handler:           s.Handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		// Requests learn that the server ends, or event streams would hold it up.
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	s.Listening(l.Addr())
+	ready()
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	select {
+	case err = <-served:
+		return fmt.Errorf("http: serve on %s: %w", s.Addr, err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	if srv.Shutdown(grace) != nil {
+		err = srv.Close()
+	}
+	<-served
+	return errors.Join(ctx.Err(), err)
+}
+
+// listenError says what to do about a failed listen.
+func listenError(addr string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("http: listen on %s: the port is in use by another program: stop that one, or set http.listen to a free port", addr)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("http: listen on %s: not permitted: ports under 1024 need privileges, set http.listen to a higher one", addr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("http: listen on %s: this box has no such address: set http.listen to one it has, or to \":8080\" for all", addr)
+	}
+	return fmt.Errorf("http: listen on %s: %w", addr, err)
+}

@@ -1,0 +1,62 @@
+package httpd
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// Mounts serves one handler a stream below a common prefix: PREFIX/NAME/… is
+// the stream NAME's, and PREFIX/… itself the default stream's. Streams come and
+// go while requests are served. The zero value has none.
+type Mounts struct {
+	mu       sync.RWMutex // guards the fields below
+	handlers map[string]*mount
+	fallback string
+}
+
+type mount struct{ http.Handler }
+
+// Mount serves a stream by h, instead of what served it before. remove ends
+// that, unless another handler has taken the place meanwhile.
+func (m *Mounts) Mount(stream string, h http.Handler) (remove func()) {
+	mine := &mount{h}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.handlers == nil {
+		m.handlers = map[string]*mount{}
+	}
+	m.handlers[stream] = mine
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.handlers[stream] == mine {
+			delete(m.handlers, stream)
+		}
+	}
+}
+
+// SetDefault names the stream that is served without a name.
+func (m *Mounts) SetDefault(stream string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fallback = stream
+}
+
+// ServeHTTP takes a request whose path, the prefix stripped, begins with "/".
+func (m *Mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, rest, cut := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	m.mu.RLock()
+	h, named := m.handlers[name]
+	if !named || !cut {
+		h, rest = m.handlers[m.fallback], strings.TrimPrefix(r.URL.Path, "/")
+	}
+	m.mu.RUnlock()
+	if h == nil {
+		http.Error(w, "no stream is served here: see /api/v1/status for what there is", http.StatusNotFound)
+		return
+	}
+	inner := r.Clone(r.Context())
+	inner.URL.Path, inner.URL.RawPath = "/"+rest, ""
+	h.ServeHTTP(w, inner)
+}
