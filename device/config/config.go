@@ -1,0 +1,206 @@
+// Package config is the box's configuration: its Go types, which are also its
+// schema (defaults, ranges and help stand in the struct tags), and everything
+// that reads, checks, changes and saves it.
+//
+// A Config that Parse, Load or MergePatch returned is canonical: every default
+// is filled in, also those that derive from other values, so that equal specs
+// mean equal behaviour. Which keys were written down and which were defaults is
+// remembered, so that saving writes no more than a person wrote.
+package config
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+)
+
+// Config is the configuration of the whole box. Treat one that is shared as
+// immutable; Clone it to change it.
+type Config struct {
+	HTTP    HTTP              `toml:"http" help:"The one HTTP server: page, API, HLS."`
+	Log     Log               `toml:"log" help:"What the daemon logs, on standard error."`
+	Storage Storage           `toml:"storage" help:"Where the box keeps what it makes."`
+	Streams map[string]Stream `toml:"streams" help:"One programme each: an input, its encoding, and its ways out."`
+
+	file     string          // where it was read from; "" when nowhere
+	explicit map[string]bool // paths of the keys that are written down; never changed once set
+}
+
+// HTTP is the server on the LAN.
+type HTTP struct {
+	Listen string `toml:"listen" default:":8080" check:"listen" help:"Address and port to listen on. A port alone means all addresses."`
+}
+
+// Log is the daemon's log.
+type Log struct {
+	Level  string `toml:"level" default:"info" enum:"debug|info|warn|error" help:"The least severe lines that are logged."`
+	Format string `toml:"format" default:"text" enum:"text|json" help:"Notation of a line."`
+}
+
+// Storage says where files go.
+type Storage struct {
+	Live string `toml:"live" help:"Folder of the live window (segments and playlists), on a memory file system: flash wears out. Empty: $RUNTIME_DIRECTORY, else /run/encoderbox, else $XDG_RUNTIME_DIR/encoderbox, else a folder of the user's own among the temporary files."`
+}
+
+// Stream is one programme.
+type Stream struct {
+	Default      bool                   `toml:"default" default:"false" help:"Serve this stream at /hls/ too. One stream at most; without any, the alphabetically first is the default."`
+	Input        Input                  `toml:"input" help:"Where pictures and sound come from."`
+	Video        Video                  `toml:"video" help:"How pictures are encoded."`
+	Audio        Audio                  `toml:"audio" help:"How sound is encoded."`
+	Segment      Segment                `toml:"segment" help:"How the programme is cut into CMAF segments."`
+	HLS          HLS                    `toml:"hls" help:"Serving the segments on the LAN."`
+	Destinations map[string]Destination `toml:"destinations" help:"Pushes to remote receivers. The URL's scheme chooses the protocol."`
+}
+
+// Input is a stream's source. It is comparable.
+type Input struct {
+	Kind      string    `toml:"kind" default:"pattern" enum:"pattern|file" help:"The kind of source: a moving test pattern with sound, or a media file."`
+	Path      string    `toml:"path" help:"For kind file: MP4, MPEG-TS or Y4M, relative to the configuration file's folder."`
+	AudioPath string    `toml:"audio_path" help:"For kind file: a WAV file with the sound of a Y4M file."`
+	Loop      bool      `toml:"loop" default:"true" help:"For kind file: start again at the end, without a jump in time."`
+	Width     int       `toml:"width" default:"1280" min:"16" max:"4096" unit:"pixels, even" check:"even" help:"For kind pattern: width of the picture."`
+	Height    int       `toml:"height" default:"720" min:"16" max:"4096" unit:"pixels, even" check:"even" help:"For kind pattern: height of the picture."`
+	FrameRate FrameRate `toml:"frame_rate" default:"30" min:"1" max:"120" unit:"frames per second" help:"For kind pattern: whole (30), a fraction (30000/1001) or its usual short form (29.97)."`
+}
+
+// Video says how a stream's pictures are encoded. It is comparable.
+type Video struct {
+	Encoder    string   `toml:"encoder" default:"auto" enum:"auto|software|passthrough" help:"The encoder. auto: passthrough where the input is already encoded, else software."`
+	Bitrate    Bitrate  `toml:"bitrate" default:"2.5M" min:"64k" max:"100M" unit:"bits per second" help:"Target bit rate. Changes live. Not for passthrough."`
+	MaxBitrate Bitrate  `toml:"max_bitrate" derived:"the smallest of 10M, 20M, 50M and 100M (the bounds of H.264 levels 3, 4, 4.1 and up) that holds bitrate" min:"64k" max:"100M" unit:"bits per second" help:"The highest value that bitrate can take while the encoder runs. Changing it restarts the encoder."`
+	GOP        Duration `toml:"gop" derived:"segment.duration" min:"100ms" max:"10s" unit:"duration" help:"Time from one key picture to the next. A segment holds a whole number of them. Not for passthrough."`
+}
+
+// Audio says how a stream's sound is encoded. It is comparable.
+type Audio struct {
+	Mode    string  `toml:"mode" default:"auto" enum:"auto|input|silence|off" help:"What is heard. auto: the input's sound, or silence where it has none (many platforms demand sound); input: only the input's; silence: always silence; off: no audio track."`
+	Bitrate Bitrate `toml:"bitrate" default:"128k" min:"32k" max:"320k" unit:"bits per second" help:"Bit rate of the AAC encoder. Sound that is already encoded passes through."`
+}
+
+// Segment says how a stream is cut. It is comparable.
+type Segment struct {
+	Duration Duration `toml:"duration" default:"2s" min:"500ms" max:"10s" unit:"duration" help:"Target duration of a segment, which is cut at a key picture."`
+	Window   Window   `toml:"window" default:"6" unit:"segments, or a duration" help:"How much the live playlist offers: a number of segments (at least 3) or a time (at least 3 segments long)."`
+	Grace    Duration `toml:"grace" derived:"the window and one segment, as RFC 8216 section 6.2.2 asks" min:"0s" max:"10m" unit:"duration" help:"How long a segment can still be fetched after it left the playlist."`
+}
+
+// HLS says whether a stream is served. It is comparable.
+type HLS struct {
+	Enabled bool `toml:"enabled" default:"true" help:"Serve HLS at /hls/NAME/index.m3u8."`
+}
+
+// Destination is one push. It is comparable.
+type Destination struct {
+	URL            SecretURL `toml:"url" required:"true" unit:"URL" help:"Where to push. Never shown in full: it holds the stream key."`
+	Enabled        bool      `toml:"enabled" default:"true" help:"Push now. false keeps the destination for later."`
+	ConnectTimeout Duration  `toml:"connect_timeout" default:"10s" min:"1s" max:"2m" unit:"duration" help:"How long one attempt to connect may take."`
+	WriteTimeout   Duration  `toml:"write_timeout" default:"5s" min:"500ms" max:"2m" unit:"duration" help:"How long a receiver may take no data before the connection is given up."`
+	RetryTimeout   Duration  `toml:"retry_timeout" default:"5s" min:"100ms" max:"1h" unit:"duration" help:"Wait before the first new attempt; each further wait is longer."`
+	RetryMax       Duration  `toml:"retry_max" default:"60s" min:"100ms" max:"1h" unit:"duration" help:"The longest wait between two attempts."`
+	RetryLimit     int       `toml:"retry_limit" default:"0" min:"0" max:"1000000" unit:"attempts" help:"Failed attempts in a row after which the destination is given up. 0: never."`
+	QueuePackets   int       `toml:"queue_packets" default:"1024" min:"64" max:"65536" unit:"packets" help:"What may wait for a slow receiver. Beyond it, the queue is dropped up to the next key picture."`
+	QueueBytes     Size      `toml:"queue_bytes" default:"8MiB" min:"256KiB" max:"256MiB" unit:"bytes" help:"The same bound in bytes; the first one reached counts."`
+	Passphrase     Secret    `toml:"passphrase" unit:"10 to 79 characters" help:"SRT: encrypt with this passphrase. Never shown."`
+	Latency        Duration  `toml:"latency" default:"200ms" min:"20ms" max:"30s" unit:"duration" help:"SRT: how long the receiver waits for retransmissions. Four round trips or more."`
+	TLSCA          string    `toml:"tls_ca" help:"TLS kinds: file with the certificates (PEM) of further authorities to trust, relative to the configuration file's folder."`
+}
+
+// File is where the configuration was read from, "" for one that was not.
+func (c *Config) File() string { return c.file }
+
+// Path resolves a file name of the configuration: relative ones are relative
+// to the folder of the configuration file, or to the working folder without one.
+func (c *Config) Path(name string) string {
+	if name == "" || filepath.IsAbs(name) || c.file == "" {
+		return name
+	}
+	return filepath.Join(filepath.Dir(c.file), name)
+}
+
+// StreamNames are the names of the streams, sorted.
+func (c *Config) StreamNames() []string { return slices.Sorted(maps.Keys(c.Streams)) }
+
+// DefaultStream is the name of the stream served at the short addresses: the
+// one marked, or the alphabetically first; "" when there is none.
+func (c *Config) DefaultStream() string {
+	names := c.StreamNames()
+	for _, n := range names {
+		if c.Streams[n].Default {
+			return n
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
+}
+
+// DestinationNames are the names of the stream's destinations, sorted.
+func (s Stream) DestinationNames() []string { return slices.Sorted(maps.Keys(s.Destinations)) }
+
+// Clone is a copy that shares nothing that can be changed.
+func (c *Config) Clone() *Config {
+	n := *c
+	n.Streams = make(map[string]Stream, len(c.Streams))
+	for name, s := range c.Streams {
+		d := make(map[string]Destination, len(s.Destinations))
+		maps.Copy(d, s.Destinations)
+		s.Destinations = d
+		n.Streams[name] = s
+	}
+	return &n
+}
+
+// Equal says whether both configure the same. Where a value came from, the
+// file or a default, makes no difference.
+func (c *Config) Equal(o *Config) bool {
+	return c.HTTP == o.HTTP && c.Log == o.Log && c.Storage == o.Storage &&
+		maps.EqualFunc(c.Streams, o.Streams, Stream.Equal)
+}
+
+// Equal says whether both configure the same.
+func (s Stream) Equal(o Stream) bool {
+	if !maps.Equal(s.Destinations, o.Destinations) {
+		return false
+	}
+	s.Destinations, o.Destinations = nil, nil
+	return reflect.DeepEqual(s, o)
+}
+
+// Load reads and checks a configuration file. Its error is an Errors with all
+// that is wrong, or the reason why the file could not be read.
+func Load(file string, rules Rules) (*Config, error) {
+	doc, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err // names operation and file
+	}
+	return Parse(file, doc, rules)
+}
+
+// Parse reads and checks a configuration. file is its name for errors and for
+// relative paths; it is not opened.
+func Parse(file string, doc []byte, rules Rules) (*Config, error) {
+	root, err := parseTree(file, doc)
+	if err != nil {
+		return nil, err
+	}
+	return decode(file, root, rules)
+}
+
+// Default is the configuration of an empty file. It has no streams yet, which
+// Parse would refuse.
+func Default() *Config {
+	c, _ := build("", newTable())
+	return c
+}
+
+// DefaultStreamConfig is a stream as an empty table configures it.
+func DefaultStreamConfig() Stream {
+	root := newTable()
+	root.put("streams", newTable()).put("main", newTable())
+	c, _ := build("", root)
+	return c.Streams["main"]
+}

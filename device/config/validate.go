@@ -1,0 +1,219 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Rules are what the configuration must know about the outputs there are. The
+// zero value checks nothing that depends on them.
+type Rules struct {
+	// Schemes are the URL schemes that choose a kind of push; empty: any.
+	Schemes []string
+	// Check says what is wrong with a destination in its kind's eyes; may be
+	// nil. Secrets in its errors are masked.
+	Check func(name string, d Destination) error
+}
+
+const (
+	maxGrace    = Duration(10 * time.Minute)
+	minSegments = 3 // RFC 8216 section 6.2.2
+	maxSegments = 10000
+)
+
+// validate checks what no single value can show.
+func (d *decoder) validate(c *Config, rules Rules) {
+	if len(c.Streams) == 0 && !d.bad["streams"] && !d.shapeless {
+		d.fail("streams", "no stream, expected at least one: [streams.main]")
+	}
+	marked := ""
+	for _, name := range c.StreamNames() {
+		path := "streams." + name
+		s := c.Streams[name]
+		if s.Default && marked != "" {
+			d.fail(path+".default", "%s is the default stream already, expected one at most", marked)
+		}
+		if s.Default {
+			marked = name
+		}
+		d.validateInput(path, s)
+		d.validateTiming(path, s)
+		for _, dest := range s.DestinationNames() {
+			d.validateDestination(path+".destinations."+dest, dest, s.Destinations[dest], rules)
+		}
+	}
+}
+
+// good says that none of the keys, nor a table around them, has a problem of
+// its own.
+func (d *decoder) good(path string, keys ...string) bool {
+	return !slices.ContainsFunc(keys, func(k string) bool {
+		for at := join(path, k); ; {
+			if d.bad[at] {
+				return true
+			}
+			i := strings.LastIndexByte(at, '.')
+			if i < 0 {
+				return false
+			}
+			at = at[:i]
+		}
+	})
+}
+
+func (d *decoder) validateInput(path string, s Stream) {
+	if s.Input.Kind == "file" && s.Input.Path == "" && d.good(path, "input.kind", "input.path") {
+		d.fail(path+".input.path", `missing: input.kind "file" needs the file to play, such as "footage.mp4"`)
+	}
+	if s.Input.Kind == "pattern" && s.Video.Encoder == "passthrough" && d.good(path, "input.kind", "video.encoder") {
+		d.fail(path+".video.encoder", `got "passthrough", but the pattern is not encoded yet: expected "auto" or "software"`)
+	}
+	if s.Video.Bitrate > s.Video.MaxBitrate && d.good(path, "video.bitrate", "video.max_bitrate") {
+		d.fail(path+".video.bitrate", "got %s, expected at most max_bitrate, which is %s", s.Video.Bitrate, s.Video.MaxBitrate)
+	}
+}
+
+func (d *decoder) validateTiming(path string, s Stream) {
+	segment := s.Segment.Duration
+	if d.explicit[path+".video.gop"] && s.HLS.Enabled && s.Video.Encoder != "passthrough" &&
+		d.good(path, "segment.duration", "video.gop") && s.Video.GOP > 0 && segment%s.Video.GOP != 0 {
+		d.fail(path+".video.gop", "got %s, expected a whole fraction of segment.duration, which is %s, such as %s",
+			s.Video.GOP, segment, nearestFraction(segment, s.Video.GOP))
+	}
+	if !d.good(path, "segment.duration", "segment.window") || segment <= 0 {
+		return
+	}
+	w := s.Segment.Window
+	switch n := w.Count(segment); {
+	case w.Segments == 0 && w.Duration < minSegments*segment:
+		d.fail(path+".segment.window", "got %s, expected at least %d segments of %s: %s", w, minSegments, segment, minSegments*segment)
+	case n < minSegments || n > maxSegments:
+		d.fail(path+".segment.window", "got %d segments, expected %d to %d", n, minSegments, maxSegments)
+	}
+}
+
+// nearestFraction is the longest whole fraction of d that is not longer than g.
+func nearestFraction(d, g Duration) Duration {
+	for n := (d + g - 1) / g; n <= 100; n++ {
+		if d%n == 0 && (d/n)%Duration(time.Millisecond) == 0 {
+			return d / n
+		}
+	}
+	return d
+}
+
+func (d *decoder) validateDestination(path, name string, dest Destination, rules Rules) {
+	if dest.RetryTimeout > dest.RetryMax && d.good(path, "retry_timeout", "retry_max") {
+		key, other, bound := "retry_timeout", "retry_max", dest.RetryMax
+		if d.explicit[path+".retry_max"] && !d.explicit[path+".retry_timeout"] {
+			d.fail(path+".retry_max", "got %s, expected at least retry_timeout, which is %s", dest.RetryMax, dest.RetryTimeout)
+		} else {
+			d.fail(path+"."+key, "got %s, expected at most %s, which is %s", dest.RetryTimeout, other, bound)
+		}
+	}
+	if !d.good(path, "url", "passphrase") {
+		return
+	}
+	u, err := dest.URL.URL()
+	example := `, such as "rtmp://host/app/key"`
+	switch {
+	case err != nil:
+		d.fail(path+".url", "not a URL (it is not shown, since it may hold a secret), expected scheme://host/…%s", example)
+		return
+	case u.Scheme == "" || u.Opaque != "":
+		d.fail(path+".url", "no scheme://, expected one of %s%s", schemeList(rules.Schemes), example)
+		return
+	case len(rules.Schemes) > 0 && !slices.Contains(rules.Schemes, u.Scheme):
+		hint := ""
+		if s := suggest(u.Scheme, rules.Schemes); s != "" {
+			hint = fmt.Sprintf("; did you mean %s://?", s)
+		}
+		d.fail(path+".url", "unknown scheme %s, expected one of %s%s", quote(u.Scheme), schemeList(rules.Schemes), hint)
+		return
+	case u.Hostname() == "":
+		d.fail(path+".url", "no host, expected %s://host/…", u.Scheme)
+		return
+	case !validPort(u):
+		d.fail(path+".url", "port %s, expected 1 to 65535", quote(u.Port()))
+		return
+	}
+	d.validateSRT(path, dest, u.Scheme)
+	if rules.Check == nil || !d.good(path, "passphrase", "latency", "tls_ca") {
+		return
+	}
+	if err := rules.Check(name, dest); err != nil {
+		d.fail(path, "%s", dest.conceal(err.Error()))
+	}
+}
+
+func (d *decoder) validateSRT(path string, dest Destination, scheme string) {
+	if scheme != "srt" {
+		for _, key := range []string{"passphrase", "latency"} {
+			if d.explicit[path+"."+key] {
+				d.fail(path+"."+key, "is an option of srt:// destinations, this one is %s://: remove it", scheme)
+			}
+		}
+		return
+	}
+	if n := len(dest.Passphrase.Reveal()); n > 0 && (n < 10 || n > 79) {
+		d.fail(path+".passphrase", "%d characters long, expected 10 to 79", n)
+	}
+}
+
+func schemeList(schemes []string) string {
+	if len(schemes) == 0 {
+		return "rtmp://, srt://"
+	}
+	list := make([]string, len(schemes))
+	for i, s := range schemes {
+		list[i] = s + "://"
+	}
+	return strings.Join(list, ", ")
+}
+
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.Atoi(u.Port())
+	return err == nil && n >= 1 && n <= 65535
+}
+
+// conceal masks the destination's secrets in a text that others wrote.
+func (dest Destination) conceal(text string) string {
+	secrets := []string{dest.URL.Reveal(), dest.Passphrase.Reveal()}
+	if u, err := dest.URL.URL(); err == nil {
+		secrets = append(secrets, u.RequestURI(), u.RawQuery, u.Fragment)
+		if p, ok := u.User.Password(); ok {
+			secrets = append(secrets, p)
+		}
+		for _, values := range u.Query() {
+			secrets = append(secrets, values...)
+		}
+		if i := strings.LastIndexByte(u.Path, '/'); i > 0 {
+			secrets = append(secrets, u.Path[i+1:])
+		}
+	}
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	for _, s := range secrets {
+		if len(s) > 2 {
+			text = strings.ReplaceAll(text, s, Mask)
+		}
+	}
+	return strings.ReplaceAll(text, "\n", " ")
+}
+
+// checkListen checks an address to listen on.
+func checkListen(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	n, numErr := strconv.Atoi(port)
+	if err != nil || numErr != nil || n < 0 || n > 65535 || strings.ContainsAny(host, " /") {
+		return fmt.Errorf(`got %s, expected address:port or :port, such as ":8080" or "127.0.0.1:8080"`, quote(s))
+	}
+	return nil
+}
