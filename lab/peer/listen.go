@@ -1,0 +1,209 @@
+package peer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	startTimeout = 15 * time.Second
+	portTries    = 3
+)
+
+// socket is a port of 127.0.0.1 that a server is to hold.
+type socket struct {
+	network string // "tcp" or "udp"
+	port    int
+}
+
+// freeSockets picks ports nobody holds. Another program may take one before
+// the server does: [startServer] notices and picks anew.
+func freeSockets(networks ...string) ([]socket, error) {
+	var socks []socket
+	for _, network := range networks {
+		var port int
+		switch network {
+		case "tcp":
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return nil, fmt.Errorf("peer: pick a port: %w", err)
+			}
+			defer l.Close() // all held until all are picked
+			port = l.Addr().(*net.TCPAddr).Port
+		default:
+			c, err := net.ListenPacket("udp", "127.0.0.1:0")
+			if err != nil {
+				return nil, fmt.Errorf("peer: pick a port: %w", err)
+			}
+			defer c.Close()
+			port = c.LocalAddr().(*net.UDPAddr).Port
+		}
+		socks = append(socks, socket{network, port})
+	}
+	return socks, nil
+}
+
+// server is a peer that holds ports, and can be stopped and started again on
+// the same ones. Its methods are for the goroutine of the test.
+type server struct {
+	tb    TB
+	cmd   Command
+	socks []socket
+	proc  *Process
+}
+
+// startServer starts a server on ports picked for it and returns once it
+// listens on all of them. build makes the command from the ports.
+func startServer(tb TB, networks []string, build func([]socket) (Command, error)) *server {
+	tb.Helper()
+	var last error
+	for range portTries {
+		socks, err := freeSockets(networks...)
+		if err != nil {
+			tb.Fatalf("%v", err)
+		}
+		cmd, err := build(socks)
+		if err != nil {
+			tb.Fatalf("%v", err)
+		}
+		s := &server{tb: tb, cmd: cmd, socks: socks}
+		if last = s.launch(); last == nil {
+			tb.Cleanup(func() {
+				s.Stop()
+				s.proc.logIfFailed(tb)
+			})
+			return s
+		}
+		if !errors.Is(last, errPortTaken) {
+			break
+		}
+	}
+	tb.Fatalf("%v", last)
+	return nil
+}
+
+// Start starts a stopped server again on the same ports, and returns once it
+// listens.
+func (s *server) Start() {
+	s.tb.Helper()
+	if !s.proc.ended() {
+		return
+	}
+	s.proc.logIfFailed(s.tb)
+	if err := s.launch(); err != nil {
+		s.tb.Fatalf("%v", err)
+	}
+}
+
+// Stop ends the server and returns once its ports are closed.
+func (s *server) Stop() { s.proc.Stop() }
+
+// Kill ends the server without a goodbye.
+func (s *server) Kill() { s.proc.Kill() }
+
+// Pause makes the server hang: connections stay, nothing is read.
+func (s *server) Pause() {
+	s.tb.Helper()
+	if err := s.proc.Pause(); err != nil {
+		s.tb.Fatalf("%v", err)
+	}
+}
+
+// Resume ends a Pause.
+func (s *server) Resume() {
+	s.tb.Helper()
+	if err := s.proc.Resume(); err != nil {
+		s.tb.Fatalf("%v", err)
+	}
+}
+
+// Process is the server's present process.
+func (s *server) Process() *Process { return s.proc }
+
+// Log returns the end of what the server has written.
+func (s *server) Log() string { return s.proc.Log() }
+
+var errPortTaken = errors.New("port taken by another program")
+
+func (s *server) launch() error {
+	proc, err := spawn(s.cmd)
+	if err != nil {
+		return err
+	}
+	s.proc = proc
+	if err := s.awaitReady(); err != nil {
+		proc.Kill()
+		log := lastLines(proc.Log(), 8)
+		if strings.Contains(strings.ToLower(log), "address already in use") {
+			err = errPortTaken
+		}
+		return fmt.Errorf("peer: start %s: %w: %s", proc.name, err, log)
+	}
+	return nil
+}
+
+func (s *server) awaitReady() error {
+	deadline := time.Now().Add(startTimeout)
+	for {
+		open := 0
+		for _, k := range s.socks {
+			if holds(s.proc.PID(), k) {
+				open++
+			}
+		}
+		if open == len(s.socks) {
+			return nil
+		}
+		if s.proc.ended() {
+			return errors.New("it ended at once")
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d of its %d ports open after %v", open, len(s.socks), startTimeout)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// holds tells whether the process itself listens on the port: a connection
+// that succeeds might have been taken by another program.
+func holds(pid int, k socket) bool {
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, k.network))
+	if err != nil {
+		return false
+	}
+	state := "0A" // TCP_LISTEN
+	if k.network == "udp" {
+		state = "07"
+	}
+	local := fmt.Sprintf("0100007F:%04X", k.port)
+	for line := range bytes.Lines(table) {
+		f := strings.Fields(string(line))
+		if len(f) > 9 && f[1] == local && f[3] == state && hasSocket(pid, f[9]) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasSocket(pid int, inode string) bool {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	fds, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, fd := range fds {
+		if link, err := os.Readlink(filepath.Join(dir, fd.Name())); err == nil && link == "socket:["+inode+"]" {
+			return true
+		}
+	}
+	return false
+}
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
