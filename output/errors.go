@@ -19,8 +19,8 @@ var (
 )
 
 // Redacted is a target's URL without its secrets: user information, query
-// values, the fragment (RTMP stream key) and, for RTMP, the last path element,
-// which is the stream key on every known platform.
+// values, the fragment (RTMP stream key) and, for RTMP without a fragment, the
+// last path element, which is the stream key on every known platform.
 func Redacted(u *url.URL) string {
 	if u == nil {
 		return ""
@@ -34,16 +34,16 @@ func Redacted(u *url.URL) string {
 		for k := range q {
 			q.Set(k, "***")
 		}
-		r.RawQuery = strings.ReplaceAll(q.Encode(), "%2A", "*")
+		r.RawQuery = q.Encode()
 	}
-	if r.Fragment != "" {
+	switch {
+	case r.Fragment != "":
 		r.Fragment, r.RawFragment = "***", ""
-	}
-	if strings.HasPrefix(r.Scheme, "rtmp") {
+	case strings.HasPrefix(r.Scheme, "rtmp"):
 		path := strings.TrimSuffix(r.Path, "/")
-		if i := strings.LastIndexByte(path, '/'); i > 0 {
+		if i := strings.LastIndexByte(path, '/'); i >= 0 {
 			r.Path, r.RawPath = path[:i]+"/***", ""
 		}
 	}
-	return r.String()
+	return strings.ReplaceAll(r.String(), "%2A%2A%2A", "***")
 }

@@ -57,6 +57,7 @@ type Target struct {
 	// before it fails with ErrStalled.
 	WriteTimeout time.Duration
 	TLS          *tls.Config // trust for TLS kinds; nil means the system's roots
+	Agent        string      // what the box calls itself to receivers: "encoderbox 1.2"
 	Log          *slog.Logger
 }
 

@@ -1,0 +1,68 @@
+package push
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/encoderbox/encoderbox/output"
+)
+
+// minSecret is the length below which a part of a URL is left in error texts:
+// it is no secret, and would be found inside ordinary words.
+const minSecret = 6
+
+// describe is err as one line that names the destination and holds no secret
+// of the target, whatever the library below has put into it.
+func describe(t output.Target, err error) string {
+	return output.Redacted(t.URL) + ": " + clean(t, err.Error())
+}
+
+func clean(t output.Target, s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	for _, secret := range secrets(t) {
+		s = strings.ReplaceAll(s, secret, "***")
+	}
+	return s
+}
+
+// secrets lists what must not be seen, the longest first.
+func secrets(t output.Target) []string {
+	var all []string
+	add := func(s string) {
+		if len(s) >= minSecret {
+			all = append(all, s, url.PathEscape(s), url.QueryEscape(s))
+		}
+	}
+	for key, v := range t.Options {
+		if isSecret(key) {
+			add(v)
+		}
+	}
+	if u := t.URL; u != nil {
+		all = append(all, u.String())
+		if password, ok := u.User.Password(); ok {
+			add(password)
+		}
+		for key, vs := range u.Query() {
+			if u.Scheme == "srt" && !isSecret(key) {
+				continue // SRT's query is its options: "mode", "latency"
+			}
+			for _, v := range vs {
+				add(v)
+			}
+		}
+		add(u.Fragment)
+		if strings.HasPrefix(u.Scheme, "rtmp") {
+			path := strings.TrimSuffix(u.Path, "/")
+			add(path[strings.LastIndexByte(path, '/')+1:])
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return all
+}
+
+func isSecret(option string) bool {
+	option = strings.ToLower(option)
+	return strings.Contains(option, "pass") || strings.Contains(option, "key") || strings.Contains(option, "streamid")
+}
