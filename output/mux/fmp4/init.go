@@ -1,0 +1,135 @@
+// Package fmp4 writes CMAF (ISO/IEC 23000-19): the header of a track and the
+// chunks of its segments. It is pure: it keeps no state and does no I/O.
+//
+// Choices within the standard, which every reader of ours relies on:
+//   - One track a file, sample entries avc1 and mp4a. Parameter sets that
+//     change within a Track ride in band; every player takes them in avc1 too.
+//   - Time scales are 90 kHz for video, the sample rate for audio. Sample
+//     durations are differences of rounded decode times, so that nothing adds
+//     up and chunks abut exactly.
+//   - No edit list. tfdt is the decode time, composition offsets are trun
+//     version 1 and never negative, so that PTS read from a file are the
+//     stream's own and sound stays with picture. Negative offsets would make
+//     tfdt the presentation time, but FFmpeg then shows every picture late by
+//     the reordering delay.
+package fmp4
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/Eyevinn/mp4ff/avc"
+	"github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/encoderbox/encoderbox/media"
+)
+
+// VideoTimescale is the number of ticks a second of video tracks.
+const VideoTimescale = 90000
+
+// Timescale is the number of ticks a second of the track's times.
+func Timescale(t *media.Track) int {
+	if t.Audio != nil {
+		return t.Audio.SampleRate
+	}
+	return VideoTimescale
+}
+
+// Init returns the CMAF header of a track (ftyp and moov).
+func Init(t *media.Track) ([]byte, error) {
+	init := mp4.NewMP4Init()
+	init.AddChild(mp4.NewFtyp("cmfc", 0, []string{"iso6", "cmfc", "dash"}))
+	moov := mp4.NewMoovBox()
+	init.AddChild(moov)
+	mvhd := mp4.CreateMvhd()
+	mvhd.Timescale = uint32(Timescale(t))
+	moov.AddChild(mvhd)
+	moov.AddChild(mp4.NewMvexBox())
+	trak := init.AddEmptyTrack(uint32(Timescale(t)), t.Kind().String(), "und")
+	trak.Mdia.Hdlr.Name = map[media.Kind]string{media.Video: "VideoHandler", media.Audio: "SoundHandler"}[t.Kind()]
+	if err := describe(trak, t); err != nil {
+		return nil, fmt.Errorf("fmp4: header of %v: %w", t, err)
+	}
+	var b bytes.Buffer
+	if err := init.Encode(&b); err != nil {
+		return nil, fmt.Errorf("fmp4: header of %v: %w", t, err)
+	}
+	return b.Bytes(), nil
+}
+
+func describe(trak *mp4.TrakBox, t *media.Track) error {
+	switch {
+	case t.Codec == media.H264 && t.Video != nil:
+		return describeH264(trak, t.Video)
+	case t.Codec == media.AAC && t.Audio != nil:
+		return describeAAC(trak, t.Audio)
+	}
+	return fmt.Errorf("codec %v has no sample entry", t.Codec)
+}
+
+func describeH264(trak *mp4.TrakBox, v *media.VideoParams) error {
+	if len(v.SPS) == 0 || len(v.PPS) == 0 {
+		return errors.New("no parameter sets")
+	}
+	if v.Width <= 0 || v.Height <= 0 || v.Width > math.MaxUint16 || v.Height > math.MaxUint16 {
+		return fmt.Errorf("picture size %dx%d", v.Width, v.Height)
+	}
+	sps, err := avc.ParseSPSNALUnit(v.SPS, false) // false: up to the aspect ratio
+	if err != nil {
+		return fmt.Errorf("sequence parameter set: %w", err)
+	}
+	avcC, err := mp4.CreateAvcC([][]byte{v.SPS}, [][]byte{v.PPS}, true)
+	if err != nil {
+		return err
+	}
+	avcC.ChromaFormat = byte(sps.ChromaFormatIDC)
+	avcC.BitDepthLumaMinus1 = byte(sps.BitDepthLumaMinus8)
+	avcC.BitDepthChromaMinus1 = byte(sps.BitDepthChromaMinus8)
+	entry := mp4.CreateVisualSampleEntryBox("avc1", uint16(v.Width), uint16(v.Height), avcC)
+	entry.CompressorName = ""
+	if c := v.Color; c != (media.Color{}) {
+		entry.AddChild(&mp4.ColrBox{
+			ColorType:               mp4.ColorTypeOnScreenColors,
+			ColorPrimaries:          codePoint(c.Primaries),
+			TransferCharacteristics: codePoint(c.Transfer),
+			MatrixCoefficients:      codePoint(c.Matrix),
+			FullRangeFlag:           c.FullRange,
+		})
+	}
+	width := uint64(v.Width) << 16
+	if vui := sps.VUI; vui != nil && vui.SampleAspectRatioWidth > 0 && vui.SampleAspectRatioHeight > 0 {
+		w, h := uint64(vui.SampleAspectRatioWidth), uint64(vui.SampleAspectRatioHeight)
+		entry.AddChild(&mp4.PaspBox{HSpacing: uint32(w), VSpacing: uint32(h)})
+		width = min(width*w/h, math.MaxUint32)
+	}
+	trak.Tkhd.Width = mp4.Fixed32(width)
+	trak.Tkhd.Height = mp4.Fixed32(v.Height << 16)
+	trak.Mdia.Minf.Stbl.Stsd.AddChild(entry)
+	return nil
+}
+
+// codePoint maps "not known" to H.273's value for it.
+func codePoint(v uint8) uint16 {
+	if v == 0 {
+		return 2
+	}
+	return uint16(v)
+}
+
+func describeAAC(trak *mp4.TrakBox, a *media.AudioParams) error {
+	if len(a.Config) == 0 {
+		return errors.New("no AudioSpecificConfig")
+	}
+	if a.SampleRate <= 0 || a.Channels <= 0 {
+		return fmt.Errorf("%d Hz, %d channels", a.SampleRate, a.Channels)
+	}
+	rate := uint16(0) // ISO/IEC 14496-12 §12.2.3: what does not fit is told by the codec's own data
+	if a.SampleRate <= math.MaxUint16 {
+		rate = uint16(a.SampleRate)
+	}
+	trak.Mdia.Minf.Stbl.Stsd.AddChild(mp4.CreateAudioSampleEntryBox(
+		"mp4a", uint16(a.Channels), 16, rate, mp4.CreateEsdsBox(a.Config)))
+	return nil
+}

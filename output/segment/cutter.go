@@ -1,0 +1,284 @@
+package segment
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/output/mux/fmp4"
+)
+
+// cutter puts every packet into its segment. The lead track (video, or the
+// sound of a programme without) decides where segments end; the other one, the
+// follower, is cut at the same time. Two segments can be open at once: the lead
+// may be in the next while the follower's last packets of one are on their way.
+type cutter struct {
+	cfg    Config
+	run    string
+	done   func(*building) // takes a closed segment
+	report func(code, message string)
+
+	lanes    [media.Audio + 1]*lane // by kind; nil for what the programme does not have
+	leadKind media.Kind
+	queue    []media.Packet // follower's, not placed yet
+	queued   time.Duration  // DTS of the follower's newest packet
+	open     []*building    // oldest first, at most two
+	sequence uint64         // of the next segment
+	grid     time.Duration  // audio-only programmes: where the segment at hand ends
+	breakAt  bool           // the next segment does not continue the one before
+	needKey  bool           // a packet of the lead was refused: what follows cannot be decoded
+	inits    uint64
+	refused  *media.Track // has no header
+
+	unplaced, forcedCuts uint64
+}
+
+// building is a segment that is not closed.
+type building struct {
+	seg          *Segment
+	end          time.Duration // where the next begins, once leadDone
+	forced       bool          // ended without a key picture
+	leadDone     bool
+	followerDone bool
+	errs         []error // why parts of it are Gaps
+}
+
+// maxOpen bounds how far a follower may lag: when the lead begins one segment
+// more, the oldest is closed without the rest of the follower.
+const maxOpen = 2
+
+// programme begins with new kinds of track.
+func (c *cutter) programme(kinds []media.Kind, newLane func(media.Kind) *lane) {
+	c.finish()
+	c.lanes = [media.Audio + 1]*lane{}
+	c.leadKind = media.Audio
+	for _, k := range kinds {
+		c.lanes[k] = newLane(k)
+		if k == media.Video {
+			c.leadKind = k
+		}
+	}
+}
+
+// has says whether the programme has exactly these kinds of track.
+func (c *cutter) has(tracks []*media.Track) bool {
+	n := 0
+	for _, l := range c.lanes {
+		if l != nil {
+			n++
+		}
+	}
+	for _, t := range tracks {
+		if c.lanes[t.Kind()] == nil {
+			return false
+		}
+	}
+	return n == len(tracks)
+}
+
+func (c *cutter) lead() *lane { return c.lanes[c.leadKind] }
+
+// follower is nil when there is none.
+func (c *cutter) follower() *lane {
+	if c.leadKind == media.Audio {
+		return nil
+	}
+	return c.lanes[media.Audio]
+}
+
+// add takes the next packet of the stream.
+func (c *cutter) add(p media.Packet) {
+	l := c.lanes[p.Track.Kind()]
+	switch {
+	case l == nil || p.PTS < p.DTS || p.DTS < -timeOffset || p.Track == c.refused:
+		c.unplaced++
+		c.needKey = c.needKey || l == c.lead()
+	case l == c.lead():
+		c.addLead(p)
+	default:
+		c.enqueue(p)
+	}
+	c.drain()
+}
+
+func (c *cutter) addLead(p media.Packet) {
+	switch c.decide(p) {
+	case refuse:
+		c.unplaced++
+		c.needKey = true
+		return
+	case breakOff:
+		c.needKey = false
+		c.finish()
+		if !c.start(p) {
+			return
+		}
+	case cutKey:
+		c.end(p, false)
+		c.start(p)
+	case cutForced:
+		c.end(p, true)
+		c.start(p)
+	}
+	c.lead().add(p, c.cfg.Chunk)
+}
+
+// decision is what a packet of the lead does to the segment at hand.
+type decision uint8
+
+const (
+	stay      decision = iota
+	refuse             // it fits nowhere
+	cutKey             // it begins the next segment
+	cutForced          // so it does, though it is no key picture
+	breakOff           // it begins a segment that does not continue this one
+)
+
+func (c *cutter) decide(p media.Packet) decision {
+	l := c.lead()
+	if len(c.open) == 0 || c.needKey {
+		if !p.Key {
+			return refuse
+		}
+		return breakOff
+	}
+	elapsed := p.DTS - l.first
+	changed := p.Track != l.init.Track
+	switch {
+	case p.Key && (changed || p.Gap):
+		return breakOff
+	case p.DTS <= l.last, changed:
+		return refuse
+	case elapsed > c.cfg.longest():
+		return breakOff
+	case c.leadKind == media.Audio:
+		if p.PTS+l.nominal()/2 >= c.grid {
+			return cutKey
+		}
+	case p.Key && p.PTS-c.newest().seg.Start >= c.shortest():
+		return cutKey
+	}
+	if elapsed >= c.cfg.forced() || elapsed+l.nominal() >= c.cfg.longest() {
+		return cutForced
+	}
+	return stay
+}
+
+// shortest is the duration from which on a key picture ends the segment. One
+// that began without a key picture ends early, for players to have a place to
+// start at.
+func (c *cutter) shortest() time.Duration {
+	if !c.newest().seg.Independent {
+		return c.cfg.Duration / 4
+	}
+	return c.cfg.earliest()
+}
+
+func (c *cutter) newest() *building { return c.open[len(c.open)-1] }
+
+// start opens the segment that begins with p.
+func (c *cutter) start(p media.Packet) bool {
+	if !c.header(c.lead(), p.Track) {
+		return false
+	}
+	if len(c.open) == maxOpen {
+		c.closeFollower(c.open[0], 0)
+	}
+	seg := &Segment{Sequence: c.sequence, Start: p.PTS, Independent: p.Key, Discontinuity: c.breakAt}
+	c.sequence++
+	if c.leadKind == media.Audio {
+		if c.breakAt || c.grid == 0 {
+			c.grid = p.PTS
+		}
+		c.grid += c.cfg.Duration
+	}
+	c.breakAt = false
+	c.open = append(c.open, &building{seg: seg, followerDone: c.follower() == nil})
+	c.lead().begin(fileName(c.leadKind, c.run, seg.Sequence), p)
+	return true
+}
+
+// end closes the lead's part of the newest segment before p.
+func (c *cutter) end(p media.Packet, forced bool) {
+	b := c.newest()
+	b.end, b.forced = p.PTS, forced
+	if forced {
+		c.forcedCuts++
+	}
+	c.closeLead(b, p.DTS)
+}
+
+// finish closes everything that is open; what comes next does not continue it.
+func (c *cutter) finish() {
+	if len(c.open) == 0 {
+		return
+	}
+	if b := c.newest(); !b.leadDone {
+		l := c.lead()
+		b.end = l.last + l.nominal()
+		c.closeLead(b, 0)
+	}
+	c.drain()
+	for len(c.open) > 0 {
+		c.closeFollower(c.open[0], 0)
+	}
+	c.unplaced += uint64(len(c.queue))
+	clear(c.queue)
+	c.queue = c.queue[:0]
+	c.breakAt = true
+}
+
+// abort drops everything that is open.
+func (c *cutter) abort() {
+	for _, l := range c.lanes {
+		if l != nil {
+			l.abort()
+		}
+	}
+	c.open, c.queue = nil, nil
+}
+
+func (c *cutter) closeLead(b *building, end time.Duration) {
+	m, err := c.lead().close(end)
+	b.leadDone = true
+	b.add(c.leadKind, m, err)
+	b.seg.Duration = m.Duration
+	c.retire(b)
+}
+
+// header makes sure that the lane's Init is the track's.
+func (c *cutter) header(l *lane, t *media.Track) bool {
+	if l.init != nil && l.init.Track == t {
+		return true
+	}
+	data, err := fmp4.Init(t)
+	if err != nil {
+		c.refused = t
+		c.unplaced++
+		c.report(ConditionTrack, fmt.Sprintf("%v cannot be segmented: %v; use another source or encoder", t, err))
+		return false
+	}
+	c.inits++
+	l.init = &Init{ID: c.inits, Name: fmt.Sprintf("%v_%s_init%d.mp4", l.kind, c.run, c.inits), Track: t, Data: data}
+	return true
+}
+
+func (b *building) add(k media.Kind, m *Media, err error) {
+	if k == media.Audio {
+		b.seg.Audio = m
+	} else {
+		b.seg.Video = m
+	}
+	if err != nil {
+		b.errs = append(b.errs, err)
+	}
+}
+
+// retire hands b on when it is complete. The oldest always is so first.
+func (c *cutter) retire(b *building) {
+	if !b.leadDone || !b.followerDone {
+		return
+	}
+	c.open = c.open[1:]
+	c.done(b)
+}

@@ -1,0 +1,155 @@
+// Package segment cuts one stream into CMAF segments and keeps a sliding
+// window of them on disk. What is visible is complete: a segment appears in
+// the Window, and its file under its name, only after all of it was written.
+//
+// Decisions a reader of the package should know:
+//   - Video and audio are cut at the same time and share sequence numbers:
+//     segment n of one is the sound of segment n of the other.
+//   - A loss before a key picture (media.Packet.Gap: packets the segmenter was
+//     too slow for, a source that restarted) begins a segment with
+//     Discontinuity. Players then join what follows without a hole in their
+//     buffers; without the sign they stall at the hole. A loss without a key
+//     picture (pictures the encoder skipped) is a hole of the picture only:
+//     the picture before it is shown longer and nothing else happens.
+//   - A segment that could not be stored stays in the window as a Gap, so that
+//     sequence numbers and times of what follows keep their places (RFC
+//     8216bis §4.4.4.7).
+package segment
+
+import (
+	"time"
+
+	"github.com/encoderbox/encoderbox/media"
+)
+
+// Init is the CMAF header of one track. It is immutable.
+type Init struct {
+	ID    uint64 // rises with every header of a run
+	Name  string // file name within the stream
+	Track *media.Track
+	Data  []byte
+}
+
+// Chunk is one complete CMAF chunk within a segment's file.
+type Chunk struct {
+	Offset, Bytes int64
+	Start         time.Duration // decode time of its first sample
+	Duration      time.Duration
+	Independent   bool // begins with a sync sample
+}
+
+// Media is one track's part of a segment. It is immutable once its segment is
+// in a Window.
+type Media struct {
+	Name     string // file name within the stream
+	Init     *Init
+	Start    time.Duration // PTS of the first sample
+	Duration time.Duration // sum of the samples' durations
+	Wall     time.Time     // Start as wall-clock time; zero while that is not known
+	Chunks   []Chunk
+	Samples  int
+	Bytes    int64
+	// Gap says that there is no such file: it could not be stored, or the track
+	// had nothing in this time.
+	Gap bool
+
+	path string
+}
+
+// Path is the complete file.
+func (m *Media) Path() string { return m.path }
+
+// Segment is a closed list of chunks of each track. It is immutable once it
+// is in a Window.
+type Segment struct {
+	Sequence uint64
+	Start    time.Duration // PTS on the stream's clock
+	Duration time.Duration
+	// Discontinuity says that it does not continue the segment before.
+	Discontinuity bool
+	// Independent says that it begins with a key picture; false after a forced cut.
+	Independent  bool
+	Video, Audio *Media // nil for a track the programme does not have
+
+	left time.Duration // stream time at which it left the playlist
+}
+
+// Bytes of all tracks.
+func (s *Segment) Bytes() (n int64) {
+	for _, m := range []*Media{s.Video, s.Audio} {
+		if m != nil {
+			n += m.Bytes
+		}
+	}
+	return n
+}
+
+// Media is the part of one kind of track, nil if there is none.
+func (s *Segment) Media(k media.Kind) *Media {
+	if k == media.Audio {
+		return s.Audio
+	}
+	return s.Video
+}
+
+// Window is one state of the stream's segments: an immutable snapshot.
+type Window struct {
+	// Run tells this run of the segmenter from every other one. It is part of
+	// all file names, so that caches never mix two runs.
+	Run string
+	// Version rises with every window of a run.
+	Version uint64
+	// TargetDuration is constant over a run: whole seconds, and no segment's
+	// duration rounds to more.
+	TargetDuration time.Duration
+	Video, Audio   *Init      // of the programme now; nil for a track it does not have
+	Segments       []*Segment // listed, oldest first
+	Expired        []*Segment // no longer listed, still there for slow players
+	// Discontinuities is how many segments with Discontinuity have left Segments.
+	Discontinuities uint64
+	// PeakBitrate of the segments since the tracks last changed, bits per second.
+	PeakBitrate int64
+
+	next chan struct{}
+}
+
+// Next is closed when a newer Window is there.
+func (w *Window) Next() <-chan struct{} { return w.next }
+
+// Duration of the listed segments.
+func (w *Window) Duration() (d time.Duration) {
+	for _, s := range w.Segments {
+		d += s.Duration
+	}
+	return d
+}
+
+// Bytes on disk, expired segments included.
+func (w *Window) Bytes() (n int64) {
+	for _, s := range w.Segments {
+		n += s.Bytes()
+	}
+	for _, s := range w.Expired {
+		n += s.Bytes()
+	}
+	return n
+}
+
+// Init returns the header of the tracks of one kind, nil if there is none.
+func (w *Window) Init(k media.Kind) *Init {
+	if k == media.Audio {
+		return w.Audio
+	}
+	return w.Video
+}
+
+// All yields the segments whose files are there, oldest first.
+func (w *Window) All(yield func(*Segment) bool) {
+	for _, list := range [][]*Segment{w.Expired, w.Segments} {
+		for _, s := range list {
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package segment
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/hub"
+)
+
+var _ output.Output = (*Segmenter)(nil)
+
+// Segmenter is an output.Output: it reads one stream and keeps the window of
+// its segments. It is made once and run once.
+type Segmenter struct {
+	cfg      Config                 // what cannot change
+	live     atomic.Pointer[Config] // what Update may change: the window and the grace time
+	hub      *hub.Hub
+	reporter Reporter
+	store    storage
+	window   atomic.Pointer[Window]
+
+	// The fields below belong to the goroutine of Run.
+	cut       *cutter
+	ready     func()
+	stats     Stats
+	good      int  // segments in a row that began and ended with a key picture
+	lostLast  bool // the segment before could not be stored
+	peakTrack [media.Audio + 1]*media.Track
+}
+
+// New returns a segmenter of the hub's stream that reports to r.
+func New(cfg Config, h *hub.Hub, r Reporter) (*Segmenter, error) {
+	return newSegmenter(cfg, h, r, folder(cfg.Dir))
+}
+
+func newSegmenter(cfg Config, h *hub.Hub, r Reporter, store storage) (*Segmenter, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	var run [4]byte
+	_, _ = rand.Read(run[:]) // never fails
+	s := &Segmenter{cfg: cfg, hub: h, reporter: r, store: store}
+	s.live.Store(&cfg)
+	s.window.Store(&Window{
+		Run: hex.EncodeToString(run[:]), TargetDuration: cfg.targetDuration(), next: make(chan struct{}),
+	})
+	return s, nil
+}
+
+// Window is the newest state of the segments. It never blocks and is never
+// nil; before the first segment and after Run it lists none.
+func (s *Segmenter) Window() *Window { return s.window.Load() }
+
+// Update changes the length of the window and the grace time, from the next
+// segment on. Any other change returns ErrRestart and changes nothing.
+func (s *Segmenter) Update(cfg Config) error {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return err
+	}
+	same := s.cfg
+	same.Segments, same.Window, same.Grace = cfg.Segments, cfg.Window, cfg.Grace
+	if same != cfg {
+		return ErrRestart
+	}
+	s.live.Store(&cfg)
+	return nil
+}
+
+// Run segments the stream until ctx ends or the hub is closed, and calls ready
+// when the first segment is there. Leftovers of a former run are deleted at the
+// start, everything at the end. Storage that fails does not end it: segments
+// are lost, and the loss is reported, until it works again.
+func (s *Segmenter) Run(ctx context.Context, ready func()) error {
+	s.ready = ready
+	if err := s.store.clear(); err != nil {
+		s.raiseStorage(err)
+	}
+	r := s.hub.Subscribe(hub.Options{Join: hub.JoinCached})
+	defer r.Close()
+	s.cut = &cutter{
+		cfg: s.cfg, run: s.Window().Run, sequence: s.firstSequence(),
+		done: s.closed, report: s.reporter.Raise,
+	}
+	err := s.read(ctx, r)
+	s.cut.abort()
+	s.retract()
+	err = errors.Join(err, s.store.clear())
+	for _, code := range []string{ConditionForcedCut, ConditionStorage, ConditionTrack} {
+		s.reporter.Clear(code)
+	}
+	return err
+}
+
+func (s *Segmenter) read(ctx context.Context, r *hub.Reader) error {
+	tracks, err := r.Tracks(ctx)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	s.programme(tracks)
+	var last [media.Audio + 1]*media.Track
+	for {
+		p, err := r.Read(ctx)
+		if err != nil {
+			return ended(ctx, err)
+		}
+		kind := p.Track.Kind()
+		if p.Gap || last[kind] != nil && last[kind] != p.Track {
+			// Perhaps another programme, with other kinds of track.
+			if tracks, err = r.Tracks(ctx); err != nil {
+				return ended(ctx, err)
+			}
+			s.programme(tracks)
+		}
+		last[kind] = p.Track
+		s.stats.Dropped = r.Stats().Dropped
+		s.cut.add(p)
+	}
+}
+
+// ended makes nothing of the errors that end a run as planned.
+func ended(ctx context.Context, err error) error {
+	if errors.Is(err, io.EOF) || ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("segment: read the stream: %w", err)
+}
+
+// programme takes up the kinds of track if they are not those at hand.
+func (s *Segmenter) programme(tracks []*media.Track) {
+	if s.cut.has(tracks) {
+		return
+	}
+	kinds := make([]media.Kind, len(tracks))
+	for i, t := range tracks {
+		kinds[i] = t.Kind()
+	}
+	s.cut.programme(kinds, func(k media.Kind) *lane {
+		l := &lane{kind: k, store: s.store, chunk: 1}
+		if s.cfg.ProducerTime {
+			l.wall = s.wall
+		}
+		return l
+	})
+}
+
+// sequencesPerSecond bounds how many segments can come a second on average.
+const sequencesPerSecond = 4
+
+// sequenceEpoch is older than every box.
+var sequenceEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// firstSequence rises from run to run, as far as the time is known, so that
+// players that were there before go on (RFC 8216bis §6.2.2: the media sequence
+// number never falls).
+func (s *Segmenter) firstSequence() uint64 {
+	clock := s.hub.Clock()
+	wall, ok := clock.Wall(clock.Now())
+	if !ok {
+		return 0
+	}
+	return uint64(wall.Sub(sequenceEpoch) / (time.Second / sequencesPerSecond))
+}
+
+// wall is t as wall-clock time, zero while that is not known.
+func (s *Segmenter) wall(t time.Duration) time.Time {
+	wall, ok := s.hub.Clock().Wall(t)
+	if !ok {
+		return time.Time{}
+	}
+	return wall
+}
+
+// closed takes a segment from the cutter, publishes and reports it.
+func (s *Segmenter) closed(b *building) {
+	seg := b.seg
+	for _, k := range []media.Kind{media.Video, media.Audio} {
+		if m := seg.Media(k); m != nil {
+			m.Wall = s.wall(m.Start)
+		}
+	}
+	s.reportCut(b)
+	s.reportErrors(seg, b.errs)
+	w := s.publish(seg)
+	if seg.Discontinuity {
+		s.stats.Discontinuities++
+	}
+	s.stats.Segments, s.stats.WindowBytes, s.stats.WindowDuration = len(w.Segments), w.Bytes(), w.Duration()
+	s.stats.FirstSequence, s.stats.LastSequence = w.Segments[0].Sequence, seg.Sequence
+	s.stats.LastDuration, s.stats.TargetDuration = seg.Duration, s.cfg.Duration
+	s.stats.Unplaced, s.stats.ForcedCuts = s.cut.unplaced, s.cut.forcedCuts
+	s.reporter.Stats(s.stats)
+	if s.ready != nil && len(b.errs) == 0 {
+		s.ready()
+		s.ready = nil
+	}
+}
