@@ -15,6 +15,12 @@ import (
 	"github.com/encoderbox/encoderbox/media/h264"
 )
 
+// The limits are the reader's own, not the muxer's constants.
+const (
+	pcrLimit   = 40 * time.Millisecond
+	tableLimit = 100 * time.Millisecond
+)
+
 // pesUnit is one PES packet as the reader found it.
 type pesUnit struct {
 	pid      uint16
@@ -125,7 +131,7 @@ func (c *checker) intervals() {
 		case r.broken:
 		case d <= 0:
 			c.fail("packet %d: PCR goes from %v to %v", r.packet, c.pcrs[i].value, r.value)
-		case d > maxPCRInterval+time.Microsecond:
+		case d > pcrLimit+time.Microsecond:
 			c.fail("packet %d: %v since the last PCR", r.packet, d)
 			fallthrough
 		default:
@@ -146,7 +152,7 @@ func (c *checker) intervals() {
 				continue
 			}
 			d, ok := c.between(at[i-1], packet)
-			if ok && d > maxTableInterval {
+			if ok && d > tableLimit {
 				c.fail("packet %d: %v since the last packet of PID %d", packet, d, pid)
 			}
 			if ok {
