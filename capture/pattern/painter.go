@@ -1,11 +1,11 @@
 package pattern
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"time"
 
+	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/media"
 )
 
@@ -14,7 +14,8 @@ import (
 type painter struct {
 	format media.VideoFormat
 	layout layout
-	back   []byte // a whole I420 picture
+	back   []byte                 // a whole I420 picture
+	lit    map[*media.Buffer]bool // which pictures last showed the flash
 
 	dial         *dial
 	large, small *typeface
@@ -33,11 +34,12 @@ func newPainter(cfg Config) (*painter, error) {
 		back:   make([]byte, w*h*3/2),
 		label:  fmt.Appendf(nil, "%dx%d %v fps", w, h, cfg.FrameRate),
 		row:    make([]byte, w),
+		lit:    make(map[*media.Buffer]bool, capture.PoolSize),
 	}
 	if !cfg.NoSound {
 		p.label = fmt.Appendf(p.label, " %d Hz %d ch", cfg.SampleRate, cfg.Channels)
 	}
-	drawBackground(p.planes(p.back), w, h, p.layout)
+	drawBackground(capture.I420(p.format, p.back), w, h, p.layout)
 
 	bandTop, bandHeight := p.layout.band, p.layout.ramp-p.layout.band
 	margin := bandHeight / 10
@@ -68,29 +70,17 @@ func (p *painter) setText(top, height, width int) (err error) {
 	return nil
 }
 
-// planes lays the three planes over one run of memory.
-func (p *painter) planes(mem []byte) [3]media.Plane {
-	w, luma := p.format.Width, p.format.Width*p.format.Height
-	return [3]media.Plane{
-		{Data: mem[:luma:luma], Stride: w},
-		{Data: mem[luma : luma+luma/4 : luma+luma/4], Stride: w / 2},
-		{Data: mem[luma+luma/4:], Stride: w / 2},
-	}
-}
-
-// newPlanes is a fresh copy of the background.
-func (p *painter) newPlanes() [3]media.Plane { return p.planes(bytes.Clone(p.back)) }
-
-// paint brings a canvas to frame n.
-func (p *painter) paint(c *canvas, l timeline, n int64) {
-	luma, pts, s := c.buf.Planes[0], l.frame(n), onDark
+// paint brings a picture to frame n. The picture showed the background or an
+// earlier frame.
+func (p *painter) paint(b *media.Buffer, l timeline, n int64) {
+	luma, pts, s := b.Planes[0], l.frame(n), onDark
 	lit := l.lit(n)
 	if lit {
 		s = onLit
 	}
-	if lit != c.lit {
+	if lit != p.lit[b] {
 		p.fillBand(luma, lit)
-		c.lit = lit
+		p.lit[b] = lit
 	}
 	turn := float64(pts%time.Second) / float64(time.Second)
 	if p.dial.size > 0 {

@@ -20,7 +20,6 @@ package pattern
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/media"
@@ -63,7 +62,7 @@ func Open(cfg Config, clock *media.Clock) (*capture.Input, error) {
 		return nil, fmt.Errorf("pattern: prepare the font: %w", err)
 	}
 	in := &capture.Input{
-		Frames: &FrameSource{line: line, pic: pic, pool: newPool(pic)},
+		Frames: &FrameSource{line: line, pic: pic, pool: capture.NewPool(pic.format, pic.back)},
 		Video:  pic.format,
 		Description: fmt.Sprintf("pattern: %dx%d %v fps, no sound",
 			cfg.Width, cfg.Height, cfg.FrameRate),
@@ -113,7 +112,3 @@ func (c Config) check() error {
 	}
 	return nil
 }
-
-// late is how far a source may fall behind the clock and still catch up by
-// delivering everything. Beyond it, it jumps to the present.
-const late = time.Second

@@ -67,7 +67,7 @@ func TestDescription(t *testing.T) {
 // 75 % colour bars in BT.709.
 func TestBarsHaveTheStandardLevels(t *testing.T) {
 	in := open(t, Config{Width: 1280, Height: 720}, media.NewClock())
-	buf := in.Frames.(*FrameSource).pool.get().buf
+	buf := in.Frames.(*FrameSource).pool.Get()
 	for i, want := range []ycc{
 		{180, 128, 128}, {168, 44, 136}, {145, 147, 44}, {133, 63, 52},
 		{63, 193, 204}, {51, 109, 212}, {28, 212, 120},
@@ -288,8 +288,8 @@ func TestHeldBuffersAreSkippedAndCounted(t *testing.T) {
 			copies = append(copies, append([]byte(nil), f.Planes[0].Data...))
 		})
 		cancel()
-		if len(held) != poolSize || src.Skipped() != uint64(60-poolSize) {
-			t.Fatalf("%d frames and %d skipped, want %d and %d", len(held), src.Skipped(), poolSize, 60-poolSize)
+		if len(held) != capture.PoolSize || src.Skipped() != uint64(60-capture.PoolSize) {
+			t.Fatalf("%d frames and %d skipped, want %d and %d", len(held), src.Skipped(), capture.PoolSize, 60-capture.PoolSize)
 		}
 		for i, f := range held {
 			if string(f.Planes[0].Data) != string(copies[i]) {
@@ -304,9 +304,6 @@ func TestHeldBuffersAreSkippedAndCounted(t *testing.T) {
 		if n < 29 {
 			t.Errorf("%d frames after the buffers came back", n)
 		}
-		if src.pool.made != poolSize {
-			t.Errorf("%d buffers made", src.pool.made)
-		}
 	})
 }
 
@@ -315,13 +312,13 @@ func TestHeldBuffersAreSkippedAndCounted(t *testing.T) {
 func TestCanvasIsTheSameWhateverItShowedBefore(t *testing.T) {
 	clock := media.NewClock()
 	src := open(t, Config{Width: 640, Height: 360}, clock).Frames.(*FrameSource)
-	used := src.pool.get()
+	used := src.pool.Get()
 	for n := range int64(40) {
 		src.pic.paint(used, src.line, n)
-		fresh := &canvas{buf: media.NewBuffer(src.pic.format, src.pic.newPlanes(), nil)}
+		fresh := capture.NewPool(src.pic.format, src.pic.back).Get()
 		src.pic.paint(fresh, src.line, n)
-		for i := range fresh.buf.Planes {
-			if string(fresh.buf.Planes[i].Data) != string(used.buf.Planes[i].Data) {
+		for i := range fresh.Planes {
+			if string(fresh.Planes[i].Data) != string(used.Planes[i].Data) {
 				t.Fatalf("frame %d plane %d differs", n, i)
 			}
 		}
@@ -331,7 +328,7 @@ func TestCanvasIsTheSameWhateverItShowedBefore(t *testing.T) {
 func TestEverySizePaints(t *testing.T) {
 	for _, s := range [][2]int{{64, 64}, {64, 4320}, {7680, 64}, {160, 90}, {176, 144}, {720, 576}, {1080, 1920}, {3840, 2160}} {
 		src := open(t, Config{Width: s[0], Height: s[1]}, media.NewClock()).Frames.(*FrameSource)
-		c := src.pool.get()
+		c := src.pool.Get()
 		for _, n := range []int64{0, 1, 2, 3, 29, 30, 119, 1e9} {
 			src.pic.paint(c, src.line, n)
 		}
@@ -344,10 +341,10 @@ var dump = flag.String("dump", "", "write pictures of the pattern as PNG into th
 // -dump it checks only that text is there.
 func TestDump(t *testing.T) {
 	src := open(t, Config{Width: 1280, Height: 720}, media.NewClock()).Frames.(*FrameSource)
-	c := src.pool.get()
+	c := src.pool.Get()
 	for _, n := range []int64{17, 30} {
 		src.pic.paint(c, src.line, n)
-		p, band := c.buf.Planes, src.pic.lines[0]
+		p, band := c.Planes, src.pic.lines[0]
 		row := p[0].Data[(band+src.pic.large.height/2)*p[0].Stride:][:1280]
 		changes := 0
 		for x := src.pic.textX + 1; x < len(row); x++ {
@@ -377,7 +374,7 @@ func TestDump(t *testing.T) {
 // second.
 func BenchmarkFrame1080p(b *testing.B) {
 	src := open(b, Config{Width: 1920, Height: 1080}, media.NewClock()).Frames.(*FrameSource)
-	c := src.pool.get()
+	c := src.pool.Get()
 	b.ReportAllocs()
 	var n int64
 	for b.Loop() {

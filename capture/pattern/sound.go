@@ -57,13 +57,13 @@ func (s *SampleSource) Skipped() uint64 { return s.skipped.Load() }
 // Run implements capture.SampleSource. It begins at the first run of the time
 // line that is not yet past.
 func (s *SampleSource) Run(ctx context.Context, emit func(media.Samples)) error {
-	timer := newTimer()
+	pace := capture.NewPacer(s.line.clock)
 	for i := s.runFrom(s.line.clock.Now()); ; i++ {
-		if err := s.line.wait(ctx, timer, s.at((i+1)*int64(s.run))); err != nil {
+		if err := pace.Wait(ctx, s.at((i+1)*int64(s.run))); err != nil {
 			return err
 		}
-		if now := s.line.clock.Now(); now-s.at(i*int64(s.run)) > late {
-			present := s.runFrom(now)
+		if pace.Late(s.at(i*int64(s.run))) > capture.MaxLate {
+			present := s.runFrom(s.line.clock.Now())
 			s.skipped.Add(uint64(present - i))
 			i = present - 1
 			continue

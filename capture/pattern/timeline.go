@@ -1,7 +1,6 @@
 package pattern
 
 import (
-	"context"
 	"math"
 	"time"
 
@@ -50,27 +49,4 @@ func (l timeline) lit(n int64) bool {
 func (l timeline) beep(second int64, sampleRate int) int64 {
 	n := l.frameFrom(time.Duration(second) * time.Second)
 	return media.ToTimescale(l.frame(n)-l.origin, sampleRate)
-}
-
-// wait sleeps until t by the clock. timer is reused and must not be running.
-func (l timeline) wait(ctx context.Context, timer *time.Timer, t time.Duration) error {
-	d := l.clock.Until(t)
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer.Reset(d)
-	select {
-	case <-timer.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		timer.Stop()
-		return ctx.Err()
-	}
-}
-
-// newTimer returns a timer that is not running.
-func newTimer() *time.Timer {
-	t := time.NewTimer(time.Hour)
-	t.Stop()
-	return t
 }
