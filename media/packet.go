@@ -25,8 +25,8 @@ type Packet struct {
 	// big-endian (ISO/IEC 14496-15 §5.3), without access unit delimiters, and
 	// without the parameter sets that equal Track.Video's SPS and PPS. Those
 	// that differ stay in band, at every key picture they hold for. A muxer whose
-	// format wants the sets in band puts Track's before a key picture that
-	// brings none of its own.
+	// format wants the sets in band adds those of Track's, at a key picture, for
+	// which the packet brings none of the same id (h264.InBand).
 	//
 	// AAC: one raw_data_block (ISO/IEC 14496-3 §4.4.2.1), no ADTS header.
 	Data []byte

@@ -36,14 +36,16 @@ var ErrRestart = errors.New("change needs a restart")
 // not started again until its spec changes.
 var ErrDone = errors.New("finished")
 
-// Component is what should run. Failed and Removed belong to the ID: a new spec
-// that is taken live keeps the old ones.
+// Component is what should run. Ready, Failed and Removed belong to the ID:
+// a new spec that is taken live keeps the old ones.
 type Component struct {
 	ID    string   // unique: "stream main/destination youtube"
 	Needs []string // IDs that must be ready, or have failed, before it starts
 	Spec  any      // canonical, compared by reflect.DeepEqual
 	// Make builds the component for its Spec. It is called again for each try.
 	Make func() (Runner, error)
+	// Ready is told each time the component has become ready. May be nil.
+	Ready func()
 	// Failed is told of each failure and when the next try comes. May be nil.
 	Failed func(err error, retry time.Time)
 	// Removed is called after the component has ended for good. May be nil.
@@ -176,7 +178,7 @@ func (u *unit) adopt(c Component) bool {
 
 func (u *unit) supervise(ctx context.Context, needs []*unit) {
 	defer close(u.done)
-	defer u.ready()
+	defer u.settle()
 	for _, n := range needs {
 		select {
 		case <-n.tried:
@@ -204,7 +206,7 @@ func (u *unit) supervise(ctx context.Context, needs []*unit) {
 		if u.Failed != nil {
 			u.Failed(err, time.Now().Add(wait))
 		}
-		u.ready()
+		u.settle()
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -231,7 +233,15 @@ func (u *unit) try(ctx context.Context) (err error) {
 		u.runner = nil
 		u.mu.Unlock()
 	}()
-	return runner.Run(ctx, u.ready)
+	var once sync.Once
+	return runner.Run(ctx, func() {
+		once.Do(func() {
+			u.settle()
+			if u.Ready != nil {
+				u.Ready()
+			}
+		})
+	})
 }
 
 func (u *unit) make() (Runner, error) {
@@ -244,4 +254,5 @@ func (u *unit) make() (Runner, error) {
 	return runner, err
 }
 
-func (u *unit) ready() { u.once.Do(func() { close(u.tried) }) }
+// settle lets those go on that wait for the unit.
+func (u *unit) settle() { u.once.Do(func() { close(u.tried) }) }

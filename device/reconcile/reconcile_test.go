@@ -135,6 +135,7 @@ func TestDependentWaitsUntilReadyOrFailed(t *testing.T) {
 			return nil, errors.New("no device")
 		}
 		slow.Failed = func(err error, _ time.Time) { j.add("failed: %v", err) }
+		slow.Ready = func() { t.Error("ready without having run") }
 		if err := r.Apply([]Component{slow, component(j, "dependent", 1, "slow")}); err != nil {
 			t.Fatal(err)
 		}
@@ -185,15 +186,16 @@ func TestDoneIsNotRetriedUntilTheSpecChanges(t *testing.T) {
 		once := func(spec int) Component {
 			c := component(j, "file", spec)
 			c.Make = func() (Runner, error) { return &fake{j: j, id: "file", fail: fail}, nil }
+			c.Ready = func() { j.add("ready") }
 			return c
 		}
 		apply(t, r, once(1))
 		fail <- ErrDone
 		time.Sleep(time.Hour)
 		apply(t, r, once(1))
-		expect(t, "done", j, "run file")
+		expect(t, "done", j, "run file", "ready")
 		apply(t, r, once(2))
-		expect(t, "changed", j, "run file")
+		expect(t, "changed", j, "run file", "ready")
 	})
 }
 

@@ -1,0 +1,203 @@
+// Package encoderd runs the product's daemon for acceptance tests and
+// benchmarks: built from this tree, with a configuration, an address and
+// folders of its own.
+package encoderd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/encoderbox/encoderbox/device/status"
+	"github.com/encoderbox/encoderbox/lab/peer"
+)
+
+// Build compiles the daemon into dir, once a test binary (TestMain), and
+// returns its path. flags are for go build, such as -race.
+func Build(dir string, flags ...string) (string, error) {
+	bin := filepath.Join(dir, "encoderd")
+	args := append([]string{"build", "-o", bin}, flags...)
+	cmd := exec.Command("go", append(args, "github.com/encoderbox/encoderbox/cmd/encoderd")...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build encoderd: %w\n%s", err, out)
+	}
+	return bin, nil
+}
+
+// Daemon is a running encoderd.
+type Daemon struct {
+	*peer.Process
+	URL    string // of the page, without a slash at the end
+	Config string // file
+	Live   string // folder of the live window
+	tb     peer.TB
+}
+
+// Start runs the daemon of binary with the TOML text, to which a listener on a
+// free port of the loopback and a live folder are added: the text may have
+// neither. The daemon is stopped at the end of the test.
+func Start(tb peer.TB, binary, toml string, env ...string) *Daemon {
+	tb.Helper()
+	dir := tb.TempDir()
+	d := &Daemon{tb: tb, Config: filepath.Join(dir, "encoderd.toml"), Live: filepath.Join(dir, "live")}
+	d.WriteConfig(toml)
+	d.Process = peer.Start(tb, peer.Command{
+		Name: "encoderd", Args: []string{binary, "-config", d.Config}, Dir: dir, Env: env,
+	})
+	d.URL = d.address()
+	return d
+}
+
+// WriteConfig replaces the configuration file; Reload makes the daemon read it.
+func (d *Daemon) WriteConfig(toml string) {
+	d.tb.Helper()
+	text := fmt.Sprintf("[http]\nlisten = \"127.0.0.1:0\"\n[storage]\nlive = %q\n%s", d.Live, toml)
+	if err := os.WriteFile(d.Config, []byte(text), 0o600); err != nil {
+		d.tb.Fatalf("write configuration: %v", err)
+	}
+}
+
+// Reload sends SIGHUP.
+func (d *Daemon) Reload() {
+	d.tb.Helper()
+	if err := syscall.Kill(d.PID(), syscall.SIGHUP); err != nil {
+		d.tb.Fatalf("reload encoderd: %v", err)
+	}
+}
+
+// address waits for the line with the page's address in the daemon's output.
+func (d *Daemon) address() string {
+	d.tb.Helper()
+	line := regexp.MustCompile(`The page: (http://\S+)/`)
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		if m := line.FindStringSubmatch(d.Log()); m != nil {
+			return m[1]
+		}
+		select {
+		case <-d.Done():
+			d.tb.Fatalf("encoderd ended at the start:\n%s", d.Log())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	d.tb.Fatalf("encoderd printed no address:\n%s", d.Log())
+	return ""
+}
+
+// HLS is the address of a stream's playlist, "" for the default stream.
+func (d *Daemon) HLS(stream string) string {
+	if stream != "" {
+		stream += "/"
+	}
+	return d.URL + "/hls/" + stream + "index.m3u8"
+}
+
+// Status reads the daemon's status.
+func (d *Daemon) Status() status.Snapshot {
+	d.tb.Helper()
+	var s status.Snapshot
+	if err := json.Unmarshal(d.Get("/api/v1/status"), &s); err != nil {
+		d.tb.Fatalf("status: %v", err)
+	}
+	return s
+}
+
+// Get reads a path of the daemon's, which must answer 200.
+func (d *Daemon) Get(path string) []byte {
+	d.tb.Helper()
+	return d.do(http.MethodGet, path, "", http.StatusOK)
+}
+
+// Patch changes the configuration by the API.
+func (d *Daemon) Patch(format string, args ...any) {
+	d.tb.Helper()
+	d.do(http.MethodPatch, "/api/v1/config", fmt.Sprintf(format, args...), http.StatusOK)
+}
+
+// Refused is the answer to a change that must be refused.
+func (d *Daemon) Refused(format string, args ...any) string {
+	d.tb.Helper()
+	return string(d.do(http.MethodPatch, "/api/v1/config", fmt.Sprintf(format, args...), http.StatusUnprocessableEntity))
+}
+
+func (d *Daemon) do(method, path, body string, code int) []byte {
+	d.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, d.URL+path, strings.NewReader(body))
+	if err != nil {
+		d.tb.Fatalf("%s %s: %v", method, path, err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/merge-patch+json")
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		d.tb.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer resp.Body.Close()
+	var answer bytes.Buffer
+	if _, err := io.Copy(&answer, resp.Body); err != nil {
+		d.tb.Fatalf("%s %s: %v", method, path, err)
+	}
+	if resp.StatusCode != code {
+		d.tb.Fatalf("%s %s: %s, want %d: %s", method, path, resp.Status, code, answer.String())
+	}
+	return answer.Bytes()
+}
+
+// Await reads the status until it is as wanted, and returns it.
+func (d *Daemon) Await(what string, timeout time.Duration, wanted func(status.Snapshot) bool) status.Snapshot {
+	d.tb.Helper()
+	deadline := time.Now().Add(timeout)
+	for {
+		s := d.Status()
+		if wanted(s) {
+			return s
+		}
+		if time.Now().After(deadline) {
+			text, _ := json.MarshalIndent(s, "", "  ")
+			d.tb.Fatalf("waited %v for %s; the status is\n%s", timeout, what, text)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// Stream is a stream of a snapshot; a zero one when it is not there.
+func Stream(s status.Snapshot, name string) status.Stream {
+	for _, st := range s.Streams {
+		if st.Name == name {
+			return st
+		}
+	}
+	return status.Stream{}
+}
+
+// Destination is a destination of a stream; a zero one when it is not there.
+func Destination(st status.Stream, name string) status.Destination {
+	for _, d := range st.Destinations {
+		if d.Name == name {
+			return d
+		}
+	}
+	return status.Destination{}
+}
+
+// HasCondition says whether a condition with the code holds.
+func HasCondition(conditions []status.Condition, code string) bool {
+	for _, c := range conditions {
+		if c.Code == code {
+			return true
+		}
+	}
+	return false
+}
