@@ -98,7 +98,7 @@ type Destination struct {
 	Enabled        bool      `toml:"enabled" default:"true" help:"Push now. false keeps the destination for later."`
 	ConnectTimeout Duration  `toml:"connect_timeout" default:"10s" min:"1s" max:"2m" unit:"duration" help:"How long one attempt to connect may take."`
 	WriteTimeout   Duration  `toml:"write_timeout" default:"5s" min:"500ms" max:"2m" unit:"duration" help:"How long a receiver may take no data before the connection is given up."`
-	RetryTimeout   Duration  `toml:"retry_timeout" default:"5s" min:"100ms" max:"1h" unit:"duration" help:"Wait before the first new attempt; each further wait is longer."`
+	RetryTimeout   Duration  `toml:"retry_timeout" default:"5s" min:"100ms" max:"1h" unit:"duration" help:"Longest wait before the second attempt. It doubles with every failure, up to retry_max; the wait itself is drawn from zero to it, so that many boxes do not return in step."`
 	RetryMax       Duration  `toml:"retry_max" default:"60s" min:"100ms" max:"1h" unit:"duration" help:"The longest wait between two attempts."`
 	RetryLimit     int       `toml:"retry_limit" default:"0" min:"0" max:"1000000" unit:"attempts" help:"Failed attempts in a row after which the destination is given up. 0: never."`
 	QueuePackets   int       `toml:"queue_packets" default:"1024" min:"64" max:"65536" unit:"packets" help:"What may wait for a slow receiver. Beyond it, the queue is dropped up to the next key picture."`

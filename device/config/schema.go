@@ -11,16 +11,16 @@ import (
 
 // field is one key of a table, as the struct tags declare it.
 type field struct {
-	key                         string
-	index                       int
-	typ                         reflect.Type
-	def, derived, min, max      string
-	enum                        []string
-	check, unit, help           string
-	required, isTable, isNamed  bool // isNamed: a table of tables, keyed by name
-	number                      bool // a number is a notation too, beside a text
-	secret                      bool
-	noun, example, exampleValue string
+	key                        string
+	index                      int
+	typ                        reflect.Type
+	def, derived, min, max     string
+	enum                       []string
+	check, unit, help          string
+	required, isTable, isNamed bool // isNamed: a table of tables, keyed by name
+	number                     bool // a number is a notation too, beside a text
+	secret                     bool
+	noun, example              string
 }
 
 var (

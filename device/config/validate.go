@@ -152,15 +152,21 @@ func (d *decoder) validateDestination(path, name string, dest Destination, rules
 }
 
 func (d *decoder) validateSRT(path string, dest Destination, scheme string) {
-	if scheme != "srt" {
-		for _, key := range []string{"passphrase", "latency"} {
-			if d.explicit[path+"."+key] {
-				d.fail(path+"."+key, "is an option of srt:// destinations, this one is %s://: remove it", scheme)
-			}
-		}
-		return
+	usual := DefaultDestination()
+	set := map[string]bool{
+		"passphrase": !dest.Passphrase.IsZero(),
+		"latency":    dest.Latency != usual.Latency,
 	}
-	if n := len(dest.Passphrase.Reveal()); n > 0 && (n < 10 || n > 79) {
+	for _, key := range []string{"passphrase", "latency"} {
+		switch {
+		case !set[key]:
+		case scheme != "srt":
+			d.fail(path+"."+key, "is an option of srt:// destinations, this one is %s://: remove it", scheme)
+		case dest.inURL(key):
+			d.fail(path+"."+key, "is given in the URL too: keep one of the two")
+		}
+	}
+	if n := len(dest.Passphrase.Reveal()); scheme == "srt" && n > 0 && (n < 10 || n > 79) {
 		d.fail(path+".passphrase", "%d characters long, expected 10 to 79", n)
 	}
 }
@@ -182,30 +188,6 @@ func validPort(u *url.URL) bool {
 	}
 	n, err := strconv.Atoi(u.Port())
 	return err == nil && n >= 1 && n <= 65535
-}
-
-// conceal masks the destination's secrets in a text that others wrote.
-func (dest Destination) conceal(text string) string {
-	secrets := []string{dest.URL.Reveal(), dest.Passphrase.Reveal()}
-	if u, err := dest.URL.URL(); err == nil {
-		secrets = append(secrets, u.RequestURI(), u.RawQuery, u.Fragment)
-		if p, ok := u.User.Password(); ok {
-			secrets = append(secrets, p)
-		}
-		for _, values := range u.Query() {
-			secrets = append(secrets, values...)
-		}
-		if i := strings.LastIndexByte(u.Path, '/'); i > 0 {
-			secrets = append(secrets, u.Path[i+1:])
-		}
-	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	for _, s := range secrets {
-		if len(s) > 2 {
-			text = strings.ReplaceAll(text, s, Mask)
-		}
-	}
-	return strings.ReplaceAll(text, "\n", " ")
 }
 
 // checkListen checks an address to listen on.
