@@ -2,6 +2,7 @@ package software
 
 import (
 	"bytes"
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,6 +65,35 @@ func TestLevelIsThatOfTheHighestBitrate(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, h264.LevelFor(320, 240, s.Format.FrameRate, s.MaxBitrate), sps.Level)
 	require.EqualValues(t, 31, sps.Level)
+}
+
+// openh264 starts anew, with another level, when the bit rate rises over what
+// its level allows: it is opened with the highest one.
+func TestRisingOverALevelMakesNoIDR(t *testing.T) {
+	s := small
+	s.Bitrate, s.MaxBitrate = 300_000, 30_000_000
+	e, err := New(s)
+	require.NoError(t, err)
+	var packets []media.Packet
+	frames, done := make(chan media.Frame), make(chan error, 1)
+	go func() {
+		done <- e.Run(context.Background(), frames, media.WriterFunc(func(p media.Packet) { packets = append(packets, p) }))
+	}()
+	footage := encodetest.NewFootage(s.Format)
+	for n := range 20 {
+		if n == 10 {
+			s.Bitrate = s.MaxBitrate
+			require.NoError(t, e.Update(s))
+		}
+		frames <- footage.Frame(n)
+	}
+	close(frames)
+	require.NoError(t, <-done)
+	for i, p := range packets {
+		for nal := range h264.Units(p.Data) {
+			require.Equal(t, i == 0, h264.Type(nal) == h264.TypeIDR, "packet %d", i)
+		}
+	}
 }
 
 // openh264 puts an IDR picture at a scene cut unasked: it stays a picture like
