@@ -129,10 +129,10 @@ func (s *Segmenter) read(ctx context.Context, r *hub.Reader) error {
 
 // ended makes nothing of the errors that end a run as planned.
 func ended(ctx context.Context, err error) error {
-	if errors.Is(err, io.EOF) || ctx.Err() != nil {
-		return nil
+	if !errors.Is(err, io.EOF) && ctx.Err() == nil {
+		return fmt.Errorf("segment: read the stream: %w", err)
 	}
-	return fmt.Errorf("segment: read the stream: %w", err)
+	return nil
 }
 
 // programme takes up the kinds of track if they are not those at hand.

@@ -84,7 +84,7 @@ func describeH264(trak *mp4.TrakBox, v *media.VideoParams) error {
 	if err != nil {
 		return err
 	}
-	avcC.ChromaFormat = byte(sps.ChromaFormatIDC)
+	avcC.ChromaFormat = sps.ChromaFormatIDC
 	avcC.BitDepthLumaMinus1 = byte(sps.BitDepthLumaMinus8)
 	avcC.BitDepthChromaMinus1 = byte(sps.BitDepthChromaMinus8)
 	entry := mp4.CreateVisualSampleEntryBox("avc1", uint16(v.Width), uint16(v.Height), avcC)
