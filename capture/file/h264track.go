@@ -42,30 +42,39 @@ func normalize(v *media.VideoParams, data []byte) (out []byte, key bool) {
 // maxTracks bounds the formats one file may change between.
 const maxTracks = 64
 
-// currentTrack is the track that holds for u: first, unless u brings a
-// parameter set of another size, profile or colour. known keeps what was made,
-// so that every loop has the same pointers.
-func currentTrack(known map[string]*media.Track, first *media.Track, u unit) *media.Track {
+// assignTrack sets the track that holds for u: first, unless u or a key picture
+// before it brought a parameter set of another size, profile or colour. known
+// keeps what was made, so that every loop has the same pointers.
+func assignTrack(known map[string]*media.Track, first *media.Track, u *unit) {
 	const current = "" // the key of the track that holds at present
-	if !u.key {
-		if t := known[current]; t != nil {
-			return t
+	if u.key {
+		known[current] = first
+		sps, pps := h264.ParameterSets(u.data)
+		if pps == nil {
+			pps = first.Video.PPS // left out because it is the same
 		}
-		return first
-	}
-	t := first
-	sps, pps := h264.ParameterSets(u.data)
-	if sps != nil && pps != nil && !h264.SameTrack(first.Video, sps) {
-		id := string(sps) + string(pps)
-		if known[id] == nil && len(known) < maxTracks {
-			if made, err := h264.TrackFrom(sps, pps); err == nil {
-				known[id] = made
-			}
-		}
-		if known[id] != nil {
-			t = known[id]
+		if sps != nil && !h264.SameTrack(first.Video, sps) {
+			known[current] = otherTrack(known, first, sps, pps)
 		}
 	}
-	known[current] = t
-	return t
+	u.track = first
+	if t := known[current]; t != nil && t != first {
+		u.track = t
+		u.data, _ = normalize(t.Video, u.data)
+	}
+}
+
+// otherTrack is the track of the given parameter sets; first when they are of
+// no use.
+func otherTrack(known map[string]*media.Track, first *media.Track, sps, pps []byte) *media.Track {
+	id := string(sps) + string(pps)
+	if known[id] == nil && len(known) < maxTracks {
+		if made, err := h264.TrackFrom(sps, pps); err == nil {
+			known[id] = made
+		}
+	}
+	if t := known[id]; t != nil {
+		return t
+	}
+	return first
 }

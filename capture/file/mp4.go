@@ -350,7 +350,7 @@ func (r *mp4Reader) videoUnit(s sample) (unit, error) {
 	if u.data, u.key = normalize(t.track.Video, data); len(u.data) == 0 {
 		return unit{}, errDamaged
 	}
-	u.track = currentTrack(r.changed, t.track, u)
+	assignTrack(r.changed, t.track, &u)
 	return u, nil
 }
 

@@ -203,8 +203,8 @@ func measure(t *mp4Track, size int64) (m measured, err error) {
 		}
 		limit := maxSeconds * int64(t.scale)
 		switch {
-		case m.samples == maxSamples:
-			return m, errors.New("has more samples than can be played")
+		case m.samples == maxSamples || int64(m.samples) > size:
+			return m, errors.New("has more samples than can be")
 		case s.offset < 0:
 			return m, fmt.Errorf("has sample %d before the file's start", m.samples+1)
 		case s.size > maxUnit:

@@ -49,11 +49,15 @@ func openTS(f io.ReaderAt, size int64, path string) (*tsReader, error) {
 	if !ok {
 		return nil, errors.New("not an MPEG transport stream")
 	}
+	tail := make([]byte, min(size, 16*int64(distance)))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
+		return nil, err
+	}
 	r := &tsReader{
 		packets: newPacketReader(f, size, distance),
 		tracks:  make(map[uint16]*tsTrack),
 		changed: make(map[string]*media.Track),
-		cut:     size%int64(distance) != 0,
+		cut:     tsCut(tail, distance),
 	}
 	if r.cut {
 		r.prog.notes = append(r.prog.notes, "cut short")
@@ -86,7 +90,7 @@ func (r *tsReader) findTracks(path string) error {
 		}
 	}
 	if r.pmt == nil {
-		return errors.New("no programme found in the MPEG transport stream (PAT or PMT missing)")
+		return errors.New("not a media file, or an MPEG transport stream that names no programme (PAT or PMT missing)")
 	}
 	var others []string
 	for _, es := range r.pmt.ElementaryStreams {

@@ -26,14 +26,30 @@ func tsLayout(b []byte) (distance int, ok bool) {
 			for at := start + d; at < len(b) && b[at] == tsSync; at += d {
 				n++
 			}
-			// every sync byte in reach must be there, and more than chance allows
-			atStart := n >= 2 && (start == 0 || start == 4)
-			if (atStart || n >= 3) && start+n*d >= len(b) {
+			// At the start three in a row will do, or two of a tiny file;
+			// behind something else all in reach must be there.
+			atStart, all := start == 0 || start == 4, start+n*d >= len(b)
+			if n >= 3 && (atStart || all) || n == 2 && atStart && all {
 				return d, true
 			}
 		}
 	}
 	return 0, false
+}
+
+// tsCut says that the file ends within a packet: b is its end.
+func tsCut(b []byte, distance int) bool {
+	for start := 0; start < distance && start < len(b); start++ {
+		at := start
+		for at < len(b) && b[at] == tsSync {
+			at += distance
+		}
+		if at >= len(b) {
+			left := (len(b) - start) % distance
+			return left != 0 && left != tsPacket
+		}
+	}
+	return false
 }
 
 // packetReader reads a file as whole transport packets of 188 bytes, whatever

@@ -155,7 +155,7 @@ func (r *tsReader) addPicture(t *tsTrack, p *astits.PESData) {
 		}
 	}
 	u := unit{pts: pts - r.zero, dts: dts - r.zero, key: key, gap: t.gap, data: data}
-	u.track = currentTrack(r.changed, t.params, u)
+	assignTrack(r.changed, t.params, &u)
 	t.gap = false
 	t.push(u)
 }
