@@ -1,0 +1,72 @@
+# Every target installs what it lacks (Debian, Ubuntu), says so, and does nothing twice.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test lint cross assets assets-check bench fuzz build clean
+
+INSTALL := lab/setup/install.sh
+VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo devel)
+CONFIG ?= examples/bench.toml
+FUZZTIME ?= 20s
+BENCH_ARGS ?=
+
+# Tests that start real peers run on their own, never from Go's test cache, one package at a time
+# so that they do not starve each other; all others run with the race detector.
+PEER_TESTS := ./lab/acceptance/...
+UNIT_TESTS = $$(go list ./... | grep -v '/lab/acceptance')
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Variables: CONFIG=$(CONFIG) (run), FUZZTIME=$(FUZZTIME) (fuzz), BENCH_ARGS (bench)"
+
+run: ## build encoderd, start it with examples/bench.toml; it prints the page's address
+	@$(INSTALL) run
+	@$(MAKE) --no-print-directory build/encoderd
+	@exec build/encoderd -config $(CONFIG)
+
+build: ## build encoderd into build/
+	@$(INSTALL) run
+	@$(MAKE) --no-print-directory build/encoderd
+
+test: ## run every test of everyday length, real peers and a browser included
+	@$(INSTALL) test
+	go test -race -timeout 5m $(UNIT_TESTS)
+	go test -count=1 -p 1 -timeout 8m $(PEER_TESTS)
+
+lint: ## check format, vet, golangci-lint, file length, scripts
+	@$(INSTALL) run lint
+	@lab/tools/lint.sh
+
+cross: ## build for linux/arm64 and armv7 with cgo into build/linux-*, check and start the results
+	@$(INSTALL) cross
+	@lab/tools/cross.sh "$(VERSION)"
+
+assets: ## rebuild the page's bundled files (needs Node.js; they are committed)
+	@$(INSTALL) assets
+	cd device/web/ui && npm ci --no-audit --no-fund && npm run build
+
+assets-check: assets ## the rebuilt page must equal what is committed
+	@changes=$$(git status --porcelain --untracked-files=all -- device/web/dist) && \
+	if [ -n "$$changes" ]; then \
+		git --no-pager diff --stat -- device/web/dist; \
+		printf '%s\n' "$$changes" "device/web/dist is not what device/web/ui builds: run make assets and commit device/web/dist"; \
+		exit 1; \
+	fi; \
+	echo "device/web/dist is what device/web/ui builds"
+
+bench: ## measure CPU, memory and latency beside ffmpeg (BENCH_ARGS="…")
+	@$(INSTALL) test
+	go run ./lab/bench $(BENCH_ARGS)
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@$(INSTALL) run
+	@lab/tools/fuzz.sh $(FUZZTIME)
+
+clean: ## remove build/
+	rm -rf build
+
+# Go knows best whether there is anything to do.
+.PHONY: build/encoderd
+build/encoderd:
+	@mkdir -p build
+	go build -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/encoderd
