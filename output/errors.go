@@ -18,32 +18,33 @@ var (
 	ErrRejected = errors.New("rejected by the peer")
 )
 
-// Redacted is a target's URL without its secrets: user information, query
-// values, the fragment (RTMP stream key) and, for RTMP without a fragment, the
-// last path element, which is the stream key on every known platform.
+// Redacted is a target's URL without its secrets: user information, the whole
+// query (a token need not have a name), the fragment (RTMP stream key) and, for
+// RTMP without a fragment, the last path element, which is the stream key on
+// every known platform.
 func Redacted(u *url.URL) string {
 	if u == nil {
 		return ""
 	}
+	const mask = "***"
 	r := *u
+	if r.Opaque != "" {
+		r.Opaque = mask
+	}
 	if r.User != nil {
-		r.User = url.User("***")
+		r.User = url.User(mask)
 	}
 	if r.RawQuery != "" {
-		q := r.Query()
-		for k := range q {
-			q.Set(k, "***")
-		}
-		r.RawQuery = q.Encode()
+		r.RawQuery = mask
 	}
 	switch {
 	case r.Fragment != "":
-		r.Fragment, r.RawFragment = "***", ""
+		r.Fragment, r.RawFragment = mask, ""
 	case strings.HasPrefix(r.Scheme, "rtmp"):
-		path := strings.TrimSuffix(r.Path, "/")
+		path := strings.TrimRight(r.Path, "/")
 		if i := strings.LastIndexByte(path, '/'); i >= 0 {
-			r.Path, r.RawPath = path[:i]+"/***", ""
+			r.Path, r.RawPath = path[:i]+"/"+mask, ""
 		}
 	}
-	return strings.ReplaceAll(r.String(), "%2A%2A%2A", "***")
+	return strings.ReplaceAll(r.String(), "%2A%2A%2A", mask)
 }

@@ -15,10 +15,12 @@ import (
 func TestRedactedShowsNoSecret(t *testing.T) {
 	for raw, want := range map[string]string{
 		"rtmp://a.example/live2/abcd-efgh":              "rtmp://a.example/live2/***",
-		"rtmp://h:1936/app/inst/key?sign=1&t=2":         "rtmp://h:1936/app/inst/***?sign=***&t=***",
+		"rtmp://h:1936/app/inst/key?sign=1&t=2":         "rtmp://h:1936/app/inst/***?***",
+		"rtmp://h/live/key/?token":                      "rtmp://h/live/***?***",
+		"rtmp:key":                                      "rtmp:***",
 		"rtmps://h/app#room/key":                        "rtmps://h/app#***",
 		"rtmp://h/key":                                  "rtmp://h/***",
-		"srt://h:9000?streamid=a/b&passphrase=12345678": "srt://h:9000?passphrase=***&streamid=***",
+		"srt://h:9000?streamid=a/b&passphrase=12345678": "srt://h:9000?***",
 		"https://me:pw@h/live/index.m3u8":               "https://***@h/live/index.m3u8",
 	} {
 		u, err := url.Parse(raw)

@@ -97,14 +97,11 @@ func serve(configFile string, stdout, stderr io.Writer) error {
 }
 
 func exitCode(err error, stderr io.Writer) int {
-	var invalid *device.InvalidConfig
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &invalid):
-		for _, line := range invalid.Lines() {
-			fmt.Fprintln(stderr, line)
-		}
+	case errors.Is(err, device.ErrConfig):
+		fmt.Fprintln(stderr, err) // one line for each thing that is wrong
 		return exitUsage
 	default:
 		fmt.Fprintln(stderr, "encoderd:", err)

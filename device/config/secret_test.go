@@ -55,7 +55,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		requireNoSecret(t, fmt.Sprintf("value %d logged", i), b.String())
 	}
 	require.Equal(t, "***", fmt.Sprint(a.Passphrase))
-	require.Equal(t, "srt://***@h:1?streamid=***", fmt.Sprint(a.URL))
+	require.Equal(t, "srt://***@h:1?***", fmt.Sprint(a.URL))
 	require.Equal(t, "rtmp://h/app/***", c.Streams["main"].Destinations["b"].URL.String())
 }
 

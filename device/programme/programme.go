@@ -20,6 +20,7 @@ import (
 	"github.com/encoderbox/encoderbox/device/reconcile"
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/encode"
+	"github.com/encoderbox/encoderbox/encode/passthrough"
 	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output/hub"
 )
@@ -125,7 +126,7 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 	var feed *encode.Feed
 	switch {
 	case plan.passthrough:
-		group.Go(func() error { return in.Packets.Run(ctx, plan.filter(out)) })
+		group.Go(func() error { return passthrough.Run(ctx, in.Packets, passthrough.New(plan.filter(out))) })
 	case in.Frames != nil:
 		encoder, err := p.makeEncoder(in)
 		if err != nil {

@@ -63,6 +63,7 @@ const (
 	InputStarting InputState = "starting"
 	InputRunning  InputState = "running"
 	InputRetrying InputState = "retrying" // failed; Error says why; tried again at Retry
+	InputEnded    InputState = "ended"    // a file that is not looped came to its end
 )
 
 // Input is a stream's source.

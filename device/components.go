@@ -1,0 +1,114 @@
+package device
+
+import (
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/httpd"
+	"github.com/encoderbox/encoderbox/device/programme"
+	"github.com/encoderbox/encoderbox/device/reconcile"
+	"github.com/encoderbox/encoderbox/device/status"
+	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/output/hub"
+)
+
+// stream is what outlives the components of one stream: while they restart,
+// its clock goes on and its outputs stay subscribed.
+type stream struct {
+	name   string
+	hub    *hub.Hub
+	report *status.StreamReporter
+	log    *slog.Logger
+}
+
+// Codes of conditions that failing components raise.
+const (
+	conditionHTTP  = "http.listen"
+	conditionInput = "input.failed"
+	conditionHLS   = "hls.failed"
+)
+
+// reconcile turns a configuration into components and makes them run.
+func (d *box) reconcile(cfg *config.Config) error {
+	wanted := []reconcile.Component{d.httpComponent(cfg)}
+	for _, name := range cfg.StreamNames() {
+		st := d.stream(name)
+		sc := cfg.Streams[name]
+		wanted = append(wanted, d.programmeComponent(cfg, st, sc))
+		if sc.HLS.Enabled {
+			wanted = append(wanted, d.hlsComponent(cfg, st, sc))
+		}
+		for _, dest := range sc.DestinationNames() {
+			wanted = append(wanted, d.pushComponent(cfg, st, dest, sc.Destinations[dest]))
+		}
+	}
+	if err := d.reconciler.Apply(wanted); err != nil {
+		return err
+	}
+	for name, st := range d.streams {
+		if _, stays := cfg.Streams[name]; !stays {
+			st.hub.Close()
+			delete(d.streams, name)
+			d.store.RemoveStream(name)
+		}
+	}
+	return nil
+}
+
+func (d *box) stream(name string) *stream {
+	st := d.streams[name]
+	if st == nil {
+		st = &stream{
+			name: name, hub: hub.New(media.NewClock()),
+			report: d.store.Stream(name), log: d.log.With("stream", name),
+		}
+		d.streams[name] = st
+	}
+	return st
+}
+
+func (d *box) httpComponent(cfg *config.Config) reconcile.Component {
+	return reconcile.Component{
+		ID: "http", Spec: cfg.HTTP,
+		Make: func() (reconcile.Runner, error) {
+			return &httpd.Server{
+				Addr: cfg.HTTP.Listen, Handler: d.handler, Log: d.log,
+				Listening: func(addr net.Addr) {
+					d.store.Clear(conditionHTTP)
+					d.announce(addr)
+				},
+			}, nil
+		},
+		Failed: func(err error, retry time.Time) {
+			d.log.Error("no page, no HLS: cannot listen", "err", err, "retry", retry)
+			d.store.Raise(status.Condition{Code: conditionHTTP, Severity: status.Error, Message: err.Error()})
+		},
+	}
+}
+
+func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Stream) reconcile.Component {
+	spec := programme.Spec{Input: sc.Input, Video: sc.Video, Audio: sc.Audio}
+	spec.Input.Path, spec.Input.AudioPath = cfg.Path(sc.Input.Path), cfg.Path(sc.Input.AudioPath)
+	return reconcile.Component{
+		ID: "stream " + st.name + "/programme", Spec: spec,
+		Make: func() (reconcile.Runner, error) {
+			return programme.New(spec, st.hub, st.report, st.log), nil
+		},
+		Ready: func() {
+			st.report.Clear(conditionInput)
+			d.store.Log(status.Event{Severity: status.Info, Stream: st.name, Subject: "input", Message: "running"})
+		},
+		Failed: func(err error, retry time.Time) {
+			st.log.Error("input failed", "err", err, "retry", retry)
+			st.report.SetInput(status.Input{
+				Kind: spec.Input.Kind, Description: filepath.Base(spec.Input.Path),
+				State: status.InputRetrying, Error: err.Error(), Retry: &retry,
+			})
+			st.report.Raise(status.Condition{Code: conditionInput, Severity: status.Error, Message: err.Error()})
+			d.store.Log(status.Event{Severity: status.Error, Stream: st.name, Subject: "input", Message: err.Error()})
+		},
+	}
+}

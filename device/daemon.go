@@ -1,0 +1,271 @@
+// Package device is the product: it turns a configuration into running
+// components and keeps the one status that every surface shows.
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/httpd"
+	"github.com/encoderbox/encoderbox/device/reconcile"
+	"github.com/encoderbox/encoderbox/device/status"
+)
+
+// Options of a run of the daemon.
+type Options struct {
+	ConfigFile string
+	Version    string
+	Reload     <-chan os.Signal // each signal reads ConfigFile again
+	Stdout     io.Writer        // the page's address, for a person
+	Stderr     io.Writer        // the log
+}
+
+// Run is the daemon: it works until ctx ends, and returns after everything has
+// stopped. It fails only at the start, and only for a configuration it cannot
+// read; all that breaks later is in status, and tried again.
+func Run(ctx context.Context, opts Options) error {
+	cfg, err := loadConfig(opts.ConfigFile)
+	if err != nil {
+		return err
+	}
+	d := newBox(opts, cfg)
+	d.log.Info("encoderd starts", "version", opts.Version, "config", opts.ConfigFile)
+	var background sync.WaitGroup
+	background.Go(func() { watchProcess(ctx, d.store.SetProcess) })
+	err = d.loop(ctx, opts.Reload)
+	background.Wait()
+	d.log.Info("encoderd has stopped")
+	return err
+}
+
+// box is the running daemon.
+type box struct {
+	opts       Options
+	logging    *logging
+	log        *slog.Logger
+	store      *status.Store
+	hls        *httpd.Mounts
+	handler    http.Handler
+	reconciler *reconcile.Reconciler // the loop's alone
+	streams    map[string]*stream    // the loop's alone
+	applies    chan chan<- error     // requests to the loop to apply config
+
+	changing sync.Mutex // orders the changes of config
+	config   atomic.Pointer[config.Config]
+}
+
+func newBox(opts Options, cfg *config.Config) *box {
+	l := &logging{}
+	l.apply(cfg.Log)
+	d := &box{
+		opts: opts, logging: l,
+		log:     slog.New(l.handler(opts.Stderr)),
+		store:   status.NewStore(opts.Version),
+		hls:     &httpd.Mounts{},
+		streams: map[string]*stream{},
+		applies: make(chan chan<- error, 16),
+	}
+	d.config.Store(cfg)
+	d.handler = d.routes()
+	d.reconciler = reconcile.New(d.log)
+	return d
+}
+
+// loop owns what runs. It makes it follow the configuration, answers to the
+// service manager, and stops everything when ctx ends.
+func (d *box) loop(ctx context.Context, reload <-chan os.Signal) error {
+	defer d.stop()
+	if err := d.apply(); err != nil {
+		return err
+	}
+	d.notify(daemon.SdNotifyReady)
+	watchdog, stopWatchdog := d.watchdog()
+	defer stopWatchdog()
+	for {
+		select {
+		case <-ctx.Done():
+			d.log.Info("encoderd stops")
+			d.notify(daemon.SdNotifyStopping)
+			return nil
+		case <-reload:
+			d.reload()
+		case done := <-d.applies:
+			done <- d.apply()
+		case <-watchdog:
+			d.notify(daemon.SdNotifyWatchdog)
+		}
+	}
+}
+
+// watchdog ticks twice as often as the service manager wants to hear from the
+// loop; never where it does not watch.
+func (d *box) watchdog() (tick <-chan time.Time, stop func()) {
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		d.log.Warn("the service manager's watchdog setting is unreadable", "err", err)
+	}
+	if err != nil || interval == 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(interval / 2)
+	return t.C, t.Stop
+}
+
+func (d *box) notify(state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		d.log.Warn("cannot tell the service manager", "state", state, "err", err)
+	}
+}
+
+// stop ends everything that runs.
+func (d *box) stop() {
+	d.reconciler.Close()
+	for name, s := range d.streams {
+		s.hub.Close()
+		delete(d.streams, name)
+	}
+}
+
+// condition code of a configuration file that was not taken.
+const conditionConfig = "config.invalid"
+
+// reload reads the configuration file again. One that is not valid changes
+// nothing.
+func (d *box) reload() {
+	d.notify(daemon.SdNotifyReloading)
+	defer d.notify(daemon.SdNotifyReady)
+	err := d.readConfig()
+	if err == nil {
+		err = d.apply()
+	}
+	if err != nil {
+		d.log.Error("the configuration was not reloaded: what runs goes on as before", "err", err)
+		d.store.Raise(status.Condition{
+			Code: conditionConfig, Severity: status.Error,
+			Message: "configuration not reloaded: " + err.Error(),
+		})
+		return
+	}
+	d.store.Clear(conditionConfig)
+	d.store.Log(status.Event{Severity: status.Info, Subject: "configuration", Message: "reloaded"})
+	d.log.Info("configuration reloaded")
+}
+
+func (d *box) readConfig() error {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	cfg, err := loadConfig(d.opts.ConfigFile)
+	if err != nil {
+		return err
+	}
+	d.config.Store(cfg)
+	return nil
+}
+
+// apply makes what runs follow the configuration. Only the loop calls it.
+func (d *box) apply() error {
+	cfg := d.config.Load()
+	d.logging.apply(cfg.Log)
+	d.hls.SetDefault(cfg.DefaultStream())
+	return d.reconcile(cfg)
+}
+
+// ConfigJSON implements api.Configurer.
+func (d *box) ConfigJSON() ([]byte, error) { return d.config.Load().MarshalJSON() }
+
+// PatchConfig implements api.Configurer. It returns when what runs follows the
+// change, except for a change of the listener, on which the answer travels:
+// that is applied after the answer.
+func (d *box) PatchConfig(ctx context.Context, patch []byte) error {
+	moved, err := d.changeConfig(patch)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	select {
+	case d.applies <- done:
+	case <-ctx.Done():
+		return fmt.Errorf("saved, but not applied yet: %w", context.Cause(ctx))
+	}
+	if moved {
+		return nil
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("saved, but not applied yet: %w", context.Cause(ctx))
+	}
+}
+
+// changeConfig validates, saves and takes a change. moved says that the
+// listener's address is part of it.
+func (d *box) changeConfig(patch []byte) (moved bool, err error) {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	old := d.config.Load()
+	next, err := config.MergePatch(old, patch, rules())
+	if err != nil {
+		return false, err
+	}
+	if next.Equal(old) {
+		return false, nil
+	}
+	kept, err := config.Store(d.opts.ConfigFile, old, next)
+	if err != nil {
+		return false, err
+	}
+	if !kept {
+		d.log.Warn("the comments of the configuration file could not be kept", "previous", d.opts.ConfigFile+config.PreviousSuffix)
+	}
+	d.config.Store(next)
+	d.store.Log(status.Event{Severity: status.Info, Subject: "configuration", Message: "changed by the API"})
+	d.log.Info("configuration changed by the API")
+	return next.HTTP != old.HTTP, nil
+}
+
+// announce tells the person who started the daemon where the page is.
+func (d *box) announce(addr net.Addr) {
+	d.log.Info("listening", "address", addr.String())
+	for _, url := range pageURLs(addr) {
+		fmt.Fprintf(d.opts.Stdout, "The page: %s\n", url)
+	}
+}
+
+// ErrConfig marks an error in the configuration file; its text says all of them,
+// one a line.
+var ErrConfig = errors.New("configuration is not valid")
+
+type configError struct{ error }
+
+func (e configError) Is(target error) bool { return target == ErrConfig }
+func (e configError) Unwrap() error        { return e.error }
+
+func loadConfig(file string) (*config.Config, error) {
+	cfg, err := config.Load(file, rules())
+	if err != nil {
+		return nil, configError{err}
+	}
+	return cfg, nil
+}
+
+// Check says on w that a configuration file is fine, or returns what is wrong.
+func Check(file string, w io.Writer) error {
+	if _, err := loadConfig(file); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s is fine\n", file)
+	return err
+}
