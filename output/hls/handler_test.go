@@ -128,8 +128,8 @@ func TestDiscontinuitiesGapsAndNumbersAsTheWindowSlides(t *testing.T) {
 			}
 		}
 		text := body(t, l.get(http.MethodGet, name))
-		if maps, inits := strings.Count(text, "#EXT-X-MAP"), 1+strings.Count(text, "#EXT-X-DISCONTINUITY\n"); maps != inits && maps != inits-1 {
-			t.Errorf("%s: %d headers for %d runs\n%s", name, maps, inits, text)
+		if maps := strings.Count(text, "#EXT-X-MAP"); maps != 1 { // the tracks are new ones that look the same
+			t.Errorf("%s: %d headers\n%s", name, maps, text)
 		}
 	}
 }

@@ -89,6 +89,40 @@ func TestFFmpegReadsRealFootage(t *testing.T) {
 	}
 }
 
+// A source that ended and began again: a hole, new tracks, a discontinuity.
+func TestFFmpegReadsAcrossARestart(t *testing.T) {
+	t.Parallel()
+	first, again := clip(t, footage.FlashMP4), clip(t, footage.FlashMP4)
+	l := start(t, segment.Config{Passthrough: true, Segments: 1000}, media.Video, media.Audio)
+	l.feed(first.Packets)
+	gap := map[media.Kind]bool{}
+	for i := range again.Packets {
+		p := &again.Packets[i]
+		p.PTS += 20 * time.Second
+		p.DTS += 20 * time.Second
+		p.Gap = !gap[p.Track.Kind()]
+		gap[p.Track.Kind()] = true
+	}
+	l.feed(again.Packets)
+	w := l.await(11)
+	breaks := 0
+	for _, s := range w.Segments {
+		if s.Discontinuity {
+			breaks++
+		}
+	}
+	if breaks != 1 {
+		t.Errorf("%d discontinuities", breaks)
+	}
+	got, err := peer.Decode(t.Context(), l.serve(), 28*time.Second, "-live_start_index", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Frames < 600 {
+		t.Errorf("%d pictures decoded of 12 s and 8 s", got.Frames)
+	}
+}
+
 // fileOffset is what the segmenter adds to all times (see segment's timeOffset).
 const fileOffset = 10 * time.Second
 

@@ -37,7 +37,7 @@ type Config struct {
 	Window time.Duration
 	// Grace is how long a segment stays on disk after it left the playlists.
 	// Default: the playlists' duration and one segment, which RFC 8216bis §6.2.2
-	// asks for.
+	// asks for. Storage that fails cuts it short.
 	Grace time.Duration
 	// Chunk is the duration of a CMAF chunk; at most Duration.
 	Chunk time.Duration

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -246,7 +247,9 @@ func (c *cutter) closeLead(b *building, end time.Duration) {
 	c.retire(b)
 }
 
-// header makes sure that the lane's Init is the track's.
+// header makes sure that the lane's Init is the track's. A restarted source
+// often has a new Track that looks like the old one: players then need no new
+// header (and FFmpeg takes none).
 func (c *cutter) header(l *lane, t *media.Track) bool {
 	if l.init != nil && l.init.Track == t {
 		return true
@@ -258,8 +261,14 @@ func (c *cutter) header(l *lane, t *media.Track) bool {
 		c.report(ConditionTrack, fmt.Sprintf("%v cannot be segmented: %v; use another source or encoder", t, err))
 		return false
 	}
-	c.inits++
-	l.init = &Init{ID: c.inits, Name: fmt.Sprintf("%v_%s_init%d.mp4", l.kind, c.run, c.inits), Track: t, Data: data}
+	init := &Init{Track: t, Data: data}
+	if l.init != nil && bytes.Equal(l.init.Data, data) {
+		init.ID, init.Name = l.init.ID, l.init.Name
+	} else {
+		c.inits++
+		init.ID, init.Name = c.inits, fmt.Sprintf("%v_%s_init%d.mp4", l.kind, c.run, c.inits)
+	}
+	l.init = init
 	return true
 }
 

@@ -40,10 +40,10 @@ func (s *Segmenter) reportErrors(seg *Segment, errs []error) {
 	}
 	if storage != nil {
 		s.raiseStorage(storage)
+		s.keep = min(s.keep, len(s.Window().Expired)) / 2 // what no playlist lists goes first
 	} else {
 		s.reporter.Clear(ConditionStorage)
 	}
-	s.lostLast = storage != nil
 	if track != nil {
 		s.reporter.Raise(ConditionTrack, fmt.Sprintf("segment %d is lost: %v", seg.Sequence, track))
 	} else if seg.Video == nil || !seg.Video.Gap {

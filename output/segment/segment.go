@@ -24,7 +24,7 @@ import (
 
 // Init is the CMAF header of one track. It is immutable.
 type Init struct {
-	ID    uint64 // rises with every header of a run
+	ID    uint64 // rises with every header of a run; equal headers share it
 	Name  string // file name within the stream
 	Track *media.Track
 	Data  []byte

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -31,8 +32,8 @@ type Segmenter struct {
 	cut       *cutter
 	ready     func()
 	stats     Stats
-	good      int  // segments in a row that began and ended with a key picture
-	lostLast  bool // the segment before could not be stored
+	good      int // segments in a row that began and ended with a key picture
+	keep      int // at most so many expired segments; storage that was full once holds no more
 	peakTrack [media.Audio + 1]*media.Track
 }
 
@@ -48,7 +49,7 @@ func newSegmenter(cfg Config, h *hub.Hub, r Reporter, store storage) (*Segmenter
 	}
 	var run [4]byte
 	_, _ = rand.Read(run[:]) // never fails
-	s := &Segmenter{cfg: cfg, hub: h, reporter: r, store: store}
+	s := &Segmenter{cfg: cfg, hub: h, reporter: r, store: store, keep: math.MaxInt}
 	s.live.Store(&cfg)
 	s.window.Store(&Window{
 		Run: hex.EncodeToString(run[:]), TargetDuration: cfg.targetDuration(), next: make(chan struct{}),

@@ -28,7 +28,7 @@ func (s *Segmenter) publish(seg *Segment) *Window {
 		w.Expired = append(w.Expired, &out)
 	}
 	var dead []*Segment
-	for len(w.Expired) > 0 && (s.lostLast || now-w.Expired[0].left > cfg.grace(w.Duration())) {
+	for len(w.Expired) > 0 && (len(w.Expired) > s.keep || now-w.Expired[0].left > cfg.grace(w.Duration())) {
 		dead = append(dead, w.Expired[0])
 		w.Expired = w.Expired[1:]
 	}
