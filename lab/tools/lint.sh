@@ -28,9 +28,15 @@ check_gofmt() {
 }
 
 check_length() {
-	sources '*.go' | xargs -0r awk -v max=$MAX_LINES '
-		ENDFILE { if (FNR > max) { print FILENAME ": " FNR " lines, at most " max "; split it by topic"; bad = 1 } }
-		END { exit bad }'
+	local file lines bad=0
+	while IFS= read -r -d '' file; do
+		lines=$(wc -l <"$file")
+		if [ "$lines" -gt $MAX_LINES ]; then
+			printf '%s: %d lines, at most %d; split it by topic\n' "$file" "$lines" $MAX_LINES
+			bad=1
+		fi
+	done < <(sources '*.go')
+	return $bad
 }
 
 check_scripts() {
