@@ -36,7 +36,8 @@ type mp4Reader struct {
 	haveA       bool
 	lostV       bool // a damaged picture was left out: the next carries Gap
 	changed     map[string]*media.Track
-	startSample int // of the first key picture
+	startSample int        // of the first key picture
+	frags       *fragments // nil for a progressive file
 }
 
 var _ reader = (*mp4Reader)(nil)
@@ -158,7 +159,7 @@ func openMP4(f io.ReaderAt, size int64, path string) (*mp4Reader, error) {
 	if moov == nil {
 		return nil, errNoMoov(mdat, len(frags) > 0, cut)
 	}
-	err = guard("damaged MP4 file", func() error { return r.build(moov, frags, size) })
+	err = guard("damaged MP4 file", func() error { return r.build(moov, frags, size, cut != nil) })
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +179,7 @@ func errNoMoov(mdat, frags bool, cut *box) error {
 }
 
 // build makes the tracks of the movie.
-func (r *mp4Reader) build(moov *mp4.MoovBox, frags []box, size int64) error {
+func (r *mp4Reader) build(moov *mp4.MoovBox, frags []box, size int64, cut bool) error {
 	if err := r.pickTracks(moov); err != nil {
 		return err
 	}
@@ -189,8 +190,11 @@ func (r *mp4Reader) build(moov *mp4.MoovBox, frags []box, size int64) error {
 	if r.video == nil && r.audio == nil {
 		return errors.New("the file holds no samples")
 	}
-	if played < total {
+	switch {
+	case played < total:
 		r.note("cut short: the first %v of %v", played.Round(time.Second/10), total.Round(time.Second/10))
+	case cut:
+		r.note("cut short: the first %v", played.Round(time.Second/10))
 	}
 	if r.video == nil {
 		r.prog.audio, r.prog.audioScale = r.audio.track, r.audio.scale
@@ -316,6 +320,9 @@ func (r *mp4Reader) next() (unit, error) {
 		data, err := r.read(s)
 		return unit{track: r.audio.track, pts: s.cts + r.audio.offset, dts: s.cts + r.audio.offset,
 			dur: int64(s.dur), key: true, data: data}, err
+	}
+	if r.frags != nil && r.frags.err != nil {
+		return unit{}, r.frags.err
 	}
 	return unit{}, io.EOF
 }

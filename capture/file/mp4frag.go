@@ -14,6 +14,7 @@ type fragments struct {
 	moov  *mp4.MoovBox
 	boxes []box
 	start map[uint32][]place // by track
+	err   error              // why an index ended early
 }
 
 // place is one fragment of one track.
@@ -128,7 +129,7 @@ type fragmentIndex struct {
 func (x *fragmentIndex) rewind() { x.n, x.left = 0, nil }
 
 // next implements index. A fragment that can no longer be read, though it could
-// when the file was opened, ends the index.
+// when the file was opened, ends the index and is kept as fragments.err.
 func (x *fragmentIndex) next() (sample, bool) {
 	for len(x.left) == 0 {
 		if x.n >= len(x.fr.start[x.id]) {
@@ -139,6 +140,7 @@ func (x *fragmentIndex) next() (sample, bool) {
 			return err
 		})
 		if err != nil {
+			x.fr.err = err
 			return sample{}, false
 		}
 		x.n++

@@ -132,6 +132,7 @@ func (r *mp4Reader) buildIndexes(moov *mp4.MoovBox, frags []box, size int64) (to
 		if fi, err = scanFragments(r.f, moov, frags); err != nil {
 			return 0, 0, err
 		}
+		r.frags = fi
 	}
 	for _, t := range []**mp4Track{&r.video, &r.audio} {
 		if *t == nil {

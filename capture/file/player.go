@@ -39,9 +39,10 @@ type player struct {
 
 var _ capture.PacketSource = (*player)(nil)
 
-// slack is how early a packet may be written when another is due: it halves
-// the wake-ups of a file with sound.
-const slack = 10 * time.Millisecond
+// slack is how early a packet may be written when another is due. A wake-up
+// costs more than the packet it is for; with this the sound goes along with the
+// picture, and there is about one wake-up a frame.
+const slack = 25 * time.Millisecond
 
 // Run implements capture.PacketSource. It plays from the file's start.
 func (p *player) Run(ctx context.Context, w media.Writer) error {
