@@ -53,7 +53,7 @@ func do(h http.Handler, c call) *httptest.ResponseRecorder {
 func TestStatusIsTheSnapshot(t *testing.T) {
 	store := status.NewStore("v9")
 	store.Stream("main").SetDestination(status.Destination{Name: "yt", State: status.Active})
-	w := do(Handler(store, &fakeConfig{}), call{method: "GET", path: "/api/v1/status", remote: "192.0.2.7:99"})
+	w := do(Handler(store, &fakeConfig{}), call{method: http.MethodGet, path: "/api/v1/status", remote: "192.0.2.7:99"})
 	var got status.Snapshot
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestPatchConfig(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeConfig{err: c.err}
-			c.call.method, c.call.path = "PATCH", "/api/v1/config"
+			c.call.method, c.call.path = http.MethodPatch, "/api/v1/config"
 			w := do(Handler(status.NewStore(""), f), c.call)
 			if w.Code != c.code || !strings.Contains(w.Body.String(), c.text) {
 				t.Errorf("%d %s, want %d with %q", w.Code, w.Body, c.code, c.text)
@@ -107,11 +107,11 @@ func TestPatchConfig(t *testing.T) {
 func TestOtherMethodsAndPaths(t *testing.T) {
 	h := Handler(status.NewStore(""), &fakeConfig{})
 	for path, code := range map[string]int{"/api/v1/nothing": 404, "/api/v2/status": 404} {
-		if w := do(h, call{method: "GET", path: path}); w.Code != code || !json.Valid(w.Body.Bytes()) {
+		if w := do(h, call{method: http.MethodGet, path: path}); w.Code != code || !json.Valid(w.Body.Bytes()) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}
-	if w := do(h, call{method: "GET", path: "/api/v1/config", remote: "192.0.2.7:99"}); w.Code != 403 {
+	if w := do(h, call{method: http.MethodGet, path: "/api/v1/config", remote: "192.0.2.7:99"}); w.Code != 403 {
 		t.Errorf("configuration read from the network: %d", w.Code)
 	}
 }
@@ -148,7 +148,7 @@ func open(t *testing.T, url, lastID string) sse {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, "GET", url+"/api/v1/events", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/v1/events", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

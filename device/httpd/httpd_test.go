@@ -77,7 +77,7 @@ func TestMounts(t *testing.T) {
 	var m Mounts
 	get := func(path string) string {
 		w := httptest.NewRecorder()
-		http.StripPrefix("/hls", &m).ServeHTTP(w, httptest.NewRequest("GET", "/hls"+path, nil))
+		http.StripPrefix("/hls", &m).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/hls"+path, nil))
 		if w.Code != http.StatusOK {
 			return http.StatusText(w.Code)
 		}

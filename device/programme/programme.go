@@ -164,11 +164,9 @@ func (p *Programme) watch(ctx context.Context, spec Spec, in *capture.Input, pla
 			target = int(p.current().Video.Bitrate)
 		}
 		p.report.SetMedia(m.video(plan.videoEncoder, target), m.audio(plan.audioEncoder))
-		if feed != nil {
-			if n := feed.Stats().Dropped; n != dropped {
-				dropped = n
-				p.setInput(spec, in, status.InputRunning, dropped)
-			}
+		if n := lost(in, feed); n != dropped {
+			dropped = n
+			p.setInput(spec, in, status.InputRunning, dropped)
 		}
 		select {
 		case <-ctx.Done():
@@ -177,6 +175,18 @@ func (p *Programme) watch(ctx context.Context, spec Spec, in *capture.Input, pla
 		case <-tick.C:
 		}
 	}
+}
+
+// lost is how many pictures were not encoded: the source had no free buffer
+// for them, or the encoder no time.
+func lost(in *capture.Input, feed *encode.Feed) (n uint64) {
+	if s, ok := in.Frames.(interface{ Skipped() uint64 }); ok {
+		n = s.Skipped()
+	}
+	if feed != nil {
+		n += feed.Stats().Dropped
+	}
+	return n
 }
 
 func (p *Programme) setInput(spec Spec, in *capture.Input, state status.InputState, dropped uint64) {
@@ -212,43 +222,44 @@ type plan struct {
 }
 
 func newPlan(spec Spec, in *capture.Input) (plan, error) {
-	var p plan
-	p.passthrough = in.Packets != nil
-	hasVideo := in.Frames != nil || p.passthrough && slices.Contains(in.Kinds, media.Video)
-	hasAudio := in.Samples != nil || p.passthrough && slices.Contains(in.Kinds, media.Audio)
+	p := plan{passthrough: in.Packets != nil}
 	switch {
 	case p.passthrough && spec.Video.Encoder == "software":
 		return p, fmt.Errorf("input %s is already encoded: set video.encoder to \"auto\" or \"passthrough\"", in.Description)
 	case !p.passthrough && spec.Video.Encoder == "passthrough":
 		return p, fmt.Errorf("input %s is raw video, which cannot pass through: set video.encoder to \"auto\" or \"software\"", in.Description)
 	}
-	if hasVideo {
+	if in.Frames != nil || slices.Contains(in.Kinds, media.Video) {
 		p.kinds = append(p.kinds, media.Video)
 		p.videoEncoder = "openh264 (software)"
 		if p.passthrough {
 			p.videoEncoder = "passthrough"
 		}
 	}
-	mode := spec.Audio.Mode
-	useInput := hasAudio && (mode == "auto" || mode == "input")
-	p.silence = hasVideo && (mode == "silence" || mode == "auto" && !hasAudio)
-	p.dropAudio = p.passthrough && hasAudio && !useInput
-	p.encodeAudio = useInput && in.Samples != nil
-	switch {
-	case p.silence:
-		p.audioEncoder = "silence"
-	case p.encodeAudio:
-		p.audioEncoder = "aac (software)"
-	case useInput:
-		p.audioEncoder = "passthrough"
-	}
-	if p.audioEncoder != "" {
-		p.kinds = append(p.kinds, media.Audio)
-	}
+	p.planAudio(spec.Audio.Mode, in)
 	if len(p.kinds) == 0 {
-		return p, fmt.Errorf("input %s leaves nothing to send: it has no video, and audio.mode is %q", in.Description, mode)
+		return p, fmt.Errorf("input %s leaves nothing to send: it has no video, and audio.mode is %q", in.Description, spec.Audio.Mode)
 	}
 	return p, nil
+}
+
+// planAudio decides what is heard. Silence needs a picture to go with.
+func (p *plan) planAudio(mode string, in *capture.Input) {
+	hasVideo := len(p.kinds) > 0
+	hasAudio := in.Samples != nil || slices.Contains(in.Kinds, media.Audio)
+	useInput := hasAudio && (mode == "auto" || mode == "input")
+	p.dropAudio = p.passthrough && hasAudio && !useInput
+	switch {
+	case useInput && p.passthrough:
+		p.audioEncoder = "passthrough"
+	case useInput:
+		p.encodeAudio, p.audioEncoder = true, "aac (software)"
+	case hasVideo && (mode == "auto" || mode == "silence"):
+		p.silence, p.audioEncoder = true, "silence"
+	default:
+		return
+	}
+	p.kinds = append(p.kinds, media.Audio)
 }
 
 // filter is w without the sound that is not wanted.

@@ -3,7 +3,6 @@ package programme
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -123,7 +122,7 @@ func TestPatternRunsAndChangesItsBitRateLive(t *testing.T) {
 		Video: config.Video{Encoder: "auto", Bitrate: 500_000, MaxBitrate: 1_000_000, GOP: config.Duration(time.Second)},
 		Audio: config.Audio{Mode: "auto", Bitrate: 64_000},
 	}
-	p := New(spec, h, store.Stream("main"), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p := New(spec, h, store.Stream("main"), slog.New(slog.DiscardHandler))
 	if err := p.Update(spec); !errors.Is(err, reconcile.ErrRestart) {
 		t.Errorf("Update before Run: %v", err)
 	}
