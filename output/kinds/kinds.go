@@ -1,0 +1,88 @@
+// Package kinds is the table of the ways out. A protocol is added by one folder
+// under output and one line here.
+package kinds
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/rtmp"
+	"github.com/encoderbox/encoderbox/output/srt"
+)
+
+// hls is served by the box itself and has no target.
+var hls = output.Kind{
+	Name: "hls", Title: "HLS on this box (CMAF)", Direction: output.Serve,
+	Transports: []string{"http"}, Codecs: []media.Codec{media.H264, media.AAC},
+}
+
+// All is every kind, in the order they are shown.
+func All() []output.Kind {
+	return []output.Kind{hls, rtmp.Kind, rtmp.KindTLS, srt.Kind}
+}
+
+// ByName finds a kind by its name: "rtmp".
+func ByName(name string) (output.Kind, error) {
+	for _, k := range All() {
+		if k.Name == name {
+			return k, nil
+		}
+	}
+	return output.Kind{}, fmt.Errorf("unknown output kind %q; known are %s", name, list(func(k output.Kind) []string {
+		return []string{k.Name}
+	}))
+}
+
+// ByScheme finds the kind that pushes to URLs of a scheme.
+func ByScheme(scheme string) (output.Kind, error) {
+	for _, k := range All() {
+		if slices.Contains(k.Schemes, strings.ToLower(scheme)) {
+			return k, nil
+		}
+	}
+	return output.Kind{}, fmt.Errorf("no output kind pushes to %q URLs; known schemes are %s", scheme, list(func(k output.Kind) []string {
+		return k.Schemes
+	}))
+}
+
+func list(of func(output.Kind) []string) string {
+	var names []string
+	for _, k := range All() {
+		names = append(names, of(k)...)
+	}
+	return strings.Join(names, ", ")
+}
+
+// entry is a kind as `encoderd -kinds` prints it.
+type entry struct {
+	Kind       string           `json:"kind"`
+	Title      string           `json:"title"`
+	Direction  output.Direction `json:"direction"`
+	Schemes    []string         `json:"schemes"`
+	Transports []string         `json:"transports"`
+	Codecs     []string         `json:"codecs"`
+}
+
+// JSON is the table as `encoderd -kinds` prints it.
+func JSON() ([]byte, error) {
+	entries := []entry{}
+	for _, k := range All() {
+		e := entry{
+			Kind: k.Name, Title: k.Title, Direction: k.Direction,
+			Schemes: append([]string{}, k.Schemes...), Transports: k.Transports,
+		}
+		for _, c := range k.Codecs {
+			e.Codecs = append(e.Codecs, c.String())
+		}
+		entries = append(entries, e)
+	}
+	b, err := json.MarshalIndent(entries, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("kinds: %w", err)
+	}
+	return append(b, '\n'), nil
+}

@@ -1,0 +1,69 @@
+package kinds
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/encoderbox/encoderbox/output"
+)
+
+func TestTheTableIsComplete(t *testing.T) {
+	names, schemes := map[string]bool{}, map[string]bool{}
+	for _, k := range All() {
+		if names[k.Name] {
+			t.Errorf("%s is there twice", k.Name)
+		}
+		names[k.Name] = true
+		for _, s := range k.Schemes {
+			if schemes[s] {
+				t.Errorf("scheme %s chooses two kinds", s)
+			}
+			schemes[s] = true
+		}
+		if k.Title == "" || len(k.Transports) == 0 || len(k.Codecs) == 0 {
+			t.Errorf("%s: title, transports or codecs are missing", k.Name)
+		}
+		if push := k.Direction == output.Push; push != (k.Dial != nil) || push != (k.Check != nil) || push != (len(k.Schemes) > 0) {
+			t.Errorf("%s: a push has Check, Dial and schemes, and nothing else has", k.Name)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	if k, err := ByName("srt"); err != nil || k.Name != "srt" {
+		t.Errorf("srt: %v, %v", k.Name, err)
+	}
+	if k, err := ByScheme("RTMPS"); err != nil || k.Name != "rtmps" {
+		t.Errorf("RTMPS: %v, %v", k.Name, err)
+	}
+	if _, err := ByName("rtsp"); err == nil || !strings.Contains(err.Error(), "known are hls, rtmp, rtmps, srt") {
+		t.Errorf("rtsp: %v", err)
+	}
+	if _, err := ByScheme("ftp"); err == nil || !strings.Contains(err.Error(), "known schemes are rtmp, rtmps, srt") {
+		t.Errorf("ftp: %v", err)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	b, err := JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table []struct {
+		Kind, Direction    string
+		Transports, Codecs []string
+	}
+	if err := json.Unmarshal(b, &table); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range table {
+		got = append(got, strings.Join([]string{e.Kind, e.Direction, strings.Join(e.Transports, "+"), strings.Join(e.Codecs, "+")}, " "))
+	}
+	want := []string{"hls serve http h264+aac", "rtmp push tcp h264+aac", "rtmps push tls h264+aac", "srt push udp h264+aac"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
