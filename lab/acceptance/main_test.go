@@ -1,0 +1,52 @@
+// Package acceptance runs the daemon as users do, on real footage, and judges
+// what real receivers get of it. Nothing is simulated: nginx, stunnel,
+// srt-live-transmit, ffmpeg and Chromium are the programs themselves.
+//
+// The tests mostly wait for real time to pass, so they run side by side. None
+// asserts how fast anything is: each waits for a condition, with a generous
+// deadline.
+package acceptance
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/encoderbox/encoderbox/lab/encoderd"
+)
+
+// binary is the daemon built from this tree.
+var binary string
+
+// sideBySide is how many tests run at once unless -parallel says otherwise:
+// more than there are cores, since a live stream costs a few percent of one.
+const sideBySide = "8"
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	flag.Parse()
+	if !given("test.parallel") {
+		if err := flag.Set("test.parallel", sideBySide); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	dir, err := os.MkdirTemp("", "acceptance-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if binary, err = encoderd.Build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func given(name string) (yes bool) {
+	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
+	return yes
+}
