@@ -25,36 +25,31 @@ func All() []output.Kind {
 	return []output.Kind{hls, rtmp.Kind, rtmp.KindTLS, srt.Kind}
 }
 
-// ByName finds a kind by its name: "rtmp".
-func ByName(name string) (output.Kind, error) {
-	for _, k := range All() {
-		if k.Name == name {
-			return k, nil
-		}
-	}
-	return output.Kind{}, fmt.Errorf("unknown output kind %q; known are %s", name, list(func(k output.Kind) []string {
-		return []string{k.Name}
-	}))
+// ForScheme finds the kind that pushes to URLs of a scheme.
+func ForScheme(scheme string) (k output.Kind, ok bool) {
+	return find(func(k output.Kind) bool { return slices.Contains(k.Schemes, strings.ToLower(scheme)) })
 }
 
-// ByScheme finds the kind that pushes to URLs of a scheme.
-func ByScheme(scheme string) (output.Kind, error) {
-	for _, k := range All() {
-		if slices.Contains(k.Schemes, strings.ToLower(scheme)) {
-			return k, nil
-		}
-	}
-	return output.Kind{}, fmt.Errorf("no output kind pushes to %q URLs; known schemes are %s", scheme, list(func(k output.Kind) []string {
-		return k.Schemes
-	}))
+// Named finds a kind by its name: "rtmp".
+func Named(name string) (k output.Kind, ok bool) {
+	return find(func(k output.Kind) bool { return k.Name == name })
 }
 
-func list(of func(output.Kind) []string) string {
-	var names []string
+func find(match func(output.Kind) bool) (output.Kind, bool) {
 	for _, k := range All() {
-		names = append(names, of(k)...)
+		if match(k) {
+			return k, true
+		}
 	}
-	return strings.Join(names, ", ")
+	return output.Kind{}, false
+}
+
+// Schemes are the URL schemes that can be pushed to.
+func Schemes() (all []string) {
+	for _, k := range All() {
+		all = append(all, k.Schemes...)
+	}
+	return all
 }
 
 // entry is a kind as `encoderd -kinds` prints it.

@@ -32,17 +32,22 @@ func TestTheTableIsComplete(t *testing.T) {
 }
 
 func TestLookup(t *testing.T) {
-	if k, err := ByName("srt"); err != nil || k.Name != "srt" {
-		t.Errorf("srt: %v, %v", k.Name, err)
+	for _, scheme := range Schemes() {
+		if k, ok := ForScheme(scheme); !ok || !slices.Contains(k.Schemes, scheme) {
+			t.Errorf("scheme %s: found %v, %q", scheme, ok, k.Name)
+		}
 	}
-	if k, err := ByScheme("RTMPS"); err != nil || k.Name != "rtmps" {
-		t.Errorf("RTMPS: %v, %v", k.Name, err)
+	if k, ok := ForScheme("RTMPS"); !ok || k.Name != "rtmps" {
+		t.Errorf("RTMPS: found %v, %q", ok, k.Name)
 	}
-	if _, err := ByName("rtsp"); err == nil || !strings.Contains(err.Error(), "known are hls, rtmp, rtmps, srt") {
-		t.Errorf("rtsp: %v", err)
+	if k, ok := Named("hls"); !ok || k.Direction != output.Serve {
+		t.Errorf("hls: found %v, %+v", ok, k)
 	}
-	if _, err := ByScheme("ftp"); err == nil || !strings.Contains(err.Error(), "known schemes are rtmp, rtmps, srt") {
-		t.Errorf("ftp: %v", err)
+	if _, ok := ForScheme("ftp"); ok {
+		t.Error("ftp found")
+	}
+	if _, ok := Named(""); ok {
+		t.Error("a kind without a name found")
 	}
 }
 

@@ -2,6 +2,8 @@ package push
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -206,6 +208,9 @@ func TestUpdateRestartsOnlyWhenTheConnectionDiffers(t *testing.T) {
 		b.dest.Update(b.spec(func(s *Spec) { s.RetryMax = 2 * time.Minute }))
 		b.sleep(s)
 		b.wantDials(0)
+		if got := b.dest.current().RetryMax; got != 2*time.Minute {
+			t.Errorf("RetryMax is %v after its update", got)
+		}
 		b.dest.Update(b.spec(func(s *Spec) { s.Enabled = false }))
 		if st := b.sleep(s); st.State != Disabled || !st.ConnectedAt.IsZero() {
 			t.Errorf("status %+v after disabling", st)
@@ -239,4 +244,20 @@ func TestTheEndOfTheHubIsNotAFailure(t *testing.T) {
 		}
 		b.stop()
 	})
+}
+
+func TestTheSameTrustReadAgainIsNoChange(t *testing.T) {
+	pool := func(names ...string) *tls.Config {
+		p := x509.NewCertPool()
+		for _, n := range names {
+			p.AddCert(&x509.Certificate{Raw: []byte(n), RawSubject: []byte(n)})
+		}
+		return &tls.Config{RootCAs: p}
+	}
+	if !sameTrust(nil, nil) || !sameTrust(pool("a"), pool("a")) {
+		t.Error("equal trust differs")
+	}
+	if sameTrust(nil, pool("a")) || sameTrust(pool("a"), pool("b")) || sameTrust(pool("a"), &tls.Config{}) {
+		t.Error("different trust is equal")
+	}
 }

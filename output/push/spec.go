@@ -1,6 +1,7 @@
 package push
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -73,7 +74,7 @@ func (s Spec) sameConnection(t Spec) bool {
 		s.Kind.Name == t.Kind.Name &&
 		s.Target.Name == t.Target.Name &&
 		s.Target.WriteTimeout == t.Target.WriteTimeout &&
-		s.Target.TLS == t.Target.TLS &&
+		sameTrust(s.Target.TLS, t.Target.TLS) &&
 		s.Target.Agent == t.Target.Agent &&
 		s.QueuePackets == t.QueuePackets && s.QueueBytes == t.QueueBytes &&
 		fullURL(s.Target.URL) == fullURL(t.Target.URL) &&
@@ -83,6 +84,15 @@ func (s Spec) sameConnection(t Spec) bool {
 func (s Spec) sameRetry(t Spec) bool {
 	return s.RetryDelay == t.RetryDelay && s.RetryMax == t.RetryMax &&
 		s.RetryLimit == t.RetryLimit && s.ConnectTimeout == t.ConnectTimeout
+}
+
+// sameTrust compares what the configuration can set of TLS.
+func sameTrust(a, b *tls.Config) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.RootCAs.Equal(b.RootCAs) && a.ServerName == b.ServerName &&
+		a.InsecureSkipVerify == b.InsecureSkipVerify && a.MinVersion == b.MinVersion
 }
 
 func fullURL(u *url.URL) string {
