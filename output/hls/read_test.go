@@ -62,7 +62,7 @@ func TestFFmpegReadsRealFootage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := clip(t, recipe)
-			l := start(t, segment.Config{Passthrough: true, Segments: 1000}, kinds(c)...)
+			l := start(t, segment.Config{Segments: 1000}, kinds(c)...)
 			l.feed(c.Packets)
 			want := c.Duration - 4*time.Second
 			for w := l.await(1); w.Duration() < want; w = l.seg.Window() {
@@ -93,7 +93,7 @@ func TestFFmpegReadsRealFootage(t *testing.T) {
 func TestFFmpegReadsAcrossARestart(t *testing.T) {
 	t.Parallel()
 	first, again := clip(t, footage.FlashMP4), clip(t, footage.FlashMP4)
-	l := start(t, segment.Config{Passthrough: true, Segments: 1000}, media.Video, media.Audio)
+	l := start(t, segment.Config{Segments: 1000}, media.Video, media.Audio)
 	l.feed(first.Packets)
 	gap := map[media.Kind]bool{}
 	for i := range again.Packets {
@@ -161,7 +161,7 @@ func checkTimes(t *testing.T, c *segmenttest.Clip, p *peer.Probed) {
 func TestFFmpegFollowsALiveStream(t *testing.T) {
 	t.Parallel()
 	c := clip(t, footage.StreetMP4)
-	l := start(t, segment.Config{Duration: time.Second, Passthrough: true}, media.Video, media.Audio)
+	l := start(t, segment.Config{Duration: time.Second}, media.Video, media.Audio)
 	ctx, cancel := context.WithCancel(t.Context())
 	var feeding sync.WaitGroup
 	defer feeding.Wait()
@@ -177,7 +177,7 @@ func TestFFmpegFollowsALiveStream(t *testing.T) {
 func TestGohlslibFollowsALiveStream(t *testing.T) {
 	t.Parallel()
 	c := clip(t, footage.StreetMP4)
-	l := start(t, segment.Config{Passthrough: true}, media.Video, media.Audio)
+	l := start(t, segment.Config{}, media.Video, media.Audio)
 	l.feed(c.Repeat(1)[:1500])
 	l.await(8)
 	var mu sync.Mutex // guards the fields below

@@ -79,6 +79,14 @@ func (h *Hub) OnKeyRequest(f func()) {
 	h.requestKey = f
 }
 
+// KeysOnRequest says whether the programme's encoder makes key pictures when
+// they are asked for. Where it does not, they come when the source likes.
+func (h *Hub) KeysOnRequest() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.requestKey != nil
+}
+
 // Write hands a packet to every reader. It never blocks: a full reader loses
 // packets (see Reader). Packets of a kind that was not announced are dropped,
 // as are all packets after Close.

@@ -25,11 +25,11 @@ func BenchmarkPassthrough(b *testing.B) {
 		b.Fatal(err)
 	}
 	dir := fmt.Sprintf("/dev/shm/segment-bench-%d", os.Getpid())
-	s, err := New(Config{Dir: dir, Passthrough: true}, hub.New(media.NewClock()), &recorder{})
+	s, err := New(Config{Dir: dir}, hub.New(media.NewClock()), &recorder{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	s.cut = &cutter{cfg: s.cfg, run: "0", done: s.closed, report: func(_, m string) { b.Error(m) }}
+	s.cut = &cutter{keysOnRequest: s.hub.KeysOnRequest, cfg: s.cfg, run: "0", done: s.closed, report: func(_, m string) { b.Error(m) }}
 	s.programme(clip.Tracks)
 	b.ReportAllocs()
 	var streamed time.Duration

@@ -26,10 +26,6 @@ type Config struct {
 	Dir string
 	// Duration is the target duration of a segment.
 	Duration time.Duration
-	// Passthrough says that key pictures come when the source likes: a segment
-	// ends at the first one from 0.8 × Duration on. Otherwise the encoder makes
-	// one every Duration, and others are not cut at.
-	Passthrough bool
 	// Segments is how many are listed in the playlists, at least; more are where
 	// they are needed to list three times the target duration.
 	Segments int
@@ -89,12 +85,13 @@ func (c Config) targetDuration() time.Duration {
 // targetDuration.
 func (c Config) longest() time.Duration { return c.targetDuration() + 499*time.Millisecond }
 
-// earliest is the duration from which on a key picture ends a segment.
-func (c Config) earliest() time.Duration {
-	if c.Passthrough {
+// earliest is the duration from which on a key picture ends a segment. Those
+// of a source that makes them when it likes are taken from 0.8 × Duration on.
+func (c Config) earliest(keysOnRequest bool) time.Duration {
+	if !keysOnRequest {
 		return c.Duration * 4 / 5
 	}
-	// A key picture asked for by a joining viewer must not shift the cuts; the
+	// The encoder makes one every Duration. A key picture asked for by a joining viewer must not shift the cuts; the
 	// slack is for capture times that jitter.
 	return c.Duration - min(100*time.Millisecond, c.Duration/10)
 }

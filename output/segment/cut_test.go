@@ -30,7 +30,10 @@ func TestCutsAtKeyPictures(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			bubble(t, Config{Passthrough: c.passthrough}, videoOnly, func(r *rig) {
+			bubble(t, Config{}, videoOnly, func(r *rig) {
+				if c.passthrough {
+					r.hub.OnKeyRequest(nil)
+				}
 				r.write(pictures(segmenttest.Video(), time.Second, 211, c.key)...)
 				r.expect(c.want)
 			})
@@ -120,7 +123,8 @@ func TestNoSegmentRoundsToMoreThanTheTargetDuration(t *testing.T) {
 	for _, target := range []time.Duration{time.Second, 1500 * time.Millisecond, 2 * time.Second, 3 * time.Second, 5 * time.Second} {
 		for _, fps := range []float64{0.4, 0.7, 1, 1.3, 2.2, 10, 29.97} {
 			t.Run(fmt.Sprint(target, " at ", fps), func(t *testing.T) {
-				bubble(t, Config{Duration: target, Passthrough: true}, videoOnly, func(r *rig) {
+				bubble(t, Config{Duration: target}, videoOnly, func(r *rig) {
+					r.hub.OnKeyRequest(nil)
 					track := segmenttest.Video()
 					track.Video.FrameRate = media.Rational{}
 					for i := range int(20 * fps * target.Seconds()) {
@@ -143,7 +147,8 @@ func TestNoSegmentRoundsToMoreThanTheTargetDuration(t *testing.T) {
 }
 
 func TestForcedCutsAreAConditionUntilSegmentsAreWell(t *testing.T) {
-	bubble(t, Config{Passthrough: true}, videoOnly, func(r *rig) {
+	bubble(t, Config{}, videoOnly, func(r *rig) {
+		r.hub.OnKeyRequest(nil)
 		track := segmenttest.Video()
 		r.write(pictures(track, 0, 100, at(0))...)
 		msg := r.rep.message(ConditionForcedCut)

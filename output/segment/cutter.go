@@ -14,10 +14,11 @@ import (
 // follower, is cut at the same time. Two segments can be open at once: the lead
 // may be in the next while the follower's last packets of one are on their way.
 type cutter struct {
-	cfg    Config
-	run    string
-	done   func(*building) // takes a closed segment
-	report func(code, message string)
+	keysOnRequest func() bool // of the stream now
+	cfg           Config
+	run           string
+	done          func(*building) // takes a closed segment
+	report        func(code, message string)
 
 	lanes    [media.Audio + 1]*lane // by kind; nil for what the programme does not have
 	leadKind media.Kind
@@ -172,7 +173,7 @@ func (c *cutter) shortest() time.Duration {
 	if !c.newest().seg.Independent {
 		return c.cfg.Duration / 4
 	}
-	return c.cfg.earliest()
+	return c.cfg.earliest(c.keysOnRequest())
 }
 
 func (c *cutter) newest() *building { return c.open[len(c.open)-1] }

@@ -89,7 +89,8 @@ func (s *Segmenter) Run(ctx context.Context, ready func()) error {
 	r := s.hub.Subscribe(hub.Options{Join: hub.JoinCached})
 	defer r.Close()
 	s.cut = &cutter{
-		cfg: s.cfg, run: s.Window().Run, sequence: s.firstSequence(),
+		keysOnRequest: s.hub.KeysOnRequest,
+		cfg:           s.cfg, run: s.Window().Run, sequence: s.firstSequence(),
 		done: s.closed, report: s.reporter.Raise,
 	}
 	err := s.read(ctx, r)

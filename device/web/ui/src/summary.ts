@@ -1,0 +1,126 @@
+// What the state of the box amounts to, in a colour and in a sentence.
+
+import { plural } from "./format.ts";
+import type { Condition, Destination, DestinationState, InputState, Severity, Snapshot, Stream } from "./types.ts";
+
+// Level orders states by how much they ask for a person. "idle" is neither good nor bad.
+export type Level = "idle" | "ok" | "busy" | "warning" | "error";
+
+export interface Summary {
+  level: Level;
+  sentence: string;
+}
+
+const order: Level[] = ["idle", "ok", "busy", "warning", "error"];
+
+export function worst(levels: Level[]): Level {
+  return levels.reduce((a, b) => (order.indexOf(b) > order.indexOf(a) ? b : a), "idle");
+}
+
+export function severityLevel(s: Severity): Level {
+  return s === "info" ? "idle" : s;
+}
+
+export function destinationLevel(s: DestinationState): Level {
+  return destinationLevels[s] ?? "warning";
+}
+
+const destinationLevels: Record<DestinationState, Level> = {
+  disabled: "idle",
+  starting: "busy",
+  connecting: "busy",
+  active: "ok",
+  reconnecting: "warning",
+  failed: "error",
+};
+
+export function inputLevel(s: InputState): Level {
+  return inputLevels[s] ?? "warning";
+}
+
+const inputLevels: Record<InputState, Level> = {
+  starting: "busy",
+  running: "ok",
+  retrying: "error",
+  ended: "warning",
+};
+
+// summarize describes the whole box.
+export function summarize(box: Snapshot): Summary {
+  const streams = box.streams;
+  const conditions = worst([...box.conditions, ...streams.flatMap((s) => s.conditions)].map(conditionLevel));
+  if (streams.length === 0) {
+    return { level: worst(["idle", conditions]), sentence: "Idle: no stream is configured" };
+  }
+  const parts = streams.map(describe);
+  const level = worst([conditions, ...parts.map((p) => p.level)]);
+  if (parts.length === 1) return { level, sentence: parts[0]!.sentence };
+  return { level, sentence: describeSeveral(streams) };
+}
+
+function conditionLevel(c: Condition): Level {
+  return severityLevel(c.severity);
+}
+
+function describe(s: Stream): Summary {
+  switch (s.input.state) {
+    case "starting":
+      return { level: "busy", sentence: "Starting: waiting for the input" };
+    case "retrying":
+      return { level: "error", sentence: "Off air: the input failed" };
+    case "ended":
+      return { level: "warning", sentence: "Off air: the input has ended" };
+  }
+  return describeDelivery(s.destinations, s.hls !== null);
+}
+
+function describeDelivery(all: Destination[], served: boolean): Summary {
+  const wanted = all.filter((d) => d.state !== "disabled");
+  const active = wanted.filter((d) => d.state === "active").length;
+  const level = worst(["ok", ...wanted.map((d) => destinationLevel(d.state))]);
+  if (wanted.length === 0) {
+    const reach = served ? "on this network" : "nowhere to be seen";
+    return { level: served ? "ok" : "warning", sentence: `Live ${reach}: no destination is ${all.length ? "enabled" : "configured"}` };
+  }
+  if (active === wanted.length) {
+    const what = active === 1 ? "the destination is" : active === 2 ? "both destinations are" : `all ${active} destinations are`;
+    return { level, sentence: `Live: ${what} active` };
+  }
+  const share = `${active} of ${plural(wanted.length, "destination")}`;
+  if (active > 0) return { level, sentence: `Live: ${share} active` };
+  if (level === "busy") return { level, sentence: `Starting: ${share} active` };
+  return { level: "error", sentence: `Not delivering: ${share} active` };
+}
+
+function describeSeveral(streams: Stream[]): string {
+  const running = streams.filter((s) => s.input.state === "running");
+  const wanted = streams.flatMap((s) => s.destinations).filter((d) => d.state !== "disabled");
+  const active = wanted.filter((d) => d.state === "active");
+  const inputs = running.length === streams.length ? `all ${streams.length} streams` : `${running.length} of ${streams.length} streams`;
+  const out = wanted.length === 0 ? "" : `, ${active.length} of ${plural(wanted.length, "destination")} active`;
+  return `${running.length > 0 ? "Live" : "Off air"}: ${inputs}${out}`;
+}
+
+// Playback is what the player knows of itself; the reasons for its states are
+// the stream's to tell.
+export type Playback = "none" | "loading" | "playing" | "stalled" | "blocked" | "failed";
+
+// pictureMessage says why there is no moving picture; null when there is one.
+export function pictureMessage(stream: Stream | undefined, playback: Playback, online: boolean): string | null {
+  if (playback === "playing") return null;
+  if (!stream) return "No stream is configured";
+  if (!online) return "Connection to the box lost";
+  if (playback === "blocked") return "Press play to start the picture";
+  switch (stream.input.state) {
+    case "starting":
+      return "Waiting for the input";
+    case "retrying":
+      return "Input failed";
+    case "ended":
+      return "The input has ended";
+  }
+  if (!stream.hls) return "This stream is not served on this network";
+  if (stream.hls.segments === 0) return "Waiting for the first segment";
+  if (playback === "failed") return "The picture cannot be played; trying again";
+  return playback === "stalled" ? "Waiting for the stream" : "Loading the picture";
+}

@@ -1,0 +1,110 @@
+// The box's status as GET /api/v1/status and its event stream give it. Times
+// are RFC 3339 strings of the box's clock.
+
+export type Severity = "info" | "warning" | "error";
+
+export interface Snapshot {
+  sequence: number;
+  time: string;
+  version: string;
+  hostname: string;
+  started: string;
+  process: { cpu_percent: number; rss_bytes: number; goroutines: number };
+  streams: Stream[];
+  conditions: Condition[];
+}
+
+export interface Condition {
+  code: string;
+  severity: Severity;
+  message: string;
+  since: string;
+}
+
+export interface Stream {
+  name: string;
+  input: Input;
+  video: Video | null;
+  audio: Audio | null;
+  hls: Hls | null;
+  destinations: Destination[];
+  conditions: Condition[];
+}
+
+export type InputState = "starting" | "running" | "retrying" | "ended";
+
+export interface Input {
+  kind: string;
+  description: string;
+  state: InputState;
+  error?: string;
+  retry?: string;
+  dropped: number;
+}
+
+export interface Video {
+  codec: string;
+  encoder: string;
+  width: number;
+  height: number;
+  frame_rate: number;
+  bitrate: number;
+  target: number;
+  frames: number;
+  key_frames: number;
+}
+
+export interface Audio {
+  codec: string;
+  encoder: string;
+  sample_rate: number;
+  channels: number;
+  bitrate: number;
+}
+
+export interface Hls {
+  url: string;
+  segments: number;
+  first_sequence: number;
+  last_sequence: number;
+  last_duration: number;
+  target_duration: number;
+  window_bytes: number;
+  window_duration: number;
+  dropped: number;
+  discontinuities: number;
+}
+
+export type DestinationState =
+  | "disabled"
+  | "starting"
+  | "connecting"
+  | "active"
+  | "reconnecting"
+  | "failed";
+
+export interface Destination {
+  name: string;
+  kind: string;
+  url: string;
+  state: DestinationState;
+  attempts: number;
+  connected_at?: string;
+  next_attempt?: string;
+  bytes: number;
+  bitrate: number;
+  dropped: number;
+  queue: { packets: number; bytes: number };
+  p99_ms: number;
+  rtt_ms: number;
+  errors: { time: string; message: string }[];
+}
+
+export interface LogEvent {
+  sequence: number;
+  time: string;
+  severity: Severity;
+  stream?: string;
+  subject: string;
+  message: string;
+}
