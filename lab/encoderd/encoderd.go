@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -37,10 +38,22 @@ func Build(dir string, flags ...string) (string, error) {
 // Daemon is a running encoderd.
 type Daemon struct {
 	*peer.Process
-	URL    string // of the page, without a slash at the end
+	URL    string // of the page, without a slash at the end; "" until AwaitPage
 	Config string // file
 	Live   string // folder of the live window
 	tb     peer.TB
+	listen string
+}
+
+// Options of a daemon that differs from what Start makes.
+type Options struct {
+	Binary string
+	// TOML is the configuration, without http.listen and storage.live.
+	TOML   string
+	Listen string // http.listen; a free port of the loopback when empty
+	Live   string // storage.live; a folder of its own when empty
+	Env    []string
+	Wrap   []string // a program and its arguments that run the daemon, such as unshare
 }
 
 // Start runs the daemon of binary with the TOML text, to which a listener on a
@@ -48,20 +61,34 @@ type Daemon struct {
 // neither. The daemon is stopped at the end of the test.
 func Start(tb peer.TB, binary, toml string, env ...string) *Daemon {
 	tb.Helper()
+	d := Launch(tb, Options{Binary: binary, TOML: toml, Env: env})
+	d.AwaitPage()
+	return d
+}
+
+// Launch is Start without the wait for the page. Before AwaitPage has returned,
+// only the process can be asked.
+func Launch(tb peer.TB, o Options) *Daemon {
+	tb.Helper()
 	dir := tb.TempDir()
-	d := &Daemon{tb: tb, Config: filepath.Join(dir, "encoderd.toml"), Live: filepath.Join(dir, "live")}
-	d.WriteConfig(toml)
+	d := &Daemon{tb: tb, Config: filepath.Join(dir, "encoderd.toml"), Live: o.Live, listen: o.Listen}
+	if d.Live == "" {
+		d.Live = filepath.Join(dir, "live")
+	}
+	if d.listen == "" {
+		d.listen = "127.0.0.1:0"
+	}
+	d.WriteConfig(o.TOML)
 	d.Process = peer.Start(tb, peer.Command{
-		Name: "encoderd", Args: []string{binary, "-config", d.Config}, Dir: dir, Env: env,
+		Name: "encoderd", Args: append(slices.Clone(o.Wrap), o.Binary, "-config", d.Config), Dir: dir, Env: o.Env,
 	})
-	d.URL = d.address()
 	return d
 }
 
 // WriteConfig replaces the configuration file; Reload makes the daemon read it.
 func (d *Daemon) WriteConfig(toml string) {
 	d.tb.Helper()
-	text := fmt.Sprintf("[http]\nlisten = \"127.0.0.1:0\"\n[storage]\nlive = %q\n%s", d.Live, toml)
+	text := fmt.Sprintf("[http]\nlisten = %q\n[storage]\nlive = %q\n%s", d.listen, d.Live, toml)
 	if err := os.WriteFile(d.Config, []byte(text), 0o600); err != nil {
 		d.tb.Fatalf("write configuration: %v", err)
 	}
@@ -75,13 +102,15 @@ func (d *Daemon) Reload() {
 	}
 }
 
-// address waits for the line with the page's address in the daemon's output.
-func (d *Daemon) address() string {
+// AwaitPage waits for the line with the page's address in the daemon's output,
+// and keeps the address. The newest counts: the listener may move.
+func (d *Daemon) AwaitPage() {
 	d.tb.Helper()
 	line := regexp.MustCompile(`The page: (http://\S+)/`)
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		if m := line.FindStringSubmatch(d.Log()); m != nil {
-			return m[1]
+		if all := line.FindAllStringSubmatch(d.WholeLog(), -1); all != nil {
+			d.URL = all[len(all)-1][1]
+			return
 		}
 		select {
 		case <-d.Done():
@@ -90,7 +119,21 @@ func (d *Daemon) address() string {
 		}
 	}
 	d.tb.Fatalf("encoderd printed no address:\n%s", d.Log())
-	return ""
+}
+
+// WholeLog is all that the daemon has written on stdout and stderr; Log is the
+// end of it.
+func (d *Daemon) WholeLog() string {
+	d.tb.Helper()
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(d.Config), "encoderd-*.log"))
+	if err != nil || len(files) != 1 {
+		d.tb.Fatalf("the daemon's log: found %q, error %v", files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		d.tb.Fatalf("the daemon's log: %v", err)
+	}
+	return string(b)
 }
 
 // HLS is the address of a stream's playlist, "" for the default stream.
