@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -144,8 +143,8 @@ func (d *Destination) runLife(ctx context.Context, spec Spec) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, io.EOF) && active > 0:
-			d.enter(Starting, nil) // the programme ended
+		case errors.Is(err, errProgrammeEnd):
+			d.enter(Starting, nil)
 			continue
 		case active >= stableAfter:
 			retry.reset()

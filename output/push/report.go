@@ -85,7 +85,7 @@ func (d *Destination) transition(state State, err error, next time.Time) {
 	case err != nil:
 		d.log.Warn("destination reconnecting", "error", message, "next", time.Until(next).Round(time.Millisecond))
 	case changed:
-		d.log.Info("destination "+string(state), "url", output.Redacted(target.URL))
+		d.log.Info("destination changed state", "state", state, "url", output.Redacted(target.URL))
 	}
 }
 
@@ -103,7 +103,7 @@ func (d *Destination) attempt(state State) {
 		s.State, s.NextAttempt = state, time.Time{}
 	})
 	if changed {
-		d.log.Info("destination "+string(state), "url", output.Redacted(d.current().Target.URL))
+		d.log.Info("destination changed state", "state", state, "url", output.Redacted(d.current().Target.URL))
 	}
 }
 
@@ -112,7 +112,7 @@ func (d *Destination) connected() {
 		s.State, s.ConnectedAt = Active, time.Now()
 		d.live.samples = append(d.live.samples[:0], sample{time.Now(), 0})
 	})
-	d.log.Info("destination active", "url", output.Redacted(d.current().Target.URL))
+	d.log.Info("destination changed state", "state", Active, "url", output.Redacted(d.current().Target.URL))
 }
 
 // measured takes in the running connection's counters and reports.

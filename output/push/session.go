@@ -14,6 +14,9 @@ import (
 	"github.com/encoderbox/encoderbox/output/hub"
 )
 
+// errProgrammeEnd: there will be no more packets.
+var errProgrammeEnd = errors.New("programme ended")
+
 // session is one connection and the goroutines that serve it.
 type session struct {
 	d      *Destination
@@ -81,7 +84,7 @@ func (s *session) pump(ctx context.Context) error {
 		p, err := s.reader.Read(ctx)
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				return io.EOF // the hub has closed, not the peer
+				return errProgrammeEnd // the hub has closed, not the peer
 			}
 			return err
 		}
@@ -90,7 +93,7 @@ func (s *session) pump(ctx context.Context) error {
 		s.writing.Store(false)
 		s.writes.Add(1)
 		if errors.Is(err, io.EOF) {
-			return fmt.Errorf("the receiver closed the connection (%v)", err)
+			return fmt.Errorf("the receiver closed the connection: %w", err)
 		}
 		if err != nil {
 			return err

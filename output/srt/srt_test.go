@@ -87,6 +87,8 @@ func dial(t *testing.T, tg output.Target, limit time.Duration) (output.Conn, err
 	return c, err
 }
 
+var errRejected = errors.New("rejected as the test wants it")
+
 // listen runs a listener of another implementation. accept decides about each
 // caller; handle gets the accepted ones. Both have ended when the test has.
 func listen(t *testing.T, accept func(gosrt.ConnRequest) (gosrt.Conn, error), handle func(gosrt.Conn)) string {
@@ -104,10 +106,11 @@ func listen(t *testing.T, accept func(gosrt.ConnRequest) (gosrt.Conn, error), ha
 				return
 			}
 			conn, err := accept(request)
-			if err != nil {
+			switch {
+			case errors.Is(err, errRejected):
+			case err != nil:
 				t.Error(err)
-			}
-			if conn != nil && err == nil {
+			default:
 				wg.Go(func() { defer conn.Close(); handle(conn) })
 			}
 		}
@@ -193,12 +196,12 @@ func TestDialFailures(t *testing.T) {
 	secured := listen(t, func(r gosrt.ConnRequest) (gosrt.Conn, error) {
 		if err := r.SetPassphrase(passphrase); err != nil {
 			r.Reject(gosrt.REJ_BADSECRET)
-			return nil, nil
+			return nil, errRejected
 		}
 		return r.Accept()
 	}, func(gosrt.Conn) {})
 	reject := func(reason gosrt.RejectionReason) string {
-		return listen(t, func(r gosrt.ConnRequest) (gosrt.Conn, error) { r.Reject(reason); return nil, nil }, nil)
+		return listen(t, func(r gosrt.ConnRequest) (gosrt.Conn, error) { r.Reject(reason); return nil, errRejected }, nil)
 	}
 	// On the wire every reason is 1000 more, which gosrt does only for its own.
 	for _, tc := range []struct {
