@@ -7,9 +7,7 @@ import { fileURLToPath } from "node:url";
 const here = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.join(here, "../dist");
 
-await rm(dist, { recursive: true, force: true });
-await mkdir(dist, { recursive: true });
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   absWorkingDir: here,
   entryPoints: { app: "src/main.tsx", style: "src/style/style.css" },
   outdir: "../dist/assets",
@@ -17,12 +15,14 @@ const { metafile } = await build({
   splitting: true,
   format: "esm",
   minify: true,
-  target: ["es2020", "safari14"],
+  target: "es2020",
   legalComments: "none",
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
   metafile: true,
+  write: false, // a failed build leaves the last one
   logLevel: "warning",
+  logLimit: 10,
 });
 
 const outputs = Object.entries(metafile.outputs);
@@ -33,12 +33,17 @@ const made = (entry) => {
 const page = (await readFile(path.join(here, "src/index.html"), "utf8"))
   .replace("{{script}}", made("src/main.tsx"))
   .replace("{{style}}", made("src/style/style.css"));
+const licences = await licenceTexts();
+
+await rm(dist, { recursive: true, force: true });
+await mkdir(path.join(dist, "assets"), { recursive: true });
+for (const file of outputFiles) await writeFile(file.path, file.contents);
 await writeFile(path.join(dist, "index.html"), page);
 await cp(path.join(here, "src/icons"), dist, { recursive: true });
-await writeFile(path.join(dist, "licenses.txt"), await licences());
+await writeFile(path.join(dist, "licenses.txt"), licences);
 
-// licences are the texts of every package that is part of a built file.
-async function licences() {
+// licenceTexts are those of every package that is part of a built file.
+async function licenceTexts() {
   const packages = new Set();
   for (const [, output] of outputs) {
     for (const [input, { bytesInOutput }] of Object.entries(output.inputs)) {

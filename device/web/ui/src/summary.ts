@@ -48,14 +48,20 @@ const inputLevels: Record<InputState, Level> = {
 // summarize describes the whole box.
 export function summarize(box: Snapshot): Summary {
   const streams = box.streams;
-  const conditions = worst([...box.conditions, ...streams.flatMap((s) => s.conditions)].map(conditionLevel));
+  const conditions = worst(box.conditions.map(conditionLevel));
   if (streams.length === 0) {
     return { level: worst(["idle", conditions]), sentence: "Idle: no stream is configured" };
   }
-  const parts = streams.map(describe);
+  const parts = streams.map(summarizeStream);
   const level = worst([conditions, ...parts.map((p) => p.level)]);
   if (parts.length === 1) return { level, sentence: parts[0]!.sentence };
   return { level, sentence: describeSeveral(streams) };
+}
+
+// summarizeStream describes one stream.
+export function summarizeStream(s: Stream): Summary {
+  const { level, sentence } = describe(s);
+  return { level: worst([level, ...s.conditions.map(conditionLevel)]), sentence };
 }
 
 function conditionLevel(c: Condition): Level {

@@ -1,0 +1,114 @@
+import { bitrate, bytes, clock, count, countdown, milliseconds, moment } from "../format.ts";
+import { destinationLevel } from "../summary.ts";
+import type { Destination, DestinationState } from "../types.ts";
+import { Fact, Panel, State } from "./parts.tsx";
+
+interface Props {
+  all: Destination[];
+  boxNow: number;
+  now: number;
+}
+
+export function Destinations({ all, boxNow, now }: Props) {
+  const active = all.filter((d) => d.state === "active").length;
+  return (
+    <Panel id="destinations" title="Destinations" aside={all.length > 0 && <span class="by">{`${active} of ${all.length} active`}</span>}>
+      {all.length === 0 ? (
+        <p class="none">No destination is configured for this stream.</p>
+      ) : (
+        <ul>
+          {all.map((d) => (
+            <Row key={d.name} d={d} boxNow={boxNow} now={now} />
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function Row({ d, boxNow, now }: { d: Destination; boxNow: number; now: number }) {
+  const connected = d.state === "active";
+  return (
+    <li class={`destination ${destinationLevel(d.state)}`}>
+      <div class="name">
+        <h3>
+          {d.name} <span class="kind">{d.kind}</span>
+        </h3>
+        <code class="url">{d.url}</code>
+      </div>
+      <div class="standing">
+        <State level={destinationLevel(d.state)}>{names[d.state] ?? d.state}</State>
+        <span class="when">{standing(d, boxNow)}</span>
+      </div>
+      <dl class="facts">
+        <Fact name="Bitrate">{connected ? bitrate(d.bitrate) : "–"}</Fact>
+        <Fact name="Sent">{bytes(d.bytes)}</Fact>
+        <Fact name="Queue" title={`${bytes(d.queue.bytes)} wait to be sent`}>
+          {count(d.queue.packets)}
+        </Fact>
+        <Fact name="Dropped" alert={d.dropped > 0} title="packets this destination was too slow for">
+          {count(d.dropped)}
+        </Fact>
+        <Fact name="RTT" title="round trip, where the protocol tells">
+          {connected ? milliseconds(d.rtt_ms) : "–"}
+        </Fact>
+        <Fact name="p99" title="encoder output to socket write, 99 of 100 packets are faster">
+          {connected ? milliseconds(d.p99_ms) : "–"}
+        </Fact>
+        <Fact name="Attempts">{count(d.attempts)}</Fact>
+      </dl>
+      {d.errors.length > 0 && <Errors d={d} now={now} />}
+    </li>
+  );
+}
+
+const names: Record<DestinationState, string> = {
+  disabled: "Disabled",
+  starting: "Starting",
+  connecting: "Connecting",
+  active: "Active",
+  reconnecting: "Reconnecting",
+  failed: "Failed",
+};
+
+// standing is for how long, or what comes next.
+function standing(d: Destination, boxNow: number): string {
+  switch (d.state) {
+    case "active":
+      return d.connected_at ? `for ${clock(boxNow - Date.parse(d.connected_at))}` : "";
+    case "starting":
+      return "waits for the stream";
+    case "connecting":
+    case "reconnecting":
+      return d.next_attempt ? `next try ${countdown(Date.parse(d.next_attempt) - boxNow)}` : "trying now";
+    case "failed":
+      return `gave up after ${count(d.attempts)} attempts`;
+    default:
+      return "";
+  }
+}
+
+function Errors({ d, now }: { d: Destination; now: number }) {
+  const today = new Date(now);
+  const [last, ...older] = d.errors;
+  return (
+    <details class="errors">
+      <summary>
+        <span class="what">{d.state === "active" ? "Earlier" : "Last"} error</span>
+        <time dateTime={last!.time}>{moment(new Date(last!.time), today)}</time>
+        <span class="message">{last!.message}</span>
+        {older.length > 0 && <span class="more">{older.length} more</span>}
+      </summary>
+      {older.length > 0 && (
+        <ol>
+          {older.map((e) => (
+            <li key={e.time}>
+              <time dateTime={e.time}>{moment(new Date(e.time), today)}</time>
+              <span class="message">{e.message}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </details>
+  );
+}

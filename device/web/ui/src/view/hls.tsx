@@ -1,0 +1,35 @@
+import { bytes, clock, count, plural, seconds } from "../format.ts";
+import type { Hls } from "../types.ts";
+import { Address, Fact, Panel, State } from "./parts.tsx";
+
+// HlsPanel is what viewers on this network are served.
+export function HlsPanel({ hls }: { hls: Hls | null }) {
+  const level = !hls ? "idle" : hls.segments > 0 ? "ok" : "busy";
+  const state = !hls ? "Not served" : hls.segments > 0 ? "Serving" : "No segment yet";
+  return (
+    <Panel id="hls" title="HLS on this network" aside={<State level={level}>{state}</State>}>
+      {hls ? <Facts hls={hls} /> : <p class="none">This stream has no HLS output.</p>}
+    </Panel>
+  );
+}
+
+function Facts({ hls }: { hls: Hls }) {
+  return (
+    <>
+      <Address label="the HLS address" value={new URL(hls.url, location.href).href} />
+      <dl class="facts">
+        <Fact name="Window">{plural(hls.segments, "segment")}</Fact>
+        <Fact name="Length">
+          {clock(hls.window_duration * 1000)} · {bytes(hls.window_bytes)}
+        </Fact>
+        <Fact name="Last segment" title={`number ${hls.last_sequence}; target ${hls.target_duration} s`}>
+          {hls.segments > 0 ? seconds(hls.last_duration) : "–"}
+        </Fact>
+        <Fact name="Dropped packets" alert={hls.dropped > 0}>
+          {count(hls.dropped)}
+        </Fact>
+        <Fact name="Discontinuities">{count(hls.discontinuities)}</Fact>
+      </dl>
+    </>
+  );
+}

@@ -1,0 +1,69 @@
+import type { State as PageState } from "../store.ts";
+import type { Summary } from "../summary.ts";
+import { Alerts } from "./alerts.tsx";
+import { Destinations } from "./destinations.tsx";
+import { Encoder } from "./encoder.tsx";
+import { Head } from "./head.tsx";
+import { HlsPanel } from "./hls.tsx";
+import { InputPanel } from "./input.tsx";
+import { Log } from "./log.tsx";
+import { Picture } from "./picture.tsx";
+import { StreamTabs } from "./tabs.tsx";
+
+interface Props {
+  state: PageState;
+  summary: Summary | null;
+  choose(stream: string): void;
+}
+
+export function Page({ state, summary, choose }: Props) {
+  const box = state.box;
+  const streams = box?.streams ?? [];
+  const stream =
+    streams.find((s) => s.name === state.chosen) ?? streams.find((s) => s.hls?.url === "/hls/index.m3u8") ?? streams[0];
+  return (
+    <>
+      <Head state={state} summary={summary} />
+      {!state.online && <Lost state={state} />}
+      {/* The one region that is read out: the sentence, and only as it changes. */}
+      <p class="unseen" role="status" aria-live="polite">
+        {state.online ? summary?.sentence : "Connection to the box lost"}
+      </p>
+      {box && (
+        <main class={state.online ? undefined : "stale"}>
+          <Alerts box={box} boxNow={state.boxNow} />
+          <div class="deck">
+            {streams.length > 1 && stream && <StreamTabs streams={streams} chosen={stream.name} choose={choose} />}
+            <Picture stream={stream} state={state} />
+            {stream && (
+              <div class="side">
+                <InputPanel input={stream.input} boxNow={state.boxNow} />
+                <Encoder stream={stream} points={state.history[stream.name] ?? []} boxNow={state.boxNow} />
+                <HlsPanel hls={stream.hls} />
+              </div>
+            )}
+            {stream && <Destinations all={stream.destinations} boxNow={state.boxNow} now={state.now} />}
+            <Log events={state.events} streams={streams.length} now={state.now} />
+          </div>
+        </main>
+      )}
+      <footer class="foot">
+        <a href="api/v1/status">Status as JSON</a>
+        <a href="licenses.txt">Licences</a>
+      </footer>
+    </>
+  );
+}
+
+function Lost({ state }: { state: PageState }) {
+  const wait = state.retryAt === null ? 0 : Math.ceil((state.retryAt - state.now) / 1000);
+  return (
+    <div class="lost" role="alert">
+      <strong>{state.box ? "Connection to the box lost" : "The box does not answer"}</strong>
+      {state.box && <span> What is shown is from before. </span>}
+      <span class="when" aria-hidden="true">
+        {wait > 0 ? `Trying again in ${wait} s` : "Trying again…"}
+      </span>
+    </div>
+  );
+}

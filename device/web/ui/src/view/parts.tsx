@@ -1,0 +1,89 @@
+// Small parts that the panels are made of.
+
+import type { ComponentChildren } from "preact";
+import { useRef, useState } from "preact/hooks";
+import type { Level } from "../summary.ts";
+
+// State is a state in words, with a colour and a mark that differ by level.
+export function State({ level, children }: { level: Level; children: ComponentChildren }) {
+  return (
+    <span class={`state ${level}`}>
+      <Mark level={level} />
+      {children}
+    </span>
+  );
+}
+
+export function Mark({ level }: { level: Level }) {
+  return (
+    <svg class={`mark ${level}`} viewBox="0 0 12 12" aria-hidden="true">
+      {marks[level]}
+    </svg>
+  );
+}
+
+// Shapes differ too: colour alone tells nothing to one man in twelve.
+const marks: Record<Level, ComponentChildren> = {
+  idle: <circle cx="6" cy="6" r="3.6" fill="none" stroke="currentColor" stroke-width="1.8" />,
+  ok: <circle cx="6" cy="6" r="4.5" fill="currentColor" />,
+  busy: <path d="M6 1.5a4.5 4.5 0 1 1-4.5 4.5" fill="none" stroke="currentColor" stroke-width="2.2" />,
+  warning: <path d="M6 .8 11.7 11H.3z" fill="currentColor" />,
+  error: <path d="M6 .5 11.5 6 6 11.5.5 6z" fill="currentColor" />,
+};
+
+export function Panel(props: { id: string; title: string; aside?: ComponentChildren; children: ComponentChildren }) {
+  return (
+    <section class={`panel ${props.id}`} aria-labelledby={`${props.id}-title`}>
+      <header class="panel-head">
+        <h2 id={`${props.id}-title`}>{props.title}</h2>
+        {props.aside}
+      </header>
+      {props.children}
+    </section>
+  );
+}
+
+// Fact is a named value; alert marks a value that should be zero and is not.
+export function Fact(props: { name: string; children: ComponentChildren; alert?: boolean; wide?: boolean; title?: string }) {
+  return (
+    <div class={`fact${props.wide ? " wide" : ""}`} title={props.title}>
+      <dt>{props.name}</dt>
+      <dd class={props.alert ? "alert" : undefined}>{props.children}</dd>
+    </div>
+  );
+}
+
+// Address is something to copy.
+export function Address({ label, value }: { label: string; value: string }) {
+  const field = useRef<HTMLInputElement>(null);
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    if (!(await copyText(value, field.current!))) return;
+    setCopied(true);
+    setTimeout(() => setCopied(false), 2000);
+  };
+  return (
+    <div class="address">
+      <input ref={field} readOnly value={value} aria-label={label} spellcheck={false} onFocus={(e) => e.currentTarget.select()} />
+      <button type="button" onClick={() => void copy()} aria-label={`Copy ${label}`}>
+        <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
+      </button>
+    </div>
+  );
+}
+
+// copyText copies where the page came by plain HTTP too, for which browsers
+// have no navigator.clipboard.
+async function copyText(text: string, field: HTMLInputElement): Promise<boolean> {
+  if (navigator.clipboard) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      // refused: try the old way
+    }
+  }
+  field.focus();
+  field.select();
+  return document.execCommand("copy");
+}

@@ -1,0 +1,119 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { countdown } from "../format.ts";
+import { Player, type PlayerReport } from "../player.ts";
+import type { State as PageState } from "../store.ts";
+import { pictureMessage } from "../summary.ts";
+import type { Stream } from "../types.ts";
+
+const nothing: PlayerReport = { playback: "none", muted: true, at: 0, shownAt: null, behind: null };
+
+// Picture is the stream as viewers see it, seconds after it happened.
+export function Picture({ stream, state }: { stream: Stream | undefined; state: PageState }) {
+  const video = useRef<HTMLVideoElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const player = useRef<Player | null>(null);
+  const [report, setReport] = useState(nothing);
+
+  useEffect(() => {
+    player.current = new Player(video.current!, setReport);
+    return () => player.current?.close();
+  }, []);
+
+  const hls = stream?.hls;
+  const flowing = state.online && stream?.input.state === "running" && !!hls && hls.segments > 0;
+  // Loading begins once there is a segment, and what plays goes on to its end.
+  const loaded = useRef<string | null>(null);
+  if (!hls || (loaded.current !== hls.url && hls.segments === 0)) loaded.current = null;
+  else if (hls.segments > 0) loaded.current = hls.url;
+  const url = loaded.current;
+
+  useEffect(() => player.current!.load(url), [url]);
+  useEffect(() => player.current!.expect(flowing), [flowing]);
+  // A new daemon, or a stream begun anew, shares nothing with what was buffered.
+  const run = useRun(url, state.box?.started, hls?.last_sequence);
+  useEffect(() => {
+    if (run > 0) player.current!.restart();
+  }, [run]);
+
+  const message = pictureMessage(stream, report.playback, state.online);
+  const playing = report.playback === "playing";
+  const shape = stream?.video && stream.video.height > 0 ? `${stream.video.width} / ${stream.video.height}` : "16 / 9";
+  return (
+    <section class="panel picture" aria-label="Live picture">
+      <div ref={frame} class={`frame${playing ? "" : " still"}`} style={{ aspectRatio: shape }}>
+        <video ref={video} playsInline disableRemotePlayback aria-label={stream ? `Live picture of ${stream.name}` : "Live picture"} />
+        {stream && !stream.video && stream.audio && playing && <p class="audio-only">Sound only</p>}
+        {message !== null && (
+          <div class="overlay">
+            {report.playback === "blocked" ? (
+              <button type="button" class="play" onClick={() => player.current!.play()}>
+                ▶ Play
+              </button>
+            ) : (
+              <>
+                {busy(report.playback, flowing) && <span class="spinner" aria-hidden="true" />}
+                <p class="message">{message}</p>
+                <Reason stream={stream} state={state} />
+              </>
+            )}
+          </div>
+        )}
+        <div class="bar">
+          <span class={`live${playing ? "" : " off"}`}>Live</span>
+          <span class="delay" title="from the moment the box made this picture until now">
+            {playing && delay(report, state)}
+          </span>
+          <span class="grow" />
+          {stream?.audio && (
+            <button type="button" aria-pressed={!report.muted} onClick={() => player.current!.setMuted(!report.muted)}>
+              {report.muted ? "Unmute" : "Mute"}
+            </button>
+          )}
+          <button type="button" onClick={() => toggleFullscreen(frame.current!, video.current!)}>
+            Full screen
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Reason({ stream, state }: { stream: Stream | undefined; state: PageState }) {
+  const input = stream?.input;
+  if (!state.online || !input?.error) return null;
+  return (
+    <>
+      <p class="reason">{input.error}</p>
+      {input.retry && <p class="when">Next try {countdown(Date.parse(input.retry) - state.boxNow)}</p>}
+    </>
+  );
+}
+
+function busy(playback: PlayerReport["playback"], flowing: boolean): boolean {
+  return flowing && playback !== "playing";
+}
+
+// delay is how long ago the picture on screen was made, as well as can be told.
+function delay(r: PlayerReport, state: PageState): string {
+  const made = r.shownAt === null ? null : (r.at - (state.now - state.boxNow) - r.shownAt) / 1000;
+  const s = made !== null && made >= 0 && made < 3600 ? made : r.behind;
+  return s === null ? "" : `${s.toFixed(1)} s behind`;
+}
+
+// useRun counts how often what is at the address has begun anew.
+function useRun(url: string | null, started: string | undefined, lastSequence: number | undefined): number {
+  const seen = useRef({ url, started, lastSequence, run: 0 });
+  const s = seen.current;
+  const daemon = s.started !== undefined && started !== undefined && s.started !== started;
+  const back = s.lastSequence !== undefined && lastSequence !== undefined && lastSequence < s.lastSequence;
+  const anew = s.url === url && (daemon || back);
+  seen.current = { url, started: started ?? s.started, lastSequence, run: s.run + (anew ? 1 : 0) };
+  return seen.current.run;
+}
+
+// toggleFullscreen takes the frame with its controls; iPhones allow only the video.
+function toggleFullscreen(frame: HTMLElement, video: HTMLVideoElement & { webkitEnterFullscreen?: () => void }): void {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else if (frame.requestFullscreen) frame.requestFullscreen().catch(() => undefined);
+  else video.webkitEnterFullscreen?.();
+}
