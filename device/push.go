@@ -164,6 +164,7 @@ func destinationStatus(s push.Status) status.Destination {
 		Bytes: s.Bytes, Bitrate: s.Bitrate, Dropped: s.Dropped,
 		Queue:      status.Queue{Packets: s.QueuePackets, Bytes: s.QueueBytes},
 		LatencyP99: milliseconds(s.LatencyP99), RTT: milliseconds(s.RTT),
+		Retransmitted: s.Retransmitted, Lost: s.Lost, Outstanding: s.Outstanding,
 	}
 	for _, e := range s.Errors {
 		d.Errors = append(d.Errors, status.TimedError{Time: e.Time, Message: e.Message})

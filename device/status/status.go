@@ -140,7 +140,11 @@ type Destination struct {
 	Queue       Queue            `json:"queue"`   // waiting to be sent now
 	LatencyP99  float64          `json:"p99_ms"`  // encoder output to socket write, ms, recent
 	RTT         float64          `json:"rtt_ms"`  // 0 where the transport does not tell
-	Errors      []TimedError     `json:"errors"`  // the last five, newest first
+	// What the transport says of the connection; 0 where it does not tell.
+	Retransmitted uint64       `json:"retransmitted"` // packets
+	Lost          uint64       `json:"lost"`          // packets it gave up on
+	Outstanding   uint64       `json:"outstanding"`   // bytes not acknowledged yet
+	Errors        []TimedError `json:"errors"`        // the last five, newest first
 }
 
 // Queue is a bounded queue's fill.
