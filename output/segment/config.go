@@ -85,16 +85,14 @@ func (c Config) targetDuration() time.Duration {
 // targetDuration.
 func (c Config) longest() time.Duration { return c.targetDuration() + 499*time.Millisecond }
 
-// earliest is the duration from which on a key picture ends a segment. Those
-// of a source that makes them when it likes are taken from 0.8 × Duration on.
-func (c Config) earliest(keysOnRequest bool) time.Duration {
-	if !keysOnRequest {
-		return c.Duration * 4 / 5
-	}
-	// The encoder makes one every Duration. A key picture asked for by a joining viewer must not shift the cuts; the
-	// slack is for capture times that jitter.
-	return c.Duration - min(100*time.Millisecond, c.Duration/10)
-}
+// earliest is the duration from which on a key picture ends a segment of a
+// source that makes them when it likes.
+func (c Config) earliest() time.Duration { return c.Duration * 4 / 5 }
+
+// slack is how much before its time a key picture of our encoder ends a
+// segment, for capture times that jitter. One that a joining viewer asked for
+// must not shift the cuts.
+func (c Config) slack() time.Duration { return min(100*time.Millisecond, c.Duration/10) }
 
 // Codes of the conditions a Segmenter reports.
 const (

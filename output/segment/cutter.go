@@ -26,7 +26,7 @@ type cutter struct {
 	queued   time.Duration  // DTS of the follower's newest packet
 	open     []*building    // oldest first, at most two
 	sequence uint64         // of the next segment
-	grid     time.Duration  // audio-only programmes: where the segment at hand ends
+	grid     time.Duration  // where the segment at hand is to end; not for sources that make keys when they like
 	breakAt  bool           // the next segment does not continue the one before
 	needKey  bool           // a packet of the lead was refused: what follows cannot be decoded
 	inits    uint64
@@ -168,12 +168,17 @@ func (c *cutter) decide(p media.Packet) decision {
 
 // shortest is the duration from which on a key picture ends the segment. One
 // that began without a key picture ends early, for players to have a place to
-// start at.
+// start at; one that began late, since pictures were left out where it should
+// have, ends where the grid of our encoder's key pictures has it.
 func (c *cutter) shortest() time.Duration {
-	if !c.newest().seg.Independent {
+	seg := c.newest().seg
+	switch {
+	case !seg.Independent:
 		return c.cfg.Duration / 4
+	case c.keysOnRequest():
+		return c.grid - c.cfg.slack() - seg.Start
 	}
-	return c.cfg.earliest(c.keysOnRequest())
+	return c.cfg.earliest()
 }
 
 func (c *cutter) newest() *building { return c.open[len(c.open)-1] }
@@ -188,12 +193,10 @@ func (c *cutter) start(p media.Packet) bool {
 	}
 	seg := &Segment{Sequence: c.sequence, Start: p.PTS, Independent: p.Key, Discontinuity: c.breakAt}
 	c.sequence++
-	if c.leadKind == media.Audio {
-		if c.breakAt || c.grid == 0 {
-			c.grid = p.PTS
-		}
-		c.grid += c.cfg.Duration
+	if c.grid == 0 || c.breakAt || (p.PTS-c.grid).Abs() >= c.cfg.Duration/2 {
+		c.grid = p.PTS
 	}
+	c.grid += c.cfg.Duration
 	c.breakAt = false
 	c.open = append(c.open, &building{seg: seg, followerDone: c.follower() == nil})
 	c.lead().begin(fileName(c.leadKind, c.run, seg.Sequence), p)
