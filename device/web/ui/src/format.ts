@@ -67,8 +67,11 @@ export function moment(at: Date, now: Date): string {
   const two = (n: number) => n.toString().padStart(2, "0");
   const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
   if (at.toDateString() === now.toDateString()) return time;
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
+  const year = at.getFullYear() === now.getFullYear() ? "" : ` ${at.getFullYear()}`;
+  return `${at.getDate()} ${months[at.getMonth()]}${year} ${time}`;
 }
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 // codec names an RFC 6381 codec string for people, and keeps what it does not know.
 export function codec(rfc6381: string): string {

@@ -19,6 +19,7 @@ export interface PlayerReport {
 
 export class Player {
   private url: string | null = null;
+  private segment = 2;
   private hls: Hls | null = null;
   private generation = 0; // of the source; what an older one reports is void
   private playback: Playback = "none";
@@ -46,9 +47,11 @@ export class Player {
   }
 
   // load plays an address; the same one again changes nothing. null stops.
-  load(url: string | null): void {
+  // segment is about how long its segments are, in seconds.
+  load(url: string | null, segment: number): void {
     if (url === this.url) return;
     this.url = url;
+    this.segment = segment > 0 ? segment : 2;
     this.backoff.reset();
     this.restart();
   }
@@ -105,8 +108,9 @@ export class Player {
     if (generation !== this.generation) return;
     const hls = new HlsPlayer({
       enableWorker: false, // there is nothing to remultiplex: the segments are CMAF
-      liveSyncDurationCount: 2,
-      liveMaxLatencyDurationCount: 6,
+      // A segment is whole before it is listed, and the list is read once a segment.
+      liveSyncDuration: 2.5 * this.segment,
+      liveMaxLatencyDuration: 8 * this.segment,
       maxLiveSyncPlaybackRate: 1.05,
       backBufferLength: 10,
       maxBufferLength: 20,

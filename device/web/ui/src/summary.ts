@@ -112,9 +112,8 @@ function describeSeveral(streams: Stream[]): string {
 export type Playback = "none" | "loading" | "playing" | "stalled" | "blocked" | "failed";
 
 // pictureMessage says why there is no moving picture; null when there is one.
-export function pictureMessage(stream: Stream | undefined, playback: Playback, online: boolean): string | null {
+export function pictureMessage(stream: Stream, playback: Playback, online: boolean): string | null {
   if (playback === "playing") return null;
-  if (!stream) return "No stream is configured";
   if (!online) return "Connection to the box lost";
   if (playback === "blocked") return "Press play to start the picture";
   switch (stream.input.state) {

@@ -97,6 +97,9 @@ export interface Destination {
   queue: { packets: number; bytes: number };
   p99_ms: number;
   rtt_ms: number;
+  retransmitted: number;
+  lost: number;
+  outstanding: number;
   errors: { time: string; message: string }[];
 }
 

@@ -1,7 +1,7 @@
 import { bitrate, bytes, clock, count, countdown, milliseconds, moment } from "../format.ts";
 import { destinationLevel } from "../summary.ts";
 import type { Destination, DestinationState } from "../types.ts";
-import { Fact, Panel, State } from "./parts.tsx";
+import { Fact, Lost, Panel, State } from "./parts.tsx";
 
 interface Props {
   all: Destination[];
@@ -10,9 +10,10 @@ interface Props {
 }
 
 export function Destinations({ all, boxNow, now }: Props) {
-  const active = all.filter((d) => d.state === "active").length;
+  const wanted = all.filter((d) => d.state !== "disabled");
+  const active = wanted.filter((d) => d.state === "active").length;
   return (
-    <Panel id="destinations" title="Destinations" aside={all.length > 0 && <span class="by">{`${active} of ${all.length} active`}</span>}>
+    <Panel id="destinations" title="Destinations" aside={wanted.length > 0 && <span class="by">{`${active} of ${wanted.length} active`}</span>}>
       {all.length === 0 ? (
         <p class="none">No destination is configured for this stream.</p>
       ) : (
@@ -27,38 +28,52 @@ export function Destinations({ all, boxNow, now }: Props) {
 }
 
 function Row({ d, boxNow, now }: { d: Destination; boxNow: number; now: number }) {
-  const connected = d.state === "active";
+  const next = standing(d, boxNow);
   return (
     <li class={`destination ${destinationLevel(d.state)}`}>
-      <div class="name">
-        <h3>
-          {d.name} <span class="kind">{d.kind}</span>
-        </h3>
-        <code class="url">{d.url}</code>
-      </div>
+      <h3>
+        {d.name} <span class="kind">{d.kind}</span>
+      </h3>
       <div class="standing">
         <State level={destinationLevel(d.state)}>{names[d.state] ?? d.state}</State>
-        <span class="when">{standing(d, boxNow)}</span>
+        {next && <span class="when">{next}</span>}
       </div>
-      <dl class="facts">
-        <Fact name="Bitrate">{connected ? bitrate(d.bitrate) : "–"}</Fact>
-        <Fact name="Sent">{bytes(d.bytes)}</Fact>
-        <Fact name="Queue" title={`${bytes(d.queue.bytes)} wait to be sent`}>
-          {count(d.queue.packets)}
-        </Fact>
-        <Fact name="Dropped" alert={d.dropped > 0} title="packets this destination was too slow for">
-          {count(d.dropped)}
-        </Fact>
-        <Fact name="RTT" title="round trip, where the protocol tells">
-          {connected ? milliseconds(d.rtt_ms) : "–"}
-        </Fact>
-        <Fact name="p99" title="encoder output to socket write, 99 of 100 packets are faster">
-          {connected ? milliseconds(d.p99_ms) : "–"}
-        </Fact>
-        <Fact name="Attempts">{count(d.attempts)}</Fact>
-      </dl>
+      <code class="url">{d.url}</code>
+      {d.state !== "disabled" && <Facts d={d} />}
       {d.errors.length > 0 && <Errors d={d} now={now} />}
     </li>
+  );
+}
+
+function Facts({ d }: { d: Destination }) {
+  const connected = d.state === "active";
+  return (
+    <dl class="facts">
+      <Fact name="Bitrate">{connected ? bitrate(d.bitrate) : "–"}</Fact>
+      <Fact name="Sent">{bytes(d.bytes)}</Fact>
+      <Fact name="Queue" title={`${bytes(d.queue.bytes)} wait to be sent`}>
+        {count(d.queue.packets)}
+      </Fact>
+      <Fact name="Dropped" title="packets this destination was too slow for">
+        <Lost n={d.dropped} />
+      </Fact>
+      <Fact name="RTT" title="round trip, where the protocol tells">
+        {connected ? milliseconds(d.rtt_ms) : "–"}
+      </Fact>
+      <Fact name="p99 latency" title="encoder output to socket write, 99 of 100 packets are faster">
+        {connected ? milliseconds(d.p99_ms) : "–"}
+      </Fact>
+      <Fact name="In flight" title="sent and not yet acknowledged, where the protocol tells">
+        {connected ? bytes(d.outstanding) : "–"}
+      </Fact>
+      <Fact name="Resent" title="packets sent again, where the protocol tells">
+        {count(d.retransmitted)}
+      </Fact>
+      <Fact name="Lost" title="packets the protocol gave up on">
+        <Lost n={d.lost} />
+      </Fact>
+      <Fact name="Attempts">{count(d.attempts)}</Fact>
+    </dl>
   );
 }
 

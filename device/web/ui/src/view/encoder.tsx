@@ -14,7 +14,13 @@ export function Encoder({ stream, points, boxNow }: Props) {
   return (
     <Panel id="encoder" title="Encoder" aside={<span class="by">{(video ?? audio)?.encoder}</span>}>
       {video && <VideoFacts video={video} points={points} boxNow={boxNow} />}
-      {audio && <AudioFacts audio={audio} alone={!video} />}
+      {audio && video && (
+        <header class="panel-head sound">
+          <h3>Sound</h3>
+          <span class="by">{audio.encoder}</span>
+        </header>
+      )}
+      {audio && <AudioFacts audio={audio} />}
       {!video && !audio && <p class="none">Nothing is being encoded.</p>}
     </Panel>
   );
@@ -35,27 +41,26 @@ function VideoFacts({ video, points, boxNow }: { video: Video; points: readonly 
           {video.width} × {video.height}
         </Fact>
         <Fact name="Frame rate">{frameRate(video.frame_rate)}</Fact>
-        <Fact name="Codec" title={video.codec}>
-          {codec(video.codec)}
-        </Fact>
         <Fact name="Frames">{count(video.frames)}</Fact>
         <Fact name="Key frames">{count(video.key_frames)}</Fact>
+        <Fact name="Codec" title={video.codec} wide>
+          {codec(video.codec)}
+        </Fact>
       </dl>
     </>
   );
 }
 
-function AudioFacts({ audio, alone }: { audio: Audio; alone: boolean }) {
+function AudioFacts({ audio }: { audio: Audio }) {
   return (
-    <dl class={alone ? "facts" : "facts sound"}>
-      <Fact name="Sound" title={audio.codec}>
+    <dl class="facts">
+      <Fact name="Codec" title={audio.codec}>
         {codec(audio.codec)}
       </Fact>
       <Fact name="Format">
         {sampleRate(audio.sample_rate)} {channels(audio.channels)}
       </Fact>
       <Fact name="Bitrate">{bitrate(audio.bitrate)}</Fact>
-      {!alone && <Fact name="Encoder">{audio.encoder}</Fact>}
     </dl>
   );
 }

@@ -1,6 +1,6 @@
 import { bytes, clock, count, plural, seconds } from "../format.ts";
 import type { Hls } from "../types.ts";
-import { Address, Fact, Panel, State } from "./parts.tsx";
+import { Address, Fact, Lost, Panel, State } from "./parts.tsx";
 
 // HlsPanel is what viewers on this network are served.
 export function HlsPanel({ hls }: { hls: Hls | null }) {
@@ -19,14 +19,13 @@ function Facts({ hls }: { hls: Hls }) {
       <Address label="the HLS address" value={new URL(hls.url, location.href).href} />
       <dl class="facts">
         <Fact name="Window">{plural(hls.segments, "segment")}</Fact>
-        <Fact name="Length">
-          {clock(hls.window_duration * 1000)} · {bytes(hls.window_bytes)}
-        </Fact>
+        <Fact name="Length">{clock(hls.window_duration * 1000)}</Fact>
+        <Fact name="Size">{bytes(hls.window_bytes)}</Fact>
         <Fact name="Last segment" title={`number ${hls.last_sequence}; target ${hls.target_duration} s`}>
           {hls.segments > 0 ? seconds(hls.last_duration) : "–"}
         </Fact>
-        <Fact name="Dropped packets" alert={hls.dropped > 0}>
-          {count(hls.dropped)}
+        <Fact name="Dropped packets" title="packets lost before they were cut into segments">
+          <Lost n={hls.dropped} />
         </Fact>
         <Fact name="Discontinuities">{count(hls.discontinuities)}</Fact>
       </dl>

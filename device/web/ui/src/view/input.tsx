@@ -1,7 +1,7 @@
-import { count, countdown } from "../format.ts";
+import { countdown } from "../format.ts";
 import { inputLevel } from "../summary.ts";
 import type { Input, InputState } from "../types.ts";
-import { Fact, Panel, State } from "./parts.tsx";
+import { Fact, Lost, Panel, State } from "./parts.tsx";
 
 const names: Record<InputState, string> = {
   starting: "Starting",
@@ -13,7 +13,7 @@ const names: Record<InputState, string> = {
 export function InputPanel({ input, boxNow }: { input: Input; boxNow: number }) {
   return (
     <Panel id="input" title="Input" aside={<State level={inputLevel(input.state)}>{names[input.state] ?? input.state}</State>}>
-      <p class="lead">{input.description || kindName(input.kind)}</p>
+      {input.description && <p class="lead">{input.description}</p>}
       {input.error && (
         <p class="problem" role="group">
           {input.error}
@@ -22,8 +22,8 @@ export function InputPanel({ input, boxNow }: { input: Input; boxNow: number }) 
       )}
       <dl class="facts">
         <Fact name="Kind">{kindName(input.kind)}</Fact>
-        <Fact name="Dropped pictures" alert={input.dropped > 0} title="pictures that the encoder had no time for">
-          {count(input.dropped)}
+        <Fact name="Dropped pictures" title="pictures that the encoder had no time for">
+          <Lost n={input.dropped} />
         </Fact>
       </dl>
     </Panel>

@@ -1,5 +1,6 @@
 import type { State as PageState } from "../store.ts";
 import type { Summary } from "../summary.ts";
+import type { Stream } from "../types.ts";
 import { Alerts } from "./alerts.tsx";
 import { Destinations } from "./destinations.tsx";
 import { Encoder } from "./encoder.tsx";
@@ -7,6 +8,7 @@ import { Head } from "./head.tsx";
 import { HlsPanel } from "./hls.tsx";
 import { InputPanel } from "./input.tsx";
 import { Log } from "./log.tsx";
+import { Panel } from "./parts.tsx";
 import { Picture } from "./picture.tsx";
 import { StreamTabs } from "./tabs.tsx";
 
@@ -32,18 +34,16 @@ export function Page({ state, summary, choose }: Props) {
       {box && (
         <main class={state.online ? undefined : "stale"}>
           <Alerts box={box} boxNow={state.boxNow} />
+          {streams.length > 1 && stream && <StreamTabs streams={streams} chosen={stream.name} choose={choose} />}
           <div class="deck">
-            {streams.length > 1 && stream && <StreamTabs streams={streams} chosen={stream.name} choose={choose} />}
-            <Picture stream={stream} state={state} />
-            {stream && (
-              <div class="side">
-                <InputPanel input={stream.input} boxNow={state.boxNow} />
-                <Encoder stream={stream} points={state.history[stream.name] ?? []} boxNow={state.boxNow} />
-                <HlsPanel hls={stream.hls} />
-              </div>
-            )}
-            {stream && <Destinations all={stream.destinations} boxNow={state.boxNow} now={state.now} />}
-            <Log events={state.events} streams={streams.length} now={state.now} />
+            <div class="front">
+              {stream ? <Picture stream={stream} state={state} /> : <NoStream />}
+              {stream && <Destinations key={stream.name} all={stream.destinations} boxNow={state.boxNow} now={state.now} />}
+            </div>
+            <div class="side">
+              {stream && <Facts key={stream.name} stream={stream} state={state} />}
+              <Log events={state.events} streams={streams.length} now={state.now} />
+            </div>
           </div>
         </main>
       )}
@@ -52,6 +52,28 @@ export function Page({ state, summary, choose }: Props) {
         <a href="licenses.txt">Licences</a>
       </footer>
     </>
+  );
+}
+
+function Facts({ stream, state }: { stream: Stream; state: PageState }) {
+  return (
+    <div class="facts-of">
+      <InputPanel input={stream.input} boxNow={state.boxNow} />
+      <Encoder stream={stream} points={state.history[stream.name] ?? []} boxNow={state.boxNow} />
+      <HlsPanel hls={stream.hls} />
+    </div>
+  );
+}
+
+function NoStream() {
+  return (
+    <Panel id="nothing" title="No stream is configured">
+      <p class="none">
+        A stream is an input, its encoding and its destinations. Add one to the box's configuration file, for instance
+        a test pattern, and let the box read it again:
+      </p>
+      <pre>{'[streams.main.input]\nkind = "pattern"'}</pre>
+    </Panel>
   );
 }
 

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
+import { count } from "../format.ts";
 import type { Level } from "../summary.ts";
 
 // State is a state in words, with a colour and a mark that differ by level.
@@ -43,14 +44,26 @@ export function Panel(props: { id: string; title: string; aside?: ComponentChild
   );
 }
 
-// Fact is a named value; alert marks a value that should be zero and is not.
-export function Fact(props: { name: string; children: ComponentChildren; alert?: boolean; wide?: boolean; title?: string }) {
+// Fact is a named value.
+export function Fact(props: { name: string; children: ComponentChildren; wide?: boolean; title?: string }) {
   return (
     <div class={`fact${props.wide ? " wide" : ""}`} title={props.title}>
       <dt>{props.name}</dt>
-      <dd class={props.alert ? "alert" : undefined}>{props.children}</dd>
+      <dd>{props.children}</dd>
     </div>
   );
+}
+
+const lostShown = 60_000; // ms
+
+// Lost is a count of what got lost. It stands out for a minute after it has
+// risen; what was lost long ago asks nobody for anything.
+export function Lost({ n }: { n: number }) {
+  const seen = useRef({ n, roseAt: -Infinity });
+  const now = performance.now();
+  if (n !== seen.current.n) seen.current = { n, roseAt: n > seen.current.n ? now : -Infinity };
+  const fresh = now - seen.current.roseAt < lostShown;
+  return <span class={fresh ? "fresh-loss" : undefined}>{count(n)}</span>;
 }
 
 // Address is something to copy.

@@ -8,9 +8,9 @@ import type { Stream } from "../types.ts";
 const nothing: PlayerReport = { playback: "none", muted: true, at: 0, shownAt: null, behind: null };
 
 // Picture is the stream as viewers see it, seconds after it happened.
-export function Picture({ stream, state }: { stream: Stream | undefined; state: PageState }) {
+export function Picture({ stream, state }: { stream: Stream; state: PageState }) {
   const video = useRef<HTMLVideoElement>(null);
-  const frame = useRef<HTMLDivElement>(null);
+  const whole = useRef<HTMLElement>(null);
   const player = useRef<Player | null>(null);
   const [report, setReport] = useState(nothing);
 
@@ -19,15 +19,16 @@ export function Picture({ stream, state }: { stream: Stream | undefined; state: 
     return () => player.current?.close();
   }, []);
 
-  const hls = stream?.hls;
-  const flowing = state.online && stream?.input.state === "running" && !!hls && hls.segments > 0;
+  const hls = stream.hls;
+  const flowing = state.online && stream.input.state === "running" && !!hls && hls.segments > 0;
   // Loading begins once there is a segment, and what plays goes on to its end.
   const loaded = useRef<string | null>(null);
   if (!hls || (loaded.current !== hls.url && hls.segments === 0)) loaded.current = null;
   else if (hls.segments > 0) loaded.current = hls.url;
   const url = loaded.current;
 
-  useEffect(() => player.current!.load(url), [url]);
+  const segment = Math.max(hls?.target_duration ?? 0, hls?.last_duration ?? 0);
+  useEffect(() => player.current!.load(url, segment), [url]);
   useEffect(() => player.current!.expect(flowing), [flowing]);
   // A new daemon, or a stream begun anew, shares nothing with what was buffered.
   const run = useRun(url, state.box?.started, hls?.last_sequence);
@@ -37,50 +38,48 @@ export function Picture({ stream, state }: { stream: Stream | undefined; state: 
 
   const message = pictureMessage(stream, report.playback, state.online);
   const playing = report.playback === "playing";
-  const shape = stream?.video && stream.video.height > 0 ? `${stream.video.width} / ${stream.video.height}` : "16 / 9";
+  const shape = stream.video && stream.video.height > 0 ? `${stream.video.width} / ${stream.video.height}` : "16 / 9";
   return (
-    <section class="panel picture" aria-label="Live picture">
-      <div ref={frame} class={`frame${playing ? "" : " still"}`} style={{ aspectRatio: shape }}>
-        <video ref={video} playsInline disableRemotePlayback aria-label={stream ? `Live picture of ${stream.name}` : "Live picture"} />
-        {stream && !stream.video && stream.audio && playing && <p class="audio-only">Sound only</p>}
+    <section ref={whole} class="panel picture" aria-label="Live picture">
+      <div class={`frame${playing ? "" : " still"}`} style={{ aspectRatio: shape }}>
+        <video ref={video} playsInline disableRemotePlayback aria-label={`Live picture of ${stream.name}`} />
+        {!stream.video && stream.audio && playing && <p class="overlay">Sound only</p>}
         {message !== null && (
           <div class="overlay">
-            {report.playback === "blocked" ? (
+            {flowing && report.playback !== "blocked" && <span class="spinner" aria-hidden="true" />}
+            <p class="message">{message}</p>
+            <Reason stream={stream} state={state} />
+            {report.playback === "blocked" && (
               <button type="button" class="play" onClick={() => player.current!.play()}>
-                ▶ Play
+                Play
               </button>
-            ) : (
-              <>
-                {busy(report.playback, flowing) && <span class="spinner" aria-hidden="true" />}
-                <p class="message">{message}</p>
-                <Reason stream={stream} state={state} />
-              </>
             )}
           </div>
         )}
-        <div class="bar">
-          <span class={`live${playing ? "" : " off"}`}>Live</span>
-          <span class="delay" title="from the moment the box made this picture until now">
-            {playing && delay(report, state)}
-          </span>
-          <span class="grow" />
-          {stream?.audio && (
-            <button type="button" aria-pressed={!report.muted} onClick={() => player.current!.setMuted(!report.muted)}>
-              {report.muted ? "Unmute" : "Mute"}
-            </button>
-          )}
-          <button type="button" onClick={() => toggleFullscreen(frame.current!, video.current!)}>
-            Full screen
+      </div>
+      <div class="bar">
+        <span class={`live${playing ? "" : " off"}`}>{playing ? "Live" : "No picture"}</span>
+        <span class="delay" title="from the moment the box made this picture until now">
+          {playing && delay(report, state)}
+        </span>
+        {stream.audio && (
+          <button type="button" onClick={() => player.current!.setMuted(!report.muted)}>
+            <Icon d={report.muted ? muted : sounding} />
+            <span class="label">{report.muted ? "Unmute" : "Mute"}</span>
           </button>
-        </div>
+        )}
+        <button type="button" onClick={() => toggleFullscreen(whole.current!, video.current!)}>
+          <Icon d={corners} />
+          <span class="label">Full screen</span>
+        </button>
       </div>
     </section>
   );
 }
 
-function Reason({ stream, state }: { stream: Stream | undefined; state: PageState }) {
-  const input = stream?.input;
-  if (!state.online || !input?.error) return null;
+function Reason({ stream, state }: { stream: Stream; state: PageState }) {
+  const input = stream.input;
+  if (!state.online || !input.error) return null;
   return (
     <>
       <p class="reason">{input.error}</p>
@@ -89,9 +88,18 @@ function Reason({ stream, state }: { stream: Stream | undefined; state: PageStat
   );
 }
 
-function busy(playback: PlayerReport["playback"], flowing: boolean): boolean {
-  return flowing && playback !== "playing";
+function Icon({ d }: { d: string }) {
+  return (
+    <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+      <path d={d} />
+    </svg>
+  );
 }
+
+const speaker = "M2 6h2.5L8 3v10L4.5 10H2z";
+const muted = `${speaker}M10.5 6l4 4M14.5 6l-4 4`;
+const sounding = `${speaker}M10.5 5.5a3.5 3.5 0 0 1 0 5M12.5 3.5a6.4 6.4 0 0 1 0 9`;
+const corners = "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4";
 
 // delay is how long ago the picture on screen was made, as well as can be told.
 function delay(r: PlayerReport, state: PageState): string {
@@ -111,9 +119,9 @@ function useRun(url: string | null, started: string | undefined, lastSequence: n
   return seen.current.run;
 }
 
-// toggleFullscreen takes the frame with its controls; iPhones allow only the video.
-function toggleFullscreen(frame: HTMLElement, video: HTMLVideoElement & { webkitEnterFullscreen?: () => void }): void {
+// toggleFullscreen takes the picture with its controls; iPhones allow only the video.
+function toggleFullscreen(whole: HTMLElement, video: HTMLVideoElement & { webkitEnterFullscreen?: () => void }): void {
   if (document.fullscreenElement) void document.exitFullscreen();
-  else if (frame.requestFullscreen) frame.requestFullscreen().catch(() => undefined);
+  else if (whole.requestFullscreen) whole.requestFullscreen().catch(() => undefined);
   else video.webkitEnterFullscreen?.();
 }

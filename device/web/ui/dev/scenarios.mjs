@@ -1,0 +1,178 @@
+// The states that the page is looked at in. Each is made anew for every
+// snapshot, so that its numbers move.
+
+const began = Date.now();
+const ago = (s) => new Date(Date.now() - s * 1000).toISOString();
+const since = (s) => new Date(began - s * 1000).toISOString();
+const until = (s) => new Date(began + s * 1000 * Math.ceil((Date.now() - began + 1) / (s * 1000))).toISOString();
+const elapsed = () => (Date.now() - began) / 1000;
+
+function box(streams, conditions = []) {
+  return {
+    sequence: Date.now(),
+    time: new Date().toISOString(),
+    version: "v0.1.0",
+    hostname: "encoder-studio-2",
+    started: since(273_912),
+    process: { cpu_percent: 11 + 3 * Math.random(), rss_bytes: 27_400_000, goroutines: 41 },
+    streams,
+    conditions,
+  };
+}
+
+function stream(over = {}) {
+  const t = 273_900 + elapsed();
+  return {
+    name: "main",
+    input: { kind: "file", description: "vtest.mp4: h264 1280x720 30 fps, aac 48 kHz stereo", state: "running", dropped: 0 },
+    video: {
+      codec: "avc1.640028",
+      encoder: "openh264 (software)",
+      width: 1280,
+      height: 720,
+      frame_rate: 29.97 + Math.random() / 50,
+      bitrate: 4_000_000 + 400_000 * Math.sin(t / 7) + 300_000 * Math.random(),
+      target: 4_000_000,
+      frames: Math.round(t * 30),
+      key_frames: Math.round(t / 2),
+    },
+    audio: { codec: "mp4a.40.2", encoder: "aac (software)", sample_rate: 48000, channels: 2, bitrate: 128_000 },
+    hls: {
+      url: "/hls/main/index.m3u8",
+      segments: 6,
+      first_sequence: 100 + Math.floor(elapsed() / 2),
+      last_sequence: 105 + Math.floor(elapsed() / 2),
+      last_duration: 2,
+      target_duration: 2,
+      window_bytes: 6_170_000,
+      window_duration: 12,
+      dropped: 0,
+      discontinuities: 0,
+    },
+    destinations: [active("platform", "rtmp", "rtmps://live.example.com/app/***"), active("studio", "srt", "srt://studio.example.com:9000?streamid=main")],
+    conditions: [],
+    ...over,
+  };
+}
+
+function active(name, kind, url) {
+  return {
+    name,
+    kind,
+    url,
+    state: "active",
+    attempts: 1,
+    connected_at: since(93_512),
+    bytes: Math.round((93_512 + elapsed()) * 520_000),
+    bitrate: 4_130_000 + 200_000 * Math.random(),
+    dropped: 0,
+    queue: { packets: Math.floor(3 * Math.random()), bytes: 14_000 },
+    p99_ms: 1.1 + Math.random(),
+    rtt_ms: kind === "srt" ? 24 + 3 * Math.random() : 0,
+    retransmitted: kind === "srt" ? 311 : 0,
+    lost: 0,
+    outstanding: Math.round(40_000 * Math.random()),
+    errors: [],
+  };
+}
+
+const refused = "rtmp://backup.example.com/live/***: connection refused: is the server running on backup.example.com:1935?";
+
+function reconnecting() {
+  return {
+    ...active("backup", "rtmp", "rtmp://backup.example.com/live/***"),
+    state: "reconnecting",
+    connected_at: undefined,
+    next_attempt: until(17),
+    bitrate: 0,
+    attempts: 42,
+    dropped: 1284,
+    errors: [12, 29, 47, 66].map((s) => ({ time: since(s), message: refused })).concat({
+      time: since(4000),
+      message: "write: connection reset by peer after 2 h 11 min",
+    }),
+  };
+}
+
+function failed() {
+  return {
+    ...active("archive", "srt", "srt://10.20.30.40:7001?mode=caller&latency=400ms&streamid=publish/archive-of-everything"),
+    state: "failed",
+    connected_at: undefined,
+    bitrate: 0,
+    bytes: 0,
+    attempts: 10,
+    errors: [{ time: since(90_000), message: "srt: connect to 10.20.30.40:7001: the passphrase was not accepted <b>not markup</b>" }],
+  };
+}
+
+function disabled() {
+  return { ...active("rehearsal", "rtmp", "rtmp://rehearsal.example.com/app/***"), state: "disabled", connected_at: undefined, bytes: 0, bitrate: 0, attempts: 0 };
+}
+
+const log = [
+  { time: since(93_520), severity: "info", stream: "main", subject: "input", message: "running" },
+  { time: since(93_512), severity: "info", stream: "main", subject: "destination platform", message: "active" },
+  { time: since(4000), severity: "warning", stream: "main", subject: "destination backup", message: "reconnecting: write: connection reset by peer" },
+  { time: since(66), severity: "error", stream: "main", subject: "destination archive", message: "failed: gave up after 10 attempts" },
+  { time: since(12), severity: "warning", stream: "main", subject: "destination backup", message: `reconnecting: ${refused}` },
+];
+
+const forcedCut = {
+  code: "segment.forced_cut",
+  severity: "warning",
+  message: "segments are cut without a key frame: the input has none for 3 s; set its key frame interval to 2 s",
+  since: since(340),
+};
+
+const inputFailed = {
+  kind: "file",
+  description: "",
+  state: "retrying",
+  error: "file: open /media/footage.mp4: no such file: put it there or set streams.main.input.path",
+  retry: until(8),
+  dropped: 12,
+};
+
+const idle = { video: null, audio: null, destinations: [], conditions: [] };
+
+export const scenarios = {
+  well: () => ({ snapshot: box([stream()]), log: log.slice(0, 2) }),
+  reconnecting: () => ({
+    snapshot: box([
+      stream({
+        destinations: [failed(), reconnecting(), ...stream().destinations, disabled()],
+        conditions: [forcedCut],
+      }),
+    ]),
+    log,
+  }),
+  input: () => ({
+    snapshot: box([
+      stream({
+        ...idle,
+        input: { ...inputFailed, retry: until(8) },
+        hls: { ...stream().hls, segments: 0, last_duration: 0, window_bytes: 0, window_duration: 0 },
+        destinations: [{ ...disabled(), name: "platform", state: "starting" }],
+        conditions: [{ code: "input.failed", severity: "error", message: inputFailed.error, since: since(35) }],
+      }),
+    ]),
+    log,
+  }),
+  none: () => ({ snapshot: box([]), log: [] }),
+  starting: () => ({
+    snapshot: box([stream({ ...idle, input: { ...stream().input, state: "starting", description: "" }, hls: null })]),
+    log: [],
+  }),
+  many: () => ({
+    snapshot: box(
+      [
+        stream({ name: "camera-2", ...idle, input: inputFailed, hls: null }),
+        stream({ destinations: [reconnecting(), ...stream().destinations] }),
+        stream({ name: "radio", video: null, destinations: [] }),
+      ],
+      [{ code: "clock", severity: "info", message: "the time of day is not known yet: no time server has answered", since: ago(20) }],
+    ),
+    log,
+  }),
+};
