@@ -66,10 +66,9 @@ func parseProgress(s string) Decoded {
 // what we send unchanged.
 func Record(ctx context.Context, input string, d time.Duration, file string, inputArgs ...string) error {
 	args := []string{"ffmpeg", "-hide_banner", "-nostdin", "-v", "error", "-y", "-copyts"}
+	args = append(args, limit(d)...) // of the input: an output's would count from time zero
 	args = append(args, inputArgs...)
-	args = append(args, "-i", input, "-map", "0", "-c", "copy")
-	args = append(args, limit(d)...)
-	args = append(args, file)
+	args = append(args, "-i", input, "-map", "0", "-c", "copy", file)
 	stderr, err := Run(ctx, Command{Args: args})
 	if err != nil {
 		return fmt.Errorf("record %s: %w: %s", input, err, firstLines(strings.TrimSpace(stderr), 3))

@@ -160,22 +160,20 @@ func levels(ctx context.Context, input string, o Options) (video, audio []level,
 }
 
 func ffmpegArgs(input string, o Options) []string {
-	crop, limit := "", []string(nil)
+	crop := ""
 	if o.Crop != "" {
 		crop = "crop=" + o.Crop + ","
 	}
-	if o.Duration > 0 {
-		limit = []string{"-t", strconv.FormatFloat(o.Duration.Seconds(), 'f', 3, 64)}
-	}
 	args := []string{"ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-copyts"}
+	if o.Duration > 0 { // of the input: an output's would count from time zero, not from its start
+		args = append(args, "-t", strconv.FormatFloat(o.Duration.Seconds(), 'f', 3, 64))
+	}
 	args = append(args, o.InputArgs...)
 	args = append(args, "-i", input, "-map", "0:v:0", "-vf", crop+"scale=32:18:flags=area,format=gray,"+
-		"signalstats,settb=1/1000000,metadata=mode=print:key=lavfi.signalstats.YAVG:file=video.txt", "-fps_mode", "passthrough")
-	args = append(args, limit...)
-	args = append(args, "-f", "null", "-", "-map", "0:a:0", "-af", "aresample=48000,"+
-		"aformat=sample_fmts=fltp:channel_layouts=mono,asetnsamples=n=48:p=0,"+
-		"astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=Peak_level,asettb=1/1000000,"+
-		"ametadata=mode=print:key=lavfi.astats.Overall.Peak_level:file=audio.txt")
-	args = append(args, limit...)
-	return append(args, "-f", "null", "-")
+		"signalstats,settb=1/1000000,metadata=mode=print:key=lavfi.signalstats.YAVG:file=video.txt", "-fps_mode", "passthrough",
+		"-f", "null", "-", "-map", "0:a:0", "-af", "aresample=48000,"+
+			"aformat=sample_fmts=fltp:channel_layouts=mono,asetnsamples=n=48:p=0,"+
+			"astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=Peak_level,asettb=1/1000000,"+
+			"ametadata=mode=print:key=lavfi.astats.Overall.Peak_level:file=audio.txt", "-f", "null", "-")
+	return args
 }
