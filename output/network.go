@@ -70,7 +70,7 @@ func tlsWords(address string, err error) string {
 	)
 	switch {
 	case errors.As(err, &authority):
-		return fmt.Sprintf("TLS: the certificate of %s is not signed by an authority this box trusts: add its CA certificate to the configuration", address)
+		return fmt.Sprintf("TLS: the certificate of %s is not signed by an authority this box trusts: if the server is the right one, set tls_ca to a file with the certificate of its authority", address)
 	case errors.As(err, &name):
 		return fmt.Sprintf("TLS: the certificate of %s is not for the name %q: use the name it was made for", address, name.Host)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
