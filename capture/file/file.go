@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/media"
@@ -101,6 +102,7 @@ func packetInput(r reader, f *os.File, loop bool, clock *media.Clock) *capture.I
 	in := &capture.Input{
 		Packets:     &player{r: r, clock: clock, loop: loop},
 		Description: p.describe(),
+		Notes:       p.notes,
 		Close:       f.Close,
 	}
 	if p.video != nil {
@@ -115,11 +117,18 @@ func packetInput(r reader, f *os.File, loop bool, clock *media.Clock) *capture.I
 // openRegular opens a file that can be read by position. The caller adds the
 // path to the error.
 func openRegular(path string) (*os.File, int64, error) {
-	f, err := os.Open(path)
+	// Without O_NONBLOCK the opening of a pipe waits for someone who writes to it.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
 			err = pe.Err // says "no such file or directory", "permission denied"
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			err = fmt.Errorf("%w; put the file there, or correct the path", err)
+		case errors.Is(err, fs.ErrPermission):
+			err = fmt.Errorf("%w; let the user that encoderd runs as read it", err)
 		}
 		return nil, 0, err
 	}
@@ -131,7 +140,7 @@ func openRegular(path string) (*os.File, int64, error) {
 	case !st.Mode().IsRegular():
 		err = errors.New("is a device or pipe; name a regular file")
 	case st.Size() == 0:
-		err = errors.New("the file is empty")
+		err = errors.New("the file is empty; copy it again")
 	default:
 		return f, st.Size(), nil
 	}

@@ -61,6 +61,7 @@ func openY4MInput(cfg Config, f *os.File, size int64, clock *media.Clock) (*capt
 	}
 	in.Samples, in.Audio = s, s.wav.format
 	in.Description += fmt.Sprintf(", %s: %v", filepath.Base(path), s)
+	in.Notes = s.notes(filepath.Base(path) + ": ")
 	in.Close = func() error { return errors.Join(f.Close(), audio.Close()) }
 	return in, nil
 }
@@ -96,6 +97,7 @@ func openWAVInput(cfg Config, f *os.File, size int64, clock *media.Clock) (*capt
 		Samples:     s,
 		Audio:       s.wav.format,
 		Description: s.String(),
+		Notes:       s.notes(""),
 		Close:       f.Close,
 	}, nil
 }
@@ -212,9 +214,20 @@ func newSampleSource(f io.ReaderAt, size int64, loop bool, o *origin) (*SampleSo
 func (s *SampleSource) String() string {
 	d := fmt.Sprintf("%d Hz %d ch, raw", s.wav.format.SampleRate, s.wav.format.Channels)
 	if s.wav.cut {
-		d += " (cut short)"
+		d += " (" + cutShort + ")"
 	}
 	return d
+}
+
+// cutShort says of sound that its file ends before its header does.
+const cutShort = "cut short"
+
+// notes are capture.Input's, with what the sound is called before each.
+func (s *SampleSource) notes(prefix string) []string {
+	if s.wav.cut {
+		return []string{prefix + cutShort}
+	}
+	return nil
 }
 
 // Skipped counts the runs that were never delivered because the source was
