@@ -1,0 +1,143 @@
+// Package main measures what the daemon costs, beside ffmpeg doing the same on
+// the same machine in the same run: CPU time, peak memory, and the delay from
+// the encoder's output to the socket. docs/performance.md tells how and why.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// options of a run.
+type options struct {
+	repeats int
+	window  time.Duration // measured
+	settle  time.Duration // before, once every sink receives
+	only    string        // part of a case's name
+	out     string        // folder of the results
+	docs    string        // file to write the tables into
+	render  bool          // no measuring: the tables of the last run
+	profile bool          // no measuring: where the daemon's time and memory go
+	binary  string        // an encoderd that was built elsewhere
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.IntVar(&o.repeats, "repeats", 5, "how often every case is measured")
+	f.DurationVar(&o.window, "window", 12*time.Second, "how long a case is measured; a multiple of the 2 s of a segment")
+	f.DurationVar(&o.settle, "settle", 2*time.Second, "how long a case has run, with every sink receiving, before it is measured")
+	f.StringVar(&o.only, "only", "", "measure only cases whose name (\"encoderd: all three\") contains `text`; goals need all of them")
+	f.StringVar(&o.out, "out", "build/bench", "`folder` for the results as JSON")
+	f.StringVar(&o.docs, "docs", "", "write the tables into this `file`, between its markers")
+	f.BoolVar(&o.render, "render", false, "measure nothing: show the last run again (and write -docs)")
+	f.BoolVar(&o.profile, "profile", false, "measure nothing: write CPU and heap profiles of encoderd with all three outputs")
+	f.StringVar(&o.binary, "encoderd", "", "measure this `binary` instead of building encoderd from this tree")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return o, fmt.Errorf("%q is not an option", f.Arg(0))
+	case o.repeats < 1:
+		return o, errors.New("-repeats must be 1 or more")
+	case o.window < 4*time.Second || o.window > 40*time.Second:
+		return o, errors.New("-window must be from 4s to 40s: the clip that is played lasts 60 s")
+	case o.settle < 0 || o.settle > 10*time.Second:
+		return o, errors.New("-settle must be from 0s to 10s")
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, w io.Writer) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	if o.profile {
+		return profile(ctx, o, w)
+	}
+	file := filepath.Join(o.out, "bench.json")
+	var r *report
+	if o.render {
+		r, err = load(file)
+	} else if r, err = measure(ctx, o, w); err == nil {
+		err = r.save(file)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	r.print(w)
+	if o.docs != "" {
+		if err := r.writeDocs(o.docs); err != nil {
+			return err
+		}
+	}
+	r.printGoals(w)
+	return nil
+}
+
+// measure runs every case as often as asked. The cases are interleaved, and
+// every other round goes backwards, so that a machine that slows down or warms
+// up treats all alike.
+func measure(ctx context.Context, o options, w io.Writer) (*report, error) {
+	b, err := prepare(ctx, o, w)
+	if err != nil {
+		return nil, err
+	}
+	defer b.remove()
+	var todo []benchCase
+	for _, c := range cases {
+		if strings.Contains(c.name(), o.only) {
+			todo = append(todo, c)
+		}
+	}
+	if len(todo) == 0 {
+		return nil, fmt.Errorf("-only %q: no case has that in its name", o.only)
+	}
+	each := o.window + o.settle + 2*time.Second
+	fmt.Fprintf(w, "%d rounds of %d cases, about %v\n", o.repeats, len(todo), (time.Duration(o.repeats*len(todo)) * each).Round(time.Minute))
+	r := newReport(o, b.rate)
+	r.Machine = thisMachine()
+	for round := range o.repeats {
+		for i := range todo {
+			c := todo[i]
+			if round%2 == 1 {
+				c = todo[len(todo)-1-i]
+			}
+			t, err := b.trial(ctx, c)
+			if err != nil {
+				return nil, fmt.Errorf("round %d, %s: %w", round+1, c.name(), err)
+			}
+			r.add(c, t)
+			fmt.Fprintf(w, "%d/%d  %-24s %s\n", round+1, o.repeats, c.name(), t)
+		}
+	}
+	r.finish()
+	return r, nil
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/encoderbox/encoderbox/lab/encoderd"
+	"github.com/encoderbox/encoderbox/lab/footage"
+	"github.com/encoderbox/encoderbox/lab/peer"
+)
+
+// bench is what all trials share.
+type bench struct {
+	o              options
+	dir            string // on tmpfs
+	mp4, mkv, ts   string
+	encoderd, bare string  // binaries
+	rate           float64 // of the clip, bytes a second
+	log            io.Writer
+}
+
+func prepare(ctx context.Context, o options, w io.Writer) (*bench, error) {
+	dir, err := memoryFolder()
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{o: o, dir: dir, log: w}
+	if err := b.fill(ctx); err != nil {
+		b.remove()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *bench) fill(ctx context.Context) (err error) {
+	fmt.Fprintln(b.log, "making the clip, building the programs")
+	if b.mp4, b.mkv, err = footage.Bench(ctx); err != nil {
+		return err
+	}
+	fi, err := os.Stat(b.mp4)
+	if err != nil {
+		return err
+	}
+	b.rate = float64(fi.Size()) / footage.BenchDuration.Seconds()
+	if b.ts, err = makeTS(ctx, b.mkv, b.dir); err != nil {
+		return err
+	}
+	b.bare = filepath.Join(b.dir, "baresrt")
+	if err := goBuild(ctx, b.bare, "./lab/bench/baresrt"); err != nil {
+		return err
+	}
+	if b.encoderd = b.o.binary; b.encoderd == "" {
+		b.encoderd, err = encoderd.Build(b.dir)
+	}
+	return err
+}
+
+func (b *bench) remove() { _ = os.RemoveAll(b.dir) }
+
+// memoryFolder is a new folder on a memory file system: what is measured must
+// not wait for a disk.
+func memoryFolder() (string, error) {
+	const root = "/dev/shm"
+	var fs unix.Statfs_t
+	if err := unix.Statfs(root, &fs); err != nil || fs.Type != unix.TMPFS_MAGIC {
+		return "", fmt.Errorf("%s is no memory file system: mount a tmpfs there (%v)", root, err)
+	}
+	if free := fs.Bavail * uint64(fs.Bsize); free < 256<<20 {
+		return "", fmt.Errorf("%s has only %d MB free, and 256 are needed", root, free>>20)
+	}
+	return os.MkdirTemp(root, "encoderbox-bench-")
+}
+
+func goBuild(ctx context.Context, out, pkg string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, pkg)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", pkg, err, text)
+	}
+	return nil
+}
+
+// trial is what one run of a case has cost.
+type trial struct {
+	CPU     float64            `json:"cpu"`              // seconds a stream-second
+	LibSRT  float64            `json:"libsrt"`           // the part of it in libsrt's own threads
+	Peak    float64            `json:"peak_mb"`          // MB of 2^20 bytes, since the start of the process
+	Startup float64            `json:"startup_cpu"`      // seconds until every sink received
+	P99     map[string]float64 `json:"p99_ms,omitempty"` // by destination
+	Others  float64            `json:"others"`           // CPUs busy with what is no part of the trial
+	Steal   float64            `json:"steal"`            // CPUs the hypervisor withheld
+}
+
+func (t trial) String() string {
+	s := fmt.Sprintf("%.4f CPU-s/s (libsrt %.4f)  %5.1f MB", t.CPU, t.LibSRT, t.Peak)
+	for _, name := range []string{"rtmp", "srt"} {
+		if v, ok := t.P99[name]; ok {
+			s += fmt.Sprintf("  %s p99 %.2f ms", name, v)
+		}
+	}
+	return s + fmt.Sprintf("  (others %.2f CPUs, steal %.2f)", t.Others, t.Steal)
+}
+
+// trial runs a case once.
+func (b *bench) trial(ctx context.Context, c benchCase) (t trial, err error) {
+	dir, err := os.MkdirTemp(b.dir, "trial-")
+	if err != nil {
+		return t, err
+	}
+	defer os.RemoveAll(dir)
+	var failed error
+	err = peer.Do(dir, b.log, func(tb peer.TB) {
+		s := startSinks(tb, c.job)
+		p, d := b.start(tb, c, s)
+		if s.job.hls {
+			s.hls = startDirMeter(tb, s.hlsDir)
+		}
+		t, failed = b.observe(ctx, tb, s, p, d)
+	})
+	return t, errors.Join(failed, err)
+}
+
+// observe measures a running contender.
+func (b *bench) observe(ctx context.Context, tb peer.TB, s *sinks, p *peer.Process, d *encoderd.Daemon) (t trial, err error) {
+	if err := s.await(ctx, p); err != nil {
+		return t, err
+	}
+	t.Startup = cpuTime(p.PID()).Seconds()
+	if s.job.player {
+		startPlayer(tb, d.HLS(""))
+	}
+	if err := sleep(ctx, b.o.settle); err != nil {
+		return t, err
+	}
+	before, err := b.sample(ctx, s, p)
+	if err != nil {
+		return t, err
+	}
+	if err := sleep(ctx, b.o.window); err != nil {
+		return t, err
+	}
+	after, err := b.sample(ctx, s, p)
+	if err != nil {
+		return t, err
+	}
+	if err := s.check(before.received, after.received, b.rate); err != nil {
+		return t, err
+	}
+	u, err := p.Usage()
+	if err != nil {
+		return t, err
+	}
+	t.Peak = float64(u.PeakRSS) / (1 << 20)
+	t.costs(before, after)
+	if d != nil {
+		t.P99 = latencies(d)
+	}
+	return t, s.checkTracks(ctx)
+}
+
+// latencies of the destinations; they cover the last 10 to 20 seconds.
+func latencies(d *encoderd.Daemon) map[string]float64 {
+	all := map[string]float64{}
+	for _, dest := range encoderd.Stream(d.Status(), "main").Destinations {
+		all[dest.Name] = dest.LatencyP99
+	}
+	return all
+}
+
+// sample is the state of a trial at one moment.
+type sample struct {
+	received received
+	at       time.Time
+	cpu      time.Duration // of the contender
+	libsrt   time.Duration // of its threads that are libsrt's
+	sinks    time.Duration
+	own      time.Duration // of this program
+	machine  machineTime
+}
+
+func (b *bench) sample(ctx context.Context, s *sinks, p *peer.Process) (x sample, err error) {
+	if x.received, err = s.received(ctx); err != nil {
+		return x, err
+	}
+	select {
+	case <-p.Done():
+		return x, fmt.Errorf("it has ended:\n%s", p.Log())
+	default:
+	}
+	x.at, x.cpu, x.sinks, x.own = time.Now(), cpuTime(p.PID()), s.cpu(), cpuTime(os.Getpid())
+	x.libsrt = libsrtTime(p.PID())
+	x.machine, err = readMachineTime("/proc/stat")
+	return x, err
+}
+
+func (t *trial) costs(a, b sample) {
+	elapsed := b.at.Sub(a.at).Seconds()
+	mine := (b.cpu - a.cpu).Seconds()
+	t.CPU = mine / elapsed
+	t.LibSRT = (b.libsrt - a.libsrt).Seconds() / elapsed
+	known := mine + (b.sinks - a.sinks).Seconds() + (b.own - a.own).Seconds()
+	t.Others = max(0, (b.machine.busy-a.machine.busy)-known) / elapsed
+	t.Steal = (b.machine.steal - a.machine.steal) / elapsed
+}
+
+// cpuTime is the user and system time of a process, all its threads and those
+// that have ended included, to the nanosecond: its CPU-time clock, whose id
+// clock_getcpuclockid(3) makes of the process id. 0 for a process that is gone.
+func cpuTime(pid int) time.Duration {
+	const sched = 2
+	var ts unix.Timespec
+	if unix.ClockGettime(int32(^pid)<<3|sched, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+// libsrtTime is the time of the threads that libsrt runs in a process, which
+// it names SRT:SndQ and the like. They last as long as the connection.
+func libsrtTime(pid int) (sum time.Duration) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	for _, thread := range threads {
+		name, err := os.ReadFile(filepath.Join(thread, "comm"))
+		if err != nil || !strings.HasPrefix(string(name), "SRT:") {
+			continue
+		}
+		stat, _ := os.ReadFile(filepath.Join(thread, "schedstat")) // nanoseconds on a CPU first
+		first, _, _ := strings.Cut(string(stat), " ")
+		ns, _ := strconv.ParseInt(first, 10, 64)
+		sum += time.Duration(ns)
+	}
+	return sum
+}
+
+// machineTime is what all CPUs together have done, in seconds.
+type machineTime struct{ busy, steal float64 }
+
+// readMachineTime reads the first line of proc(5)'s stat.
+func readMachineTime(file string) (m machineTime, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return m, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	f := strings.Fields(line)
+	if len(f) < 9 || f[0] != "cpu" {
+		return m, fmt.Errorf("read %s: unexpected first line %q", file, line)
+	}
+	for i, field := range f[1:9] {
+		n, err := strconv.ParseFloat(field, 64)
+		if err != nil {
+			return m, fmt.Errorf("read %s: %w", file, err)
+		}
+		switch n /= 100; i { // in hundredths of a second on every platform
+		case 3, 4: // idle, iowait
+		case 7:
+			m.steal = n
+		default:
+			m.busy += n
+		}
+	}
+	return m, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
