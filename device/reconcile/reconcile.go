@@ -114,11 +114,14 @@ func (r *Reconciler) Apply(wanted []Component) error {
 	return nil
 }
 
-// Close stops everything, in the reverse order of start, and waits for it.
+// Close tells everything to end, in the reverse order of start, and waits for
+// it. It takes as long as the slowest component, not as long as all together:
+// the service manager kills what does not end in time.
 func (r *Reconciler) Close() {
 	for i := len(r.order) - 1; i >= 0; i-- {
-		u := r.running[r.order[i]]
-		u.cancel()
+		r.running[r.order[i]].cancel()
+	}
+	for _, u := range r.running {
 		<-u.done
 	}
 	clear(r.running)

@@ -102,7 +102,27 @@ func TestOnlyWhatChangedRestarts(t *testing.T) {
 			t.Errorf("change: %q, want %q", got, want)
 		}
 		r.Close()
-		expect(t, "close in reverse", j, "end d", "end b", "end a")
+		got = j.take()
+		slices.Sort(got)
+		if want := []string{"end a", "end b", "end d"}; !slices.Equal(got, want) {
+			t.Errorf("close: %q, want %q", got, want)
+		}
+	})
+}
+
+func TestCloseTakesAsLongAsTheSlowestComponent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, r := &journal{}, New(quiet())
+		var wanted []Component
+		for i := range 100 {
+			wanted = append(wanted, component(j, fmt.Sprint(i), 1))
+		}
+		apply(t, r, wanted...)
+		begin := time.Now()
+		r.Close()
+		if took := time.Since(begin); took != 10*time.Millisecond { // what one takes to end
+			t.Errorf("100 components were stopped in %v", took)
+		}
 	})
 }
 
