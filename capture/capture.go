@@ -45,6 +45,10 @@ type Input struct {
 
 	// Description for people, such as "vtest.mp4: h264 768x576 10 fps, aac 48000 Hz".
 	Description string
+	// Notes say, one by one, what is missing of a source that plays all the
+	// same: a file's end that was cut off, a track that cannot be played. They
+	// are part of Description too.
+	Notes []string
 	// Close frees what the source holds. No part may be running. Never nil.
 	Close func() error
 }

@@ -3,8 +3,6 @@ package programme
 import (
 	"context"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/encode"
 	"github.com/encoderbox/encoderbox/encode/audio"
@@ -26,7 +24,7 @@ func (p *Programme) makeEncoder(in *capture.Input) (encode.Encoder, error) {
 }
 
 // startVideo runs the input's pictures through the feed and the encoder to w.
-func startVideo(ctx context.Context, group *errgroup.Group, in *capture.Input, feed *encode.Feed, e encode.Encoder, w media.Writer) {
+func startVideo(ctx context.Context, group *tasks, in *capture.Input, feed *encode.Feed, e encode.Encoder, w media.Writer) {
 	frames := make(chan media.Frame)
 	group.Go(func() error { return feed.Run(ctx, frames) })
 	group.Go(func() error { return e.Run(ctx, frames, w) })
@@ -37,7 +35,7 @@ func startVideo(ctx context.Context, group *errgroup.Group, in *capture.Input, f
 }
 
 // startAudio runs the input's sound through an AAC encoder to w.
-func startAudio(ctx context.Context, group *errgroup.Group, spec Spec, in *capture.Input, w media.Writer) error {
+func startAudio(ctx context.Context, group *tasks, spec Spec, in *capture.Input, w media.Writer) error {
 	e, err := audio.New(audio.Settings{Format: in.Audio, Bitrate: int(spec.Audio.Bitrate)})
 	if err != nil {
 		return err

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/capture/file"
 	"github.com/encoderbox/encoderbox/capture/pattern"
@@ -63,8 +61,10 @@ func (p *Programme) Run(ctx context.Context, ready func()) error {
 	p.report.SetInput(status.Input{Kind: spec.Input.Kind, State: status.InputStarting})
 	in, err := openInput(spec.Input, p.hub.Clock())
 	if err != nil {
+		p.report.Clear(ConditionIncomplete)
 		return err
 	}
+	p.reportNotes(in)
 	plan, err := newPlan(spec, in)
 	if err != nil {
 		return errors.Join(err, in.Close())
@@ -114,7 +114,7 @@ func (p *Programme) current() Spec {
 
 // run joins input, encoders and hub, and waits for all of them.
 func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan plan, ready func()) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := newTasks(ctx, p.log)
 	defer p.setEncoder(nil, media.VideoFormat{})
 	defer p.hub.OnKeyRequest(nil)
 	m := &meter{next: p.hub, first: func() {
@@ -187,6 +187,20 @@ func lost(in *capture.Input, feed *encode.Feed) (n uint64) {
 		n += feed.Stats().Dropped
 	}
 	return n
+}
+
+// ConditionIncomplete (a warning): the input plays, but not all of it.
+const ConditionIncomplete = "input.incomplete"
+
+func (p *Programme) reportNotes(in *capture.Input) {
+	if len(in.Notes) == 0 {
+		p.report.Clear(ConditionIncomplete)
+		return
+	}
+	p.report.Raise(status.Condition{
+		Code: ConditionIncomplete, Severity: status.Warning,
+		Message: "not all of the input plays: " + in.Description + "; for the rest, copy or convert the file again",
+	})
 }
 
 func (p *Programme) setInput(spec Spec, in *capture.Input, state status.InputState, dropped uint64) {

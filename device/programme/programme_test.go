@@ -164,3 +164,17 @@ func TestPatternRunsAndChangesItsBitRateLive(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 }
+
+func TestAnInputThatPlaysInPartIsACondition(t *testing.T) {
+	store := status.NewStore("")
+	p := New(Spec{}, hub.New(media.NewClock()), store.Stream("main"), slog.New(slog.DiscardHandler))
+	p.reportNotes(&capture.Input{Description: "cut.mp4: h264 (cut short)", Notes: []string{"cut short"}})
+	got := store.Load().Streams[0].Conditions
+	if len(got) != 1 || got[0].Code != ConditionIncomplete || got[0].Severity != status.Warning || !strings.Contains(got[0].Message, "cut.mp4: h264 (cut short)") {
+		t.Errorf("conditions %+v", got)
+	}
+	p.reportNotes(&capture.Input{Description: "whole.mp4: h264"})
+	if got := store.Load().Streams[0].Conditions; len(got) != 0 {
+		t.Errorf("still there: %+v", got)
+	}
+}
