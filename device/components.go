@@ -71,19 +71,21 @@ func (d *box) stream(name string) *stream {
 }
 
 func (d *box) httpComponent(cfg *config.Config) reconcile.Component {
+	failures := failureLog{log: d.log, message: "no page, no HLS: cannot listen"}
 	return reconcile.Component{
 		ID: "http", Spec: cfg.HTTP,
 		Make: func() (reconcile.Runner, error) {
 			return &httpd.Server{
 				Addr: cfg.HTTP.Listen, Handler: d.handler, Log: d.log,
 				Listening: func(addr net.Addr) {
+					failures.over()
 					d.store.Clear(conditionHTTP)
 					d.announce(addr)
 				},
 			}, nil
 		},
 		Failed: func(err error, retry time.Time) {
-			d.log.Error("no page, no HLS: cannot listen", "err", err, "retry", retry)
+			failures.add(err, retry)
 			d.store.Raise(status.Condition{Code: conditionHTTP, Severity: status.Error, Message: err.Error()})
 		},
 	}
@@ -91,6 +93,7 @@ func (d *box) httpComponent(cfg *config.Config) reconcile.Component {
 
 func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Stream) reconcile.Component {
 	spec := programme.Spec{Input: sc.Input, Video: sc.Video, Audio: sc.Audio}
+	failures := failureLog{log: st.log, message: "input failed"}
 	spec.Input.Path, spec.Input.AudioPath = cfg.Path(sc.Input.Path), cfg.Path(sc.Input.AudioPath)
 	return reconcile.Component{
 		ID: "stream " + st.name + "/programme", Spec: spec,
@@ -98,17 +101,20 @@ func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Strea
 			return programme.New(spec, st.hub, st.report, st.log), nil
 		},
 		Ready: func() {
+			failures.over()
 			st.report.Clear(conditionInput)
 			d.store.Log(status.Event{Severity: status.Info, Stream: st.name, Subject: "input", Message: "running"})
 		},
 		Failed: func(err error, retry time.Time) {
-			st.log.Error("input failed", "err", err, "retry", retry)
+			again := failures.add(err, retry)
 			st.report.SetInput(status.Input{
 				Kind: spec.Input.Kind, Description: filepath.Base(spec.Input.Path),
 				State: status.InputRetrying, Error: err.Error(), Retry: &retry,
 			})
 			st.report.Raise(status.Condition{Code: conditionInput, Severity: status.Error, Message: err.Error()})
-			d.store.Log(status.Event{Severity: status.Error, Stream: st.name, Subject: "input", Message: err.Error()})
+			if !again {
+				d.store.Log(status.Event{Severity: status.Error, Stream: st.name, Subject: "input", Message: err.Error()})
+			}
 		},
 	}
 }

@@ -3,6 +3,7 @@ package device
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -114,5 +115,25 @@ func TestResidentBytes(t *testing.T) {
 	}
 	if cpuTime() <= 0 {
 		t.Error("no CPU time used")
+	}
+}
+
+func TestAFailureThatRepeatsIsLoggedOnce(t *testing.T) {
+	var out bytes.Buffer
+	f := failureLog{log: slog.New(slog.NewTextHandler(&out, nil)), message: "input failed"}
+	lines := func() int { return strings.Count(out.String(), "\n") }
+	away, torn := errors.New("not there"), errors.New("damaged")
+	if f.add(away, time.Now()) || lines() != 1 {
+		t.Errorf("the first failure: %q", &out)
+	}
+	if !f.add(away, time.Now()) || lines() != 1 {
+		t.Errorf("the same again: %q", &out)
+	}
+	if f.add(torn, time.Now()) || lines() != 2 {
+		t.Errorf("another one: %q", &out)
+	}
+	f.over()
+	if f.add(torn, time.Now()) || lines() != 3 || !strings.Contains(out.String(), `msg="input failed" err=damaged retry=`) {
+		t.Errorf("after it had worked: %q", &out)
 	}
 }

@@ -36,11 +36,13 @@ func (s hlsSpec) segmenter(dir string) segment.Config {
 
 func (d *box) hlsComponent(cfg *config.Config, st *stream, sc config.Stream) reconcile.Component {
 	spec := hlsSpec{Segment: sc.Segment, Live: cfg.Storage.Live}
+	failures := failureLog{log: st.log, message: "hls failed"}
 	return reconcile.Component{
 		ID: "stream " + st.name + "/hls", Spec: spec,
-		Make: func() (reconcile.Runner, error) { return newHLSServer(cfg, spec, st, d.hls) },
+		Make:  func() (reconcile.Runner, error) { return newHLSServer(cfg, spec, st, d.hls) },
+		Ready: failures.over,
 		Failed: func(err error, retry time.Time) {
-			st.log.Error("hls failed", "err", err, "retry", retry)
+			failures.add(err, retry)
 			st.report.Raise(status.Condition{Code: conditionHLS, Severity: status.Error, Message: err.Error()})
 		},
 		Removed: func() {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/encoderbox/encoderbox/device/config"
 )
@@ -51,4 +53,34 @@ func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h *logHandler) WithGroup(name string) slog.Handler {
 	return &logHandler{h.asJSON, h.text.WithGroup(name), h.json.WithGroup(name)}
+}
+
+// failureLog logs the failures of one component. A retry that fails as the try
+// before it changes nothing, and is logged for debugging only.
+type failureLog struct {
+	log     *slog.Logger
+	message string
+
+	mu   sync.Mutex // guards last
+	last string
+}
+
+// add logs a failure and tells whether it is the last one again.
+func (f *failureLog) add(err error, retry time.Time) (again bool) {
+	f.mu.Lock()
+	again, f.last = err.Error() == f.last, err.Error()
+	f.mu.Unlock()
+	level := slog.LevelError
+	if again {
+		level = slog.LevelDebug
+	}
+	f.log.Log(context.Background(), level, f.message, "err", err, "retry", retry)
+	return again
+}
+
+// over is called when the component works.
+func (f *failureLog) over() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = ""
 }

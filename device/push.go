@@ -45,6 +45,7 @@ func target(name string, d config.Destination) (output.Target, error) {
 func (d *box) pushComponent(cfg *config.Config, st *stream, name string, dc config.Destination) reconcile.Component {
 	dc.TLSCA = cfg.Path(dc.TLSCA)
 	id := "destination " + name
+	failures := failureLog{log: st.log.With("destination", name), message: "destination failed"}
 	return reconcile.Component{
 		ID: "stream " + st.name + "/" + id, Spec: dc,
 		Make: func() (reconcile.Runner, error) {
@@ -54,8 +55,9 @@ func (d *box) pushComponent(cfg *config.Config, st *stream, name string, dc conf
 			}
 			return &pusher{push.New(st.hub, spec, d.pushReporter(st, id)), d, st, name}, nil
 		},
+		Ready: failures.over,
 		Failed: func(err error, retry time.Time) {
-			st.log.Error("destination failed", "destination", name, "err", err, "retry", retry)
+			failures.add(err, retry)
 			st.report.SetDestination(status.Destination{
 				Name: name, Kind: dc.URL.Scheme(), URL: dc.URL.String(), State: status.Reconnecting, NextAttempt: &retry,
 				Errors: []status.TimedError{{Time: time.Now(), Message: err.Error()}},
