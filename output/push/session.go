@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,8 +33,15 @@ type session struct {
 }
 
 // connect makes one connection and works until it breaks or ctx ends. active
-// is how long it held, 0 when it was never made.
+// is how long it held, 0 when it was never made. A panic is a failure of this
+// connection, no more.
 func (d *Destination) connect(ctx context.Context, spec Spec, state State, tracks []*media.Track) (active time.Duration, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("internal error: %v", p)
+			d.log.Error("destination panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
 	d.attempt(state)
 	dialing, cancel := context.WithTimeout(ctx, spec.ConnectTimeout)
 	conn, err := spec.Kind.Dial(dialing, spec.Target, tracks)
@@ -57,25 +65,26 @@ func (d *Destination) connect(ctx context.Context, spec Spec, state State, track
 }
 
 // run feeds the connection until it breaks or ctx ends, and then closes it.
-// Everything it starts has ended when it returns.
-func (s *session) run(ctx context.Context) error {
+// Everything it starts has ended when it returns, or panics.
+func (s *session) run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	defer func() {
+		cancel()
+		wg.Wait()
+		s.d.disconnected(s.conn.Stats(), s.reader.Stats())
+		s.reader.Close()
+		if s.stalled.Load() && !errors.Is(err, output.ErrStalled) {
+			err = fmt.Errorf("%w for %v", output.ErrStalled, s.limit)
+		}
+	}()
 	wg.Go(func() {
 		<-ctx.Done()
 		// Wakes a blocked Write. Its error would say what is being told anyway.
 		_ = s.conn.Close()
 	})
 	wg.Go(func() { s.monitor(ctx) })
-	err := s.pump(ctx)
-	cancel()
-	wg.Wait()
-	s.d.disconnected(s.conn.Stats(), s.reader.Stats())
-	s.reader.Close()
-	if s.stalled.Load() && !errors.Is(err, output.ErrStalled) {
-		err = fmt.Errorf("%w for %v", output.ErrStalled, s.limit)
-	}
-	return err
+	return s.pump(ctx)
 }
 
 // pump moves packets from the hub to the connection.
