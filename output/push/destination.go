@@ -186,7 +186,7 @@ func (d *Destination) pause(ctx context.Context, retry *backoff, err error) bool
 	wait := retry.next(spec, errors.Is(err, output.ErrRejected))
 	if retry.exhausted(spec) {
 		d.enter(Failed, fmt.Errorf("gave up after %d attempts: %w", retry.failures, err))
-		return false
+		return !d.current().sameRetry(spec) // an Update that came before the state was Failed left it to us
 	}
 	d.waiting(err, wait)
 	timer := time.NewTimer(wait)
