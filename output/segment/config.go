@@ -73,17 +73,37 @@ func (c Config) check() error {
 	return nil
 }
 
-// forced is the duration at which a segment ends without a key picture.
-func (c Config) forced() time.Duration { return c.Duration * 3 / 2 }
-
-// targetDuration is EXT-X-TARGETDURATION: what the longest segment rounds to.
-func (c Config) targetDuration() time.Duration {
-	return time.Duration(math.Ceil(c.forced().Seconds())) * time.Second
+// limits bound the segments of a run.
+type limits struct {
+	// target is EXT-X-TARGETDURATION: no segment's duration rounds to more.
+	target time.Duration
+	// forced is the duration at which a segment ends without a key picture.
+	forced time.Duration
 }
 
-// longest is what a segment must stay below so as not to round to more than
-// targetDuration.
-func (c Config) longest() time.Duration { return c.targetDuration() + 499*time.Millisecond }
+// limits are chosen by the programme a run begins with, and stay: players are
+// promised a constant target duration. Most of them join three target durations
+// behind live, so it is no longer than it has to be: where cuts are ours to
+// choose, segments are one picture longer than Duration at most, and pictures
+// left out may add what the rounding of EXTINF allows. A source that makes key
+// pictures when it likes gets half of Duration more.
+func (c Config) limits(cutsAreOurs bool) limits {
+	l := limits{target: wholeSeconds(c.Duration), forced: c.Duration * 3 / 2}
+	if !cutsAreOurs {
+		l.target = wholeSeconds(l.forced)
+	}
+	l.forced = min(l.forced, l.target+400*time.Millisecond)
+	return l
+}
+
+// longest is what the pictures of a segment must stay below so that neither
+// they nor their sound, which ends up to an access unit later, round to more
+// than the target duration.
+func (l limits) longest() time.Duration { return l.target + 450*time.Millisecond }
+
+func wholeSeconds(d time.Duration) time.Duration {
+	return time.Duration(math.Ceil(d.Seconds())) * time.Second
+}
 
 // earliest is the duration from which on a key picture ends a segment of a
 // source that makes them when it likes.

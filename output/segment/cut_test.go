@@ -120,13 +120,83 @@ func checkPlaced(t *testing.T, r *rig, k media.Kind, written []media.Packet, lag
 	}
 }
 
+// Most players join three target durations behind live: a second in
+// EXT-X-TARGETDURATION that no segment needs is three of latency.
+func TestTargetDurationIsNoLongerThanItHasToBe(t *testing.T) {
+	cases := []struct {
+		duration    time.Duration
+		kinds       []media.Kind
+		passthrough bool
+		want        time.Duration
+	}{
+		{500 * time.Millisecond, videoOnly, false, time.Second},
+		{time.Second, videoOnly, false, time.Second},
+		{1500 * time.Millisecond, both, false, 2 * time.Second},
+		{2 * time.Second, both, false, 2 * time.Second},
+		{6 * time.Second, videoOnly, false, 6 * time.Second},
+		{2 * time.Second, audioOnly, true, 2 * time.Second},
+		{time.Second, videoOnly, true, 2 * time.Second}, // key pictures may come up to half a segment late
+		{2 * time.Second, both, true, 3 * time.Second},
+	}
+	for _, c := range cases {
+		t.Run(fmt.Sprint(c.duration, c.kinds, c.passthrough), func(t *testing.T) {
+			bubble(t, Config{Duration: c.duration}, c.kinds, func(r *rig) {
+				if c.passthrough {
+					r.hub.OnKeyRequest(nil)
+				}
+				var ps, ss []media.Packet
+				if c.kinds[0] == media.Video {
+					ps = pictures(segmenttest.Video(), 0, 500, every(int(c.duration/frame)))
+				}
+				if c.kinds[len(c.kinds)-1] == media.Audio {
+					ss = sounds(segmenttest.Audio(), 0, 20*time.Second)
+				}
+				r.write(mixed(0, ps, ss)...)
+				if w := r.seg.Window(); len(w.Segments) < 3 || w.TargetDuration != c.want {
+					t.Fatalf("%d segments, a target duration of %v, want %v", len(w.Segments), w.TargetDuration, c.want)
+				}
+				r.hub.OnKeyRequest(map[bool]func(){true: func() {}}[c.passthrough])
+				r.write(mixed(0, pictures(segmenttest.Video(), 20*time.Second, 500, every(300)), nil)...)
+				if w := r.seg.Window(); w.TargetDuration != c.want {
+					t.Errorf("the target duration changes to %v", w.TargetDuration)
+				}
+			})
+		})
+	}
+}
+
+// Sound ends with the access unit that its picture's end falls into.
+func TestSoundDoesNotRoundToMoreThanTheTargetDuration(t *testing.T) {
+	for _, late := range []time.Duration{400, 440, 470, 490, 499, 510} {
+		t.Run(fmt.Sprint("a key picture late by ms ", int(late)), func(t *testing.T) {
+			bubble(t, Config{}, both, func(r *rig) {
+				video := segmenttest.Video()
+				ps := pictures(video, 0, 50, every(50))
+				ps = append(ps, pictures(video, 2*time.Second+late*time.Millisecond, 200, every(50))...)
+				r.write(mixed(0, ps, sounds(segmenttest.Audio(), 0, 10*time.Second))...)
+				limit := r.seg.Window().TargetDuration
+				for _, s := range r.segments() {
+					for _, m := range []*Media{s.Video, s.Audio} {
+						if m.Duration.Round(time.Second) > limit {
+							t.Errorf("%s lasts %v, target duration %v", m.Name, m.Duration, limit)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
 // EXTINF, rounded, must never exceed EXT-X-TARGETDURATION.
 func TestNoSegmentRoundsToMoreThanTheTargetDuration(t *testing.T) {
 	for _, target := range []time.Duration{time.Second, 1500 * time.Millisecond, 2 * time.Second, 3 * time.Second, 5 * time.Second} {
-		for _, fps := range []float64{0.4, 0.7, 1, 1.3, 2.2, 10, 29.97} {
-			t.Run(fmt.Sprint(target, " at ", fps), func(t *testing.T) {
+		for i, fps := range []float64{0.4, 0.7, 1, 1.3, 2.2, 10, 29.97, 0.4, 0.7, 1, 1.3, 2.2, 10, 29.97} {
+			asked := i >= 7 // of an encoder that makes no key pictures all the same
+			t.Run(fmt.Sprint(target, " at ", fps, asked), func(t *testing.T) {
 				bubble(t, Config{Duration: target}, videoOnly, func(r *rig) {
-					r.hub.OnKeyRequest(nil)
+					if !asked {
+						r.hub.OnKeyRequest(nil)
+					}
 					track := segmenttest.Video()
 					track.Video.FrameRate = media.Rational{}
 					for i := range int(20 * fps * target.Seconds()) {

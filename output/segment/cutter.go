@@ -16,6 +16,7 @@ import (
 type cutter struct {
 	keysOnRequest func() bool // of the stream now
 	cfg           Config
+	limits        limits // of the run, from its first segment on
 	run           string
 	done          func(*building) // takes a closed segment
 	report        func(code, message string)
@@ -151,7 +152,7 @@ func (c *cutter) decide(p media.Packet) decision {
 		return breakOff
 	case p.DTS <= l.last, changed:
 		return refuse
-	case elapsed > c.cfg.longest():
+	case elapsed >= c.limits.longest():
 		return breakOff
 	case c.leadKind == media.Audio:
 		if p.PTS+l.nominal()/2 >= c.grid {
@@ -160,7 +161,7 @@ func (c *cutter) decide(p media.Packet) decision {
 	case p.Key && p.PTS-c.newest().seg.Start >= c.shortest():
 		return cutKey
 	}
-	if elapsed >= c.cfg.forced() || elapsed+l.nominal() >= c.cfg.longest() {
+	if elapsed >= c.limits.forced || elapsed+l.nominal() >= c.limits.longest() {
 		return cutForced
 	}
 	return stay
@@ -191,6 +192,9 @@ func (c *cutter) start(p media.Packet) bool {
 	if len(c.open) == maxOpen {
 		c.closeFollower(c.open[0], 0)
 	}
+	if c.limits == (limits{}) {
+		c.limits = c.cfg.limits(c.leadKind == media.Audio || c.keysOnRequest())
+	}
 	seg := &Segment{Sequence: c.sequence, Start: p.PTS, Independent: p.Key, Discontinuity: c.breakAt}
 	c.sequence++
 	if c.grid == 0 || c.breakAt || (p.PTS-c.grid).Abs() >= c.cfg.Duration/2 {
@@ -220,8 +224,9 @@ func (c *cutter) finish() {
 	}
 	if b := c.newest(); !b.leadDone {
 		l := c.lead()
-		b.end = l.last + l.nominal()
-		c.closeLead(b, 0)
+		end := min(l.last+l.nominal(), l.first+c.limits.longest())
+		b.end = end + l.media.Start - l.first
+		c.closeLead(b, end)
 	}
 	c.drain()
 	for len(c.open) > 0 {

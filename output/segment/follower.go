@@ -14,7 +14,7 @@ func (c *cutter) enqueue(p media.Packet) {
 		return
 	}
 	// A lead that has stalled must not fill the memory.
-	if len(c.queue) > 0 && p.PTS-c.queue[0].PTS > 2*c.cfg.targetDuration() {
+	if len(c.queue) > 0 && p.PTS-c.queue[0].PTS > 2*c.limits.target {
 		c.unplaced++
 		c.pop()
 	}

@@ -27,6 +27,7 @@ type lane struct {
 	media   *Media // being written; nil between segments
 	first   time.Duration
 	last    time.Duration // DTS of the newest sample
+	step    time.Duration // to it from the sample before
 	samples []media.Packet
 	file    file
 	failed  error // why the segment at hand cannot be written
@@ -45,6 +46,9 @@ func (l *lane) begin(name string, p media.Packet) {
 func (l *lane) add(p media.Packet, limit time.Duration) {
 	if len(l.samples) > 0 && p.DTS-l.samples[0].DTS >= limit {
 		l.flush(p.DTS)
+	}
+	if len(l.media.Chunks) > 0 || len(l.samples) > 0 {
+		l.step = p.DTS - l.last
 	}
 	l.samples = append(l.samples, p)
 	l.last = p.DTS
@@ -88,9 +92,8 @@ func (l *lane) nominal() time.Duration {
 		return t.Audio.FrameDuration()
 	case !t.Video.FrameRate.IsZero():
 		return t.Video.FrameRate.FrameTime(1)
-	case len(l.samples) > 1:
-		n := len(l.samples)
-		return l.samples[n-1].DTS - l.samples[n-2].DTS
+	case l.step > 0:
+		return l.step
 	}
 	return 40 * time.Millisecond
 }

@@ -212,6 +212,7 @@ func TestWindowSlidesAndExpiredSegmentsStayForTheGraceTime(t *testing.T) {
 
 func TestWindowListsThreeTargetDurations(t *testing.T) {
 	bubble(t, Config{Segments: 1}, videoOnly, func(r *rig) {
+		r.hub.OnKeyRequest(nil)
 		r.write(pictures(segmenttest.Video(), 0, 1000, every(50))...)
 		if w := r.seg.Window(); len(w.Segments) != 5 || w.TargetDuration != 3*time.Second {
 			t.Errorf("%d segments of 2 s listed with a target duration of %v", len(w.Segments), w.TargetDuration)

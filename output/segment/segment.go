@@ -99,8 +99,8 @@ type Window struct {
 	Run string
 	// Version rises with every window of a run.
 	Version uint64
-	// TargetDuration is constant over a run: whole seconds, and no segment's
-	// duration rounds to more.
+	// TargetDuration is constant from the first segment of a run on: whole
+	// seconds, and no segment's duration rounds to more.
 	TargetDuration time.Duration
 	Video, Audio   *Init      // of the programme now; nil for a track it does not have
 	Segments       []*Segment // listed, oldest first

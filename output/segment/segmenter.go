@@ -52,7 +52,7 @@ func newSegmenter(cfg Config, h *hub.Hub, r Reporter, store storage) (*Segmenter
 	s := &Segmenter{cfg: cfg, hub: h, reporter: r, store: store, keep: math.MaxInt}
 	s.live.Store(&cfg)
 	s.window.Store(&Window{
-		Run: hex.EncodeToString(run[:]), TargetDuration: cfg.targetDuration(), next: make(chan struct{}),
+		Run: hex.EncodeToString(run[:]), next: make(chan struct{}),
 	})
 	return s, nil
 }

@@ -70,7 +70,7 @@ func checkFolder(t *testing.T, r *rig) {
 }
 
 func TestFullStorageGivesUpExpiredSegmentsFirst(t *testing.T) {
-	bubble(t, Config{Segments: 2, Grace: time.Hour}, videoOnly, func(r *rig) {
+	bubble(t, Config{Segments: 5, Grace: time.Hour}, videoOnly, func(r *rig) {
 		track := segmenttest.Video()
 		r.write(pictures(track, 0, 1000, every(50))...)
 		if n := len(r.seg.Window().Expired); n != 14 {

@@ -14,6 +14,7 @@ func (s *Segmenter) publish(seg *Segment) *Window {
 	w := *old
 	w.Version++
 	w.next = make(chan struct{})
+	w.TargetDuration = s.cut.limits.target
 	w.Segments = append(slices.Clone(old.Segments), seg)
 	w.Expired = slices.Clone(old.Expired)
 	w.Video, w.Audio = s.init(media.Video), s.init(media.Audio)
@@ -28,7 +29,7 @@ func (s *Segmenter) publish(seg *Segment) *Window {
 		w.Expired = append(w.Expired, &out)
 	}
 	var dead []*Segment
-	for len(w.Expired) > 0 && (len(w.Expired) > s.keep || now-w.Expired[0].left > cfg.grace(w.Duration())) {
+	for len(w.Expired) > 0 && (len(w.Expired) > s.keep || now-w.Expired[0].left > cfg.grace(w.Duration()+w.TargetDuration)) {
 		dead = append(dead, w.Expired[0])
 		w.Expired = w.Expired[1:]
 	}
@@ -54,11 +55,13 @@ func (w *Window) excess(cfg Config) (n int) {
 	return n
 }
 
-func (c Config) grace(listed time.Duration) time.Duration {
+// grace is what a segment outlives the playlist: by default, the playlist's
+// duration and that of a segment.
+func (c Config) grace(byDefault time.Duration) time.Duration {
 	if c.Grace > 0 {
 		return c.Grace
 	}
-	return listed + c.targetDuration()
+	return byDefault
 }
 
 func (s *Segmenter) init(k media.Kind) *Init {
