@@ -211,6 +211,9 @@ func (p *Page) screenshot(file string, full bool) error {
 // error. Requests that the page itself gave up do not count.
 func (p *Page) Problems() []string { return p.problems.list() }
 
+// Hosts lists every host and port that the page has asked for anything so far.
+func (p *Page) Hosts() []string { return p.problems.asked() }
+
 func (p *Page) do(what string, a chromedp.Action) error {
 	ctx, cancel := context.WithTimeout(p.ctx, pageTimeout)
 	defer cancel()

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,9 @@ func TestBrowser(t *testing.T) {
 		}
 		if got := p.Problems(); len(got) != 4 {
 			t.Errorf("%d problems:\n%s", len(got), strings.Join(got, "\n"))
+		}
+		if got := p.Hosts(); len(got) != 2 || !slices.Contains(got, strings.TrimPrefix(s.URL, "http://")) {
+			t.Errorf("asked %q, want the page's own server and the one that refuses", got)
 		}
 	})
 	t.Run("fails where it should", func(t *testing.T) {

@@ -2,6 +2,8 @@ package peer
 
 import (
 	"fmt"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -17,12 +19,15 @@ const maxProblems = 100 // kept of one page; more are counted
 // problems collects what goes wrong on a page.
 type problems struct {
 	mu    sync.Mutex // guards the fields below
+	hosts map[string]bool
 	urls  map[network.RequestID]string
 	found []string
 	more  int
 }
 
-func newProblems() *problems { return &problems{urls: map[network.RequestID]string{}} }
+func newProblems() *problems {
+	return &problems{hosts: map[string]bool{}, urls: map[network.RequestID]string{}}
+}
 
 // enable turns on the events that note understands; those of the console and of
 // exceptions are on in every tab.
@@ -36,6 +41,13 @@ func (p *problems) note(ev any) {
 	switch e := ev.(type) {
 	case *network.EventRequestWillBeSent:
 		p.urls[e.RequestID] = e.Request.Method + " " + e.Request.URL
+		if u, err := url.Parse(e.Request.URL); err == nil && u.Host != "" { // data: and blob: have none
+			p.hosts[u.Host] = true
+		}
+	case *network.EventWebSocketCreated:
+		if u, err := url.Parse(e.URL); err == nil {
+			p.hosts[u.Host] = true
+		}
 	case *network.EventLoadingFinished:
 		delete(p.urls, e.RequestID)
 	case *network.EventLoadingFailed:
@@ -77,6 +89,12 @@ func (p *problems) list() []string {
 		all = append(all, fmt.Sprintf("and %d more", p.more))
 	}
 	return all
+}
+
+func (p *problems) asked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.hosts))
 }
 
 func consoleText(args []*runtime.RemoteObject) string {
