@@ -9,6 +9,9 @@
 package config
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -175,9 +178,25 @@ func (s Stream) Equal(o Stream) bool {
 func Load(file string, rules Rules) (*Config, error) {
 	doc, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err // names operation and file
+		return nil, readError(file, err)
 	}
 	return Parse(file, doc, rules)
+}
+
+// readError says what to do about a file that could not be read.
+func readError(file string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	advice := "give the path of a configuration file"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		advice += ", for a first one see the folder examples"
+	case errors.Is(err, fs.ErrPermission):
+		advice = "let the user that encoderd runs as read it"
+	}
+	return fmt.Errorf("%s: %w; %s", file, err, advice)
 }
 
 // Parse reads and checks a configuration. file is its name for errors and for

@@ -161,7 +161,9 @@ func TestCheckOfTheKindIsAskedAndMasked(t *testing.T) {
 func TestLoadNamesTheMissingFile(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "none.toml"), rules)
 	require.ErrorIs(t, err, os.ErrNotExist)
-	require.Contains(t, err.Error(), "none.toml")
+	require.Contains(t, err.Error(), "none.toml: no such file or directory; give the path of a configuration file")
+	_, err = Load(t.TempDir(), rules)
+	require.ErrorContains(t, err, ": is a directory; give the path")
 }
 
 func TestPathsAreRelativeToTheFile(t *testing.T) {
