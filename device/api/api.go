@@ -87,6 +87,8 @@ func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
 			problems[i] = p.Error()
 		}
 		fail(w, http.StatusUnprocessableEntity, "the change is not valid; nothing was changed", problems...)
+	case errors.Is(err, config.ErrChanged):
+		fail(w, http.StatusConflict, err.Error())
 	case err != nil:
 		fail(w, http.StatusInternalServerError, err.Error())
 	default:

@@ -80,6 +80,7 @@ func TestPatchConfig(t *testing.T) {
 		"taken as plain JSON":           {call{body: patch, contentType: "application/json; charset=utf-8"}, nil, 200, "level"},
 		"not valid":                     {call{body: patch, contentType: ct}, fmt.Errorf("patch: %w", invalid), 422, "log.level: found"},
 		"cannot be saved":               {call{body: patch, contentType: ct}, errors.New("no space left"), 500, "no space left"},
+		"over an edit by hand":          {call{body: patch, contentType: ct}, fmt.Errorf("save: %w", config.ErrChanged), 409, "edited since"},
 		"a form":                        {call{body: patch, contentType: "text/plain"}, nil, 415, "merge-patch"},
 		"too large":                     {call{body: strings.Repeat(" ", maxPatch+1), contentType: ct}, nil, 413, "too large"},
 		"from the network":              {call{body: patch, contentType: ct, remote: "192.0.2.7:99"}, nil, 403, "from the box itself"},
