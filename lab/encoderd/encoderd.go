@@ -169,7 +169,14 @@ func (d *Daemon) Patch(format string, args ...any) {
 // Refused is the answer to a change that must be refused.
 func (d *Daemon) Refused(format string, args ...any) string {
 	d.tb.Helper()
-	return string(d.do(http.MethodPatch, "/api/v1/config", fmt.Sprintf(format, args...), http.StatusUnprocessableEntity))
+	return d.Refuses(http.StatusUnprocessableEntity, fmt.Sprintf(format, args...))
+}
+
+// Refuses is Refused with another status code than that of a change that is
+// not valid.
+func (d *Daemon) Refuses(code int, patch string) string {
+	d.tb.Helper()
+	return string(d.do(http.MethodPatch, "/api/v1/config", patch, code))
 }
 
 func (d *Daemon) do(method, path, body string, code int) []byte {
