@@ -2,10 +2,16 @@ import { render } from "preact";
 import { Connection } from "./connection.ts";
 import { Store } from "./store.ts";
 import { summarize } from "./summary.ts";
+import { reloadIfNew } from "./update.ts";
 import { Page } from "./view/page.tsx";
 
 const root = document.getElementById("page")!;
+let started: string | undefined;
 const store = new Store((state) => {
+  if (state.box && state.box.started !== started) {
+    if (started !== undefined) void reloadIfNew();
+    started = state.box.started;
+  }
   const summary = state.box && summarize(state.box);
   const level = !state.online ? "error" : (summary?.level ?? "idle");
   setTab(level, state.online ? summary?.sentence : "No connection", state.box?.hostname);

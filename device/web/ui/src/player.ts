@@ -25,6 +25,7 @@ export class Player {
   private playback: Playback = "none";
   private blocked = false;
   private expected = false;
+  private broken = false; // no more is loaded
   private position = 0;
   private progressAt = 0;
   private repairedAt = -Infinity;
@@ -61,7 +62,7 @@ export class Player {
   expect(pictures: boolean): void {
     if (pictures === this.expected) return;
     this.expected = pictures;
-    if (pictures && this.playback === "stalled") this.restart();
+    if (pictures && (this.playback === "stalled" || this.playback === "failed")) this.restart();
   }
 
   // restart begins the same address anew, at its live end.
@@ -122,6 +123,8 @@ export class Player {
       if (e.type === HlsPlayer.ErrorTypes.MEDIA_ERROR && performance.now() - this.repairedAt > rebuildSpacing) {
         this.repairedAt = performance.now();
         hls.recoverMediaError();
+      } else if (e.type === HlsPlayer.ErrorTypes.NETWORK_ERROR && this.playback === "playing") {
+        this.broken = true; // what is buffered is still worth showing
       } else {
         this.failed();
       }
@@ -137,6 +140,7 @@ export class Player {
     this.hls?.destroy();
     this.hls = null;
     this.blocked = false;
+    this.broken = false;
     if (this.video.hasAttribute("src")) {
       this.video.removeAttribute("src");
       this.video.load();
@@ -146,7 +150,7 @@ export class Player {
   private failed(): void {
     this.teardown();
     this.set("failed");
-    this.retry = setTimeout(() => this.restart(), this.backoff.next());
+    this.retry = setTimeout(() => this.expected && this.restart(), this.backoff.next());
   }
 
   private readonly onNativeError = (): void => {
@@ -168,7 +172,7 @@ export class Player {
     if (this.video.paused && this.playback === "playing") {
       // Another tab's sound, a phone call, a headset: live goes on.
       if (!document.hidden) this.play();
-    } else if (still > stallLimit && this.expected && !document.hidden) {
+    } else if (still > (this.broken ? 1500 : stallLimit) && this.expected && !document.hidden) {
       return this.failed();
     } else if (still > 2000 && this.playback === "playing") {
       return this.set("stalled");

@@ -66,7 +66,10 @@ export class Store implements Listener {
   // set gathers what comes in one go into one redrawing.
   private set(part: Partial<State>): void {
     const now = Date.now();
-    this.state = { ...this.state, ...part, now, boxNow: this.clock.at(now) };
+    const next = { ...this.state, ...part, now };
+    // Nothing is known of a box out of reach: its running times stand.
+    if (next.online) next.boxNow = this.clock.at(now);
+    this.state = next;
     if (this.pending) return;
     this.pending = true;
     queueMicrotask(() => {

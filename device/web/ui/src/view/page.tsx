@@ -47,10 +47,7 @@ export function Page({ state, summary, choose }: Props) {
           </div>
         </main>
       )}
-      <footer class="foot">
-        <a href="api/v1/status">Status as JSON</a>
-        <a href="licenses.txt">Licences</a>
-      </footer>
+      {box && <Foot />}
     </>
   );
 }
@@ -62,6 +59,15 @@ function Facts({ stream, state }: { stream: Stream; state: PageState }) {
       <Encoder stream={stream} points={state.history[stream.name] ?? []} boxNow={state.boxNow} />
       <HlsPanel hls={stream.hls} />
     </div>
+  );
+}
+
+function Foot() {
+  return (
+    <footer class="foot">
+      <a href="api/v1/status">Status as JSON</a>
+      <a href="licenses.txt">Licences</a>
+    </footer>
   );
 }
 
@@ -82,7 +88,7 @@ function Lost({ state }: { state: PageState }) {
   return (
     <div class="lost" role="alert">
       <strong>{state.box ? "Connection to the box lost" : "The box does not answer"}</strong>
-      {state.box && <span> What is shown is from before. </span>}
+      {state.box && <span>The values below are from before that.</span>}
       <span class="when" aria-hidden="true">
         {wait > 0 ? `Trying again in ${wait} s` : "Trying again…"}
       </span>

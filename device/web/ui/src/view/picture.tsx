@@ -20,11 +20,11 @@ export function Picture({ stream, state }: { stream: Stream; state: PageState })
   }, []);
 
   const hls = stream.hls;
+  // What plays goes on to its end when the flow stops, and is not begun then.
   const flowing = state.online && stream.input.state === "running" && !!hls && hls.segments > 0;
-  // Loading begins once there is a segment, and what plays goes on to its end.
   const loaded = useRef<string | null>(null);
-  if (!hls || (loaded.current !== hls.url && hls.segments === 0)) loaded.current = null;
-  else if (hls.segments > 0) loaded.current = hls.url;
+  if (flowing) loaded.current = hls.url;
+  else if (loaded.current !== hls?.url) loaded.current = null;
   const url = loaded.current;
 
   const segment = Math.max(hls?.target_duration ?? 0, hls?.last_duration ?? 0);
