@@ -12,11 +12,16 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Limits of a connection. There is no write time-out for the whole response:
-// event streams and long downloads are answers without an end.
+// event streams and long downloads are answers without an end. A client that
+// acknowledges nothing, or leaves no room, for stallTimeout is given up: it
+// would keep a segment's memory long after the segment has expired.
 const (
+	stallTimeout      = time.Minute
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
@@ -30,12 +35,15 @@ type Server struct {
 	Log     *slog.Logger
 	// Listening is told the bound address, which has the port chosen for ":0".
 	Listening func(net.Addr)
+
+	stall time.Duration // stallTimeout when 0
 }
 
 // Run serves until ctx ends. Requests under way then get a moment to finish,
 // after which their connections are closed.
 func (s *Server) Run(ctx context.Context, ready func()) error {
-	var lc net.ListenConfig
+	lc := net.ListenConfig{Control: s.limitStalls}
+	lc.SetMultipathTCP(false) // its sockets do not take the limit
 	l, err := lc.Listen(ctx, "tcp", s.Addr)
 	if err != nil {
 		return listenError(s.Addr, err)
@@ -65,6 +73,18 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	}
 	<-served
 	return errors.Join(ctx.Err(), err)
+}
+
+// limitStalls sets stallTimeout on the listener's socket, from which accepted
+// ones inherit it. The kernel watches over it: whatever writes, sendfile too.
+func (s *Server) limitStalls(_, _ string, raw syscall.RawConn) error {
+	limit := s.stall
+	if limit == 0 {
+		limit = stallTimeout
+	}
+	return raw.Control(func(fd uintptr) { // an old kernel without it serves all the same
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(limit.Milliseconds()))
+	})
 }
 
 // listenError says what to do about a failed listen.

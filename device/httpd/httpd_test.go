@@ -16,8 +16,13 @@ import (
 
 func serve(t *testing.T, addr string, h http.Handler) (url string, stop func() error) {
 	t.Helper()
+	return serveBy(t, &Server{}, addr, h)
+}
+
+func serveBy(t *testing.T, s *Server, addr string, h http.Handler) (url string, stop func() error) {
+	t.Helper()
 	bound := make(chan net.Addr, 1)
-	s := &Server{Addr: addr, Handler: h, Log: slog.New(slog.DiscardHandler), Listening: func(a net.Addr) { bound <- a }}
+	s.Addr, s.Handler, s.Log, s.Listening = addr, h, slog.New(slog.DiscardHandler), func(a net.Addr) { bound <- a }
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, func() {}) }()
