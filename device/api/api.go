@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/status"
@@ -45,6 +46,9 @@ func Handler(store *status.Store, configurer Configurer) http.Handler {
 type api struct {
 	store  *status.Store
 	config Configurer
+
+	streams atomic.Int64 // of events, open now
+	shared  sharedDocument
 }
 
 func (a *api) status(w http.ResponseWriter, _ *http.Request) {
