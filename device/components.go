@@ -36,6 +36,7 @@ func (d *box) reconcile(cfg *config.Config) error {
 	wanted := []reconcile.Component{d.httpComponent(cfg)}
 	for _, name := range cfg.StreamNames() {
 		st := d.stream(name)
+		st.report.SetDefault(name == cfg.DefaultStream())
 		sc := cfg.Streams[name]
 		wanted = append(wanted, d.programmeComponent(cfg, st, sc))
 		if sc.HLS.Enabled {

@@ -47,6 +47,7 @@ type Condition struct {
 // Stream is one programme: an input, its encoding, and its ways out.
 type Stream struct {
 	Name         string        `json:"name"`
+	Default      bool          `json:"default"` // the one served at the short addresses
 	Input        Input         `json:"input"`
 	Video        *Video        `json:"video"` // null when the programme has none
 	Audio        *Audio        `json:"audio"`

@@ -136,6 +136,15 @@ func (r *StreamReporter) update(f func(*Stream) bool) {
 	s.publish()
 }
 
+// SetDefault reports whether the stream is the one at the short addresses.
+func (r *StreamReporter) SetDefault(is bool) {
+	r.update(func(st *Stream) bool {
+		changed := st.Default != is
+		st.Default = is
+		return changed
+	})
+}
+
 // SetInput reports the stream's source.
 func (r *StreamReporter) SetInput(in Input) {
 	r.update(func(st *Stream) bool { st.Input = in; return true })

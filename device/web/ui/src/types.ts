@@ -23,6 +23,7 @@ export interface Condition {
 
 export interface Stream {
   name: string;
+  default: boolean;
   input: Input;
   video: Video | null;
   audio: Audio | null;

@@ -22,7 +22,7 @@ export function Page({ state, summary, choose }: Props) {
   const box = state.box;
   const streams = box?.streams ?? [];
   const stream =
-    streams.find((s) => s.name === state.chosen) ?? streams.find((s) => s.hls?.url === "/hls/index.m3u8") ?? streams[0];
+    streams.find((s) => s.name === state.chosen) ?? streams.find((s) => s.default) ?? streams[0];
   return (
     <>
       <Head state={state} summary={summary} />
