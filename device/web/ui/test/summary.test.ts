@@ -7,7 +7,7 @@ const hls = { url: "/hls/index.m3u8", segments: 5 } as Hls;
 
 function stream(states: DestinationState[], over: Partial<Stream> = {}): Stream {
   const destinations = states.map((state, i) => ({ name: `d${i}`, state }) as Destination);
-  return { name: "main", input: input("running"), video: null, audio: null, hls, destinations, conditions: [], ...over };
+  return { name: "main", default: true, input: input("running"), video: null, audio: null, hls, destinations, conditions: [], ...over };
 }
 
 function input(state: InputState) {
