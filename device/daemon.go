@@ -195,9 +195,13 @@ func (d *box) PatchConfig(ctx context.Context, patch []byte) error {
 	}
 	done := make(chan error, 1)
 	select {
-	case d.applies <- done:
-	case <-ctx.Done():
-		return fmt.Errorf("saved, but not applied yet: %w", context.Cause(ctx))
+	case d.applies <- done: // also when the client has gone: what is saved has to run
+	default: // as many requests as fit wait already, and the first of them applies this change too
+		select {
+		case d.applies <- done:
+		case <-ctx.Done():
+			return fmt.Errorf("saved, but not applied yet: %w", context.Cause(ctx))
+		}
 	}
 	if moved {
 		return nil
