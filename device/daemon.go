@@ -40,11 +40,27 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var background sync.WaitGroup
+	var libraries *libraryOutput
+	if opts.Stderr == io.Writer(os.Stderr) {
+		if libraries, err = divertStderr(); err != nil {
+			return err
+		}
+		opts.Stderr = libraries.stderr
+	}
 	d := newBox(opts, cfg)
 	d.log.Info("encoderd starts", "version", opts.Version, "config", opts.ConfigFile)
-	var background sync.WaitGroup
+	if libraries != nil {
+		background.Go(func() { libraries.log(d.log) })
+	}
 	background.Go(func() { watchProcess(ctx, d.store.SetProcess) })
 	err = d.loop(ctx, opts.Reload)
+	cancel()
+	if libraries != nil {
+		err = errors.Join(err, libraries.restore())
+	}
 	background.Wait()
 	d.log.Info("encoderd has stopped")
 	return err
