@@ -114,7 +114,7 @@ func (d *Daemon) AwaitPage() {
 		}
 		select {
 		case <-d.Done():
-			d.tb.Fatalf("encoderd ended at the start:\n%s", d.Log())
+			d.tb.Fatalf("encoderd ended at the start:\n%s", d.WholeLog())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
