@@ -14,7 +14,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Eyevinn/mp4ff/mp4"
+
 	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/media/h264"
 )
 
 // probe is ffprobe's reading of a file: the packets of one kind.
@@ -240,4 +243,41 @@ func TestFormatChangeIsAnotherTrack(t *testing.T) {
 			t.Errorf("%d tracks, want 2", len(tracks))
 		}
 	})
+}
+
+// Camcorders and some editors keep several picture parameter sets, of which
+// each picture names the one it needs.
+func TestEveryPictureParameterSetOfTheFileIsKept(t *testing.T) {
+	whole := clip(t, "a.mp4")
+	file, err := mp4.ReadMP4File(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trak := range file.Moov.Traks {
+		if x := trak.Mdia.Minf.Stbl.Stsd.AvcX; x != nil {
+			needed := x.AvcC.PPSnalus[0]
+			decoy := bytes.Clone(needed)
+			decoy[1] = decoy[1]&0x7f>>2 | 0x40 // id 0, "1", becomes id 1, "010"
+			x.AvcC.PPSnalus = [][]byte{decoy, needed}
+		}
+	}
+	var data bytes.Buffer
+	if err := file.Encode(&data); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range map[string]string{"plain": whole, "two sets": write(t, "two.mp4", data.Bytes())} {
+		var stream []byte
+		for _, u := range units(t, mustOpen(t, Config{Path: path}, media.NewClock())) {
+			if u.track.Kind() == media.Video && u.key {
+				for nal := range h264.InBand(u.track.Video, u.data) {
+					stream = append(append(stream, 0, 0, 0, 1), nal...)
+				}
+			}
+		}
+		cmd := exec.Command("ffmpeg", "-v", "error", "-xerror", "-f", "h264", "-i", "-", "-f", "null", "-")
+		cmd.Stdin = bytes.NewReader(stream)
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
 }

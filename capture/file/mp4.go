@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ type mp4Track struct {
 	id     uint32
 	track  *media.Track
 	scale  int
+	sets   []byte // picture parameter sets besides the track's, as NAL units of a key picture
 	index  index
 	offset int64 // to add to composition times: edit list, and the programme's start
 	late   int64 // to take off decoding times so that none is after its composition time
@@ -358,6 +360,9 @@ func (r *mp4Reader) videoUnit(s sample) (unit, error) {
 		return unit{}, errDamaged
 	}
 	assignTrack(r.changed, t.track, &u)
+	if u.key && u.track == t.track && len(t.sets) > 0 {
+		u.data = slices.Concat(t.sets, u.data)
+	}
 	return u, nil
 }
 

@@ -63,7 +63,7 @@ func newTrack(moov *mp4.MoovBox, trak *mp4.TrakBox) (t *mp4Track, what string, e
 	case stsd.Encv != nil || stsd.Enca != nil:
 		return nil, what, errors.New("encrypted")
 	case stsd.AvcX != nil && stsd.AvcX.AvcC != nil:
-		t.track, err = avcTrack(stsd.AvcX.AvcC)
+		t.track, t.sets, err = avcTrack(stsd.AvcX.AvcC)
 	case stsd.Mp4a != nil && stsd.Mp4a.Esds != nil:
 		t.track, err = aacTrack(stsd.Mp4a.Esds)
 	case stsd.Mp4a != nil && stsd.Mp4a.Wave != nil && stsd.Mp4a.Wave.Esds != nil: // QuickTime
@@ -78,11 +78,27 @@ func newTrack(moov *mp4.MoovBox, trak *mp4.TrakBox) (t *mp4Track, what string, e
 	return t, what, err
 }
 
-func avcTrack(c *mp4.AvcCBox) (*media.Track, error) {
+// avcTrack makes the track of the first parameter sets. Further picture
+// parameter sets that go with them are sets, to be sent in band.
+func avcTrack(c *mp4.AvcCBox) (t *media.Track, sets []byte, err error) {
 	if len(c.SPSnalus) == 0 || len(c.PPSnalus) == 0 {
-		return nil, errors.New("its parameter sets are missing (avcC is empty)")
+		return nil, nil, errors.New("its parameter sets are missing (avcC is empty)")
 	}
-	return h264.TrackFrom(c.SPSnalus[0], c.PPSnalus[0])
+	for _, pps := range c.PPSnalus {
+		other, e := h264.TrackFrom(c.SPSnalus[0], pps)
+		switch {
+		case e != nil:
+			err = e
+		case t == nil:
+			t = other
+		default:
+			sets = h264.AppendUnit(sets, pps)
+		}
+	}
+	if t == nil {
+		return nil, nil, err
+	}
+	return t, sets, nil
 }
 
 func aacTrack(e *mp4.EsdsBox) (*media.Track, error) {
