@@ -22,6 +22,10 @@ type worded struct {
 func (e *worded) Error() string { return e.words }
 func (e *worded) Unwrap() error { return e.cause }
 
+// InWords is an error with the text words that errors.Is and errors.As see cause
+// in. For causes whose own text tells a person nothing.
+func InWords(words string, cause error) error { return &worded{words, cause} }
+
 // NetworkError says in words why a connection to address (host:port) could not
 // be made or broke, and what to look at. Errors it does not know keep their
 // own text. The cause stays reachable by errors.Is and errors.As.
@@ -30,7 +34,7 @@ func NetworkError(address string, err error) error {
 		return nil
 	}
 	if words := networkWords(address, err); words != "" {
-		return &worded{words, err}
+		return InWords(words, err)
 	}
 	return fmt.Errorf("%s: %w", address, err)
 }

@@ -153,7 +153,7 @@ func (c *conn) refused() error {
 // silent is nothing heard: UDP has no "connection refused".
 func (c *conn) silent(cause error) error {
 	if errors.Is(cause, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer from %s: is an SRT listener running there, and does every firewall let UDP through? (%w)", c.address, cause)
+		return output.InWords("no answer from "+c.address+": is an SRT listener running there, and does every firewall let UDP through?", cause)
 	}
 	return cause
 }
