@@ -122,6 +122,7 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 		p.setInput(spec, in, status.InputRunning, 0)
 	}}
 	p.hub.Announce(plan.kinds...)
+	defer p.hub.Announce() // no programme now: who comes waits for the next
 	out := plan.audioWriter(m)
 	var feed *encode.Feed
 	switch {

@@ -54,7 +54,8 @@ func (h *Hub) Clock() *media.Clock { return h.clock }
 
 // Announce says which kinds of track the programme that now begins has. It is
 // called before the programme's first packet. Readers skip to its first sync
-// point, which carries Gap if they have read anything before.
+// point, which carries Gap if they have read anything before. Without kinds
+// there is no programme: Tracks waits, and new readers find nothing cached.
 func (h *Hub) Announce(kinds ...media.Kind) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
