@@ -48,7 +48,8 @@ type mp4Track struct {
 	id     uint32
 	track  *media.Track
 	scale  int
-	sets   []byte // picture parameter sets besides the track's, as NAL units of a key picture
+	sets   []byte         // picture parameter sets besides the track's, as NAL units of a key picture
+	rate   media.Rational // by the decoding times; zero when they have none
 	index  index
 	offset int64 // to add to composition times: edit list, and the programme's start
 	late   int64 // to take off decoding times so that none is after its composition time
@@ -212,7 +213,7 @@ func (r *mp4Reader) build(moov *mp4.MoovBox, frags []box, size int64, cut bool) 
 	r.video.offset = -first.cts
 	r.prog.lead = media.FromTimescale(first.cts-first.dts+r.video.late, r.video.scale)
 	if r.video.track.Video.FrameRate.IsZero() {
-		r.setRate(first)
+		r.setRate()
 	}
 	if r.audio != nil {
 		r.prog.audio, r.prog.audioScale = r.audio.track, r.audio.scale
@@ -232,18 +233,11 @@ func (r *mp4Reader) firstAudio() int64 {
 	return s.cts + r.audio.offset
 }
 
-// setRate takes the nominal frame rate from the first picture's duration,
-// where the SPS does not say one.
-func (r *mp4Reader) setRate(first sample) {
-	if first.dur == 0 {
-		return
-	}
-	a, b := r.video.scale, int(first.dur)
-	for b != 0 {
-		a, b = b, a%b
-	}
+// setRate takes the nominal frame rate from the times of the pictures, where
+// the SPS does not say one.
+func (r *mp4Reader) setRate() {
 	v := *r.video.track.Video
-	v.FrameRate = media.Rational{Num: r.video.scale / a, Den: int(first.dur) / a}
+	v.FrameRate = r.video.rate
 	r.video.track = &media.Track{Codec: media.H264, Video: &v}
 	r.prog.video = r.video.track
 }

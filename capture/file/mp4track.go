@@ -3,6 +3,7 @@ package file
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -172,7 +173,7 @@ func (r *mp4Reader) buildIndexes(moov *mp4.MoovBox, frags []box, size int64) (to
 		}
 		total, played = max(total, m.end), max(played, m.playedEnd)
 		(*t).index = &limited{inner: (*t).index, n: m.whole}
-		(*t).late = m.late
+		(*t).late, (*t).rate = m.late, m.rate((*t).scale)
 	}
 	if r.video == nil && r.audio == nil && len(r.prog.notes) > 0 {
 		return 0, 0, fmt.Errorf("cut off after %d bytes, before the first picture; copy it again", size)
@@ -203,6 +204,39 @@ type measured struct {
 	samples, whole int // all; those before the first that reaches past the file's end
 	late           int64
 	end, playedEnd time.Duration
+	short, long    int64 // steps of decoding time from one sample to the next
+	sum            int64 // of them
+}
+
+// step takes the n-th step of decoding time.
+func (m *measured) step(d int64) {
+	if m.sum == 0 || d < m.short {
+		m.short = d
+	}
+	m.long, m.sum = max(m.long, d), m.sum+d
+}
+
+// rate is the nominal rate of the samples: exact for times that are rounded to
+// a tick, to a hundredth for those that jitter as a phone's do, zero when they
+// do not keep to a rate.
+func (m *measured) rate(scale int) media.Rational {
+	const most = 1000 // no camera's
+	n := int64(m.samples - 1)
+	if n < 1 || 2*m.long > 3*m.short || n*int64(scale) > most*m.sum {
+		return media.Rational{}
+	}
+	num, den := n*int64(scale), m.sum
+	if m.long-m.short > 1 {
+		num, den = (100*num+den/2)/den, 100
+	}
+	a, b := num, den
+	for b != 0 {
+		a, b = b, a%b
+	}
+	if num/a > math.MaxInt32 || den/a > math.MaxInt32 {
+		return media.Rational{}
+	}
+	return media.Rational{Num: int(num / a), Den: int(den / a)}
 }
 
 const (
@@ -228,6 +262,9 @@ func measure(t *mp4Track, size int64) (m measured, err error) {
 			return m, fmt.Errorf("has sample %d of %d bytes; the largest that is played has %d", m.samples+1, s.size, maxUnit)
 		case s.dts < last || s.dts < -limit || s.dts > limit || s.cts < -limit || s.cts > limit:
 			return m, fmt.Errorf("has times out of order at sample %d", m.samples+1)
+		}
+		if m.samples > 0 {
+			m.step(s.dts - last)
 		}
 		last = s.dts
 		end := media.FromTimescale(s.dts+int64(s.dur), t.scale)
