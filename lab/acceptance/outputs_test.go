@@ -106,11 +106,16 @@ func TestEveryInputThroughEveryOutput(t *testing.T) {
 	}
 }
 
-// readLive decodes the HLS and looks at its packets, as it is made.
+// readLive decodes the HLS and looks at its packets, as it is made. A viewer
+// joins at nginx meanwhile.
 func (s source) readLive(t *testing.T, r *rig) {
 	t.Helper()
 	ctx, url := within(t, s.length+patience), r.HLS("")
 	var readers errgroup.Group
+	readers.Go(func() error {
+		_, err := peer.Decode(ctx, r.nginx.URL("main"), s.length/2)
+		return err
+	})
 	readers.Go(func() error {
 		d, err := peer.Decode(ctx, url, s.length)
 		if err == nil {
@@ -126,7 +131,7 @@ func (s source) readLive(t *testing.T, r *rig) {
 		return err
 	})
 	if err := readers.Wait(); err != nil {
-		t.Errorf("HLS: %v", err)
+		t.Errorf("live: %v", err)
 	}
 }
 
