@@ -47,7 +47,8 @@ func avcConfig(sps []byte, pps ...[]byte) ([]byte, error) {
 		b = append(binary.BigEndian.AppendUint16(b, uint16(len(p))), p...)
 	}
 	switch parsed.ProfileIdc {
-	case 100, 110, 122, 144:
+	case 66, 77, 88: // end here
+	default:
 		b = append(b, 0xfc|byte(parsed.ChromaFormatIdc), 0xf8|byte(parsed.BitDepthLumaMinus8),
 			0xf8|byte(parsed.BitDepthChromaMinus8), 0)
 	}
