@@ -110,3 +110,16 @@ func TestSamplesDuration(t *testing.T) {
 		t.Errorf("AAC frame lasts %v", d)
 	}
 }
+
+func TestTrackInWords(t *testing.T) {
+	for want, track := range map[string]*Track{
+		"no track":                    nil,
+		"h264 640x360 30000/1001 fps": {Codec: H264, Video: &VideoParams{Width: 640, Height: 360, FrameRate: Rational{30000, 1001}}},
+		"h264 640x360":                {Codec: H264, Video: &VideoParams{Width: 640, Height: 360}},
+		"aac 48000 Hz 2 ch":           {Codec: AAC, Audio: &AudioParams{SampleRate: 48000, Channels: 2}},
+	} {
+		if got := track.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

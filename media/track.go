@@ -76,6 +76,8 @@ func (t *Track) String() string {
 	switch {
 	case t == nil:
 		return "no track"
+	case t.Video != nil && t.Video.FrameRate.IsZero():
+		return fmt.Sprintf("%v %dx%d", t.Codec, t.Video.Width, t.Video.Height)
 	case t.Video != nil:
 		return fmt.Sprintf("%v %dx%d %v fps", t.Codec, t.Video.Width, t.Video.Height, t.Video.FrameRate)
 	case t.Audio != nil:

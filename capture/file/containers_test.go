@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -278,6 +279,31 @@ func TestEveryPictureParameterSetOfTheFileIsKept(t *testing.T) {
 		cmd.Stdin = bytes.NewReader(stream)
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+func TestTurnedPicturesAreTold(t *testing.T) {
+	const one, w = 1 << 16, 1 << 30
+	upright := clip(t, "a.mp4")
+	for degrees, matrix := range map[int][9]int32{
+		0:   {one, 0, 0, 0, one, 0, 0, 0, w},
+		90:  {0, one, 0, -one, 0, 0, 120 * one, 0, w}, // a phone held upright
+		180: {-one, 0, 0, 0, -one, 0, 160 * one, 120 * one, w},
+		270: {0, -one, 0, one, 0, 0, 0, 160 * one, w},
+	} {
+		file, err := mp4.ReadMP4File(upright)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Moov.Traks[0].Tkhd.Matrix = matrix
+		var data bytes.Buffer
+		if err := file.Encode(&data); err != nil {
+			t.Fatal(err)
+		}
+		got := mustOpen(t, Config{Path: write(t, "turned.mp4", data.Bytes())}, media.NewClock()).Description
+		if told := strings.Contains(got, fmt.Sprintf("turn the picture by %d°", degrees)); told != (degrees != 0) {
+			t.Errorf("%d°: %s", degrees, got)
 		}
 	}
 }

@@ -25,6 +25,9 @@ func (r *mp4Reader) pickTracks(moov *mp4.MoovBox) error {
 			others = append(others, fmt.Sprintf("%s: %v", what, err))
 		case t.track.Kind() == media.Video && r.video == nil:
 			r.video = t
+			if turn := turned(trak.Tkhd.Matrix); turn != 0 {
+				r.note("played as it is stored, though the file asks to turn the picture by %d°, which live streams cannot; %s", turn, convert(r.path, false))
+			}
 		case t.track.Kind() == media.Audio && r.audio == nil:
 			r.audio = t
 		default:
@@ -42,6 +45,22 @@ func (r *mp4Reader) pickTracks(moov *mp4.MoovBox) error {
 		r.note("without %s", o)
 	}
 	return nil
+}
+
+// turned is by how many degrees clockwise the picture is to be turned to be
+// upright, as for phones that were held upright. Other transformations do not
+// count.
+func turned(m [9]int32) int {
+	const one = 1 << 16
+	switch [4]int32{m[0], m[1], m[3], m[4]} {
+	case [4]int32{0, one, -one, 0}:
+		return 90
+	case [4]int32{-one, 0, 0, -one}:
+		return 180
+	case [4]int32{0, -one, one, 0}:
+		return 270
+	}
+	return 0
 }
 
 // newTrack reads a track's description. what names it where it cannot be
