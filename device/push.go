@@ -1,11 +1,13 @@
 package device
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"time"
 
 	"github.com/encoderbox/encoderbox/device/config"
@@ -47,13 +49,13 @@ func (d *box) pushComponent(cfg *config.Config, st *stream, name string, dc conf
 	id := "destination " + name
 	failures := failureLog{log: st.log.With("destination", name), message: "destination failed"}
 	return reconcile.Component{
-		ID: "stream " + st.name + "/" + id, Spec: dc,
+		ID: "stream " + st.name + "/" + id, Spec: pushConfig{dc, trustSum(dc.TLSCA)},
 		Make: func() (reconcile.Runner, error) {
 			spec, err := d.pushSpec(st, name, dc)
 			if err != nil {
 				return nil, err
 			}
-			return &pusher{push.New(st.hub, spec, d.pushReporter(st, id)), d, st, name}, nil
+			return &pusher{push.New(st.hub, spec, d.pushReporter(st, id)), d, st, name, dc}, nil
 		},
 		Ready: failures.over,
 		Failed: func(err error, retry time.Time) {
@@ -67,12 +69,32 @@ func (d *box) pushComponent(cfg *config.Config, st *stream, name string, dc conf
 	}
 }
 
+// pushConfig is what a destination is made of: its configuration, and what is in
+// the file of authorities that it names. A renewed file is a change.
+type pushConfig struct {
+	config.Destination
+	trust [sha256.Size]byte
+}
+
+// trustSum is zero without a file, and for one that cannot be read: Make says so.
+func trustSum(file string) (sum [sha256.Size]byte) {
+	if file == "" {
+		return sum
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return sum
+	}
+	return sha256.Sum256(pem)
+}
+
 // pusher is a push.Destination that takes its spec from the configuration.
 type pusher struct {
 	*push.Destination
 	box    *box
 	stream *stream
 	name   string
+	config config.Destination
 }
 
 var _ reconcile.Updater = (*pusher)(nil)
@@ -80,14 +102,19 @@ var _ reconcile.Updater = (*pusher)(nil)
 // Update implements reconcile.Updater. The destination reconnects by itself
 // where the change needs that.
 func (p *pusher) Update(spec any) error {
-	dc, ok := spec.(config.Destination)
+	c, ok := spec.(pushConfig)
 	if !ok {
 		return reconcile.ErrRestart
 	}
-	next, err := p.box.pushSpec(p.stream, p.name, dc)
-	if err != nil {
+	next, err := p.box.pushSpec(p.stream, p.name, c.Destination)
+	switch {
+	case err != nil && reflect.DeepEqual(c.Destination, p.config):
+		p.stream.log.Warn("the authorities stay as they were", "destination", p.name, "err", err)
+		return nil // their file alone has changed, and is not whole
+	case err != nil:
 		return reconcile.ErrRestart // its failure is then reported and retried
 	}
+	p.config = c.Destination
 	return p.Destination.Update(next)
 }
 
