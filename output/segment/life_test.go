@@ -220,6 +220,31 @@ func TestWindowListsThreeTargetDurations(t *testing.T) {
 	})
 }
 
+// Access units do not divide a segment, so the sound of three segments may be
+// shorter than three target durations, when their pictures are not.
+func TestNoPlaylistGetsShorterThanThreeTargetDurations(t *testing.T) {
+	bubble(t, Config{Segments: 3}, both, func(r *rig) {
+		window := r.seg.Window()
+		for _, p := range mixed(0, pictures(segmenttest.Video(), time.Second, 1000, every(50)), sounds(segmenttest.Audio(), time.Second, 40*time.Second)) {
+			r.write(p)
+			w := r.seg.Window()
+			if len(w.Expired) > len(window.Expired) {
+				var sound time.Duration
+				for _, s := range w.Segments {
+					sound += s.Audio.Duration
+				}
+				if sound < 3*w.TargetDuration {
+					t.Fatalf("%v of sound are listed, %d segments; the target duration is %v", sound, len(w.Segments), w.TargetDuration)
+				}
+			}
+			window = w
+		}
+		if len(window.Segments) > 4 || len(window.Expired) == 0 {
+			t.Errorf("%d segments listed, %d expired", len(window.Segments), len(window.Expired))
+		}
+	})
+}
+
 func TestUpdate(t *testing.T) {
 	bubble(t, Config{Segments: 6}, videoOnly, func(r *rig) {
 		track := segmenttest.Video()

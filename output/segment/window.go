@@ -42,17 +42,34 @@ func (s *Segmenter) publish(seg *Segment) *Window {
 	return &w
 }
 
-// excess is how many of the oldest segments the playlists need no more.
+// excess is how many of the oldest segments the playlists need no more. No
+// playlist gets shorter than three target durations (RFC 8216 §6.2.2): sound
+// can be some access units shorter than its picture.
 func (w *Window) excess(cfg Config) (n int) {
 	listed := w.Duration()
 	for n < len(w.Segments)-cfg.Segments {
 		listed -= w.Segments[n].Duration
-		if listed < cfg.Window || listed < 3*w.TargetDuration {
+		if listed < cfg.Window || shortest(w.Segments[n+1:]) < 3*w.TargetDuration {
 			break
 		}
 		n++
 	}
 	return n
+}
+
+// shortest is the duration of the shortest playlist of the segments.
+func shortest(segments []*Segment) time.Duration {
+	var sums [media.Audio + 1]time.Duration
+	for _, s := range segments {
+		for _, k := range []media.Kind{media.Video, media.Audio} {
+			d := s.Duration // of the gap in the playlist of a track that was not there
+			if m := s.Media(k); m != nil {
+				d = m.Duration
+			}
+			sums[k] += d
+		}
+	}
+	return min(sums[media.Video], sums[media.Audio])
 }
 
 // grace is what a segment outlives the playlist: by default, the playlist's
