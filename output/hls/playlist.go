@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"time"
@@ -151,6 +152,23 @@ func has(w *segment.Window, k media.Kind) bool {
 	return false
 }
 
+const dateTimeTag = "#EXT-X-PROGRAM-DATE-TIME:"
+
+// dateTime is EXT-X-PROGRAM-DATE-TIME. The library's own leaves out zeros at the
+// end of the milliseconds, and simple parsers read .52 as 52 ms.
+type dateTime time.Time
+
+// TagName implements m3u8.CustomTag.
+func (t dateTime) TagName() string { return dateTimeTag }
+
+// String implements m3u8.CustomTag.
+func (t dateTime) String() string {
+	return dateTimeTag + time.Time(t).Round(time.Millisecond).Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+// Encode implements m3u8.CustomTag.
+func (t dateTime) Encode() *bytes.Buffer { return bytes.NewBufferString(t.String()) }
+
 // entry is a segment's place in the playlist of one kind of track. A segment
 // of a programme without this kind keeps its place as a gap.
 func entry(s *segment.Segment, k media.Kind) *m3u8.MediaSegment {
@@ -164,7 +182,9 @@ func entry(s *segment.Segment, k media.Kind) *m3u8.MediaSegment {
 	e := &m3u8.MediaSegment{
 		URI: m.Name, Duration: m.Duration.Seconds(),
 		Discontinuity: s.Discontinuity, Gap: m.Gap,
-		ProgramDateTime: m.Wall.Round(time.Millisecond),
+	}
+	if !m.Wall.IsZero() {
+		e.Custom = m3u8.CustomMap{dateTimeTag: dateTime(m.Wall)}
 	}
 	if m.Init != nil {
 		e.Map = &m3u8.Map{URI: m.Init.Name}
