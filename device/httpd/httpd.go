@@ -19,7 +19,8 @@ import (
 // Limits of a connection. There is no write time-out for the whole response:
 // event streams and long downloads are answers without an end. A client that
 // acknowledges nothing, or leaves no room, for stallTimeout is given up: it
-// would keep a segment's memory long after the segment has expired.
+// would keep a segment's memory long after the segment has expired. So is one
+// whose request's body takes longer.
 const (
 	stallTimeout      = time.Minute
 	readHeaderTimeout = 10 * time.Second
@@ -49,7 +50,7 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 		return listenError(s.Addr, err)
 	}
 	srv := &http.Server{
-		Handler:           s.Handler,
+		Handler:           s.limitBodies(s.Handler),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -78,13 +79,28 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 // limitStalls sets stallTimeout on the listener's socket, from which accepted
 // ones inherit it. The kernel watches over it: whatever writes, sendfile too.
 func (s *Server) limitStalls(_, _ string, raw syscall.RawConn) error {
-	limit := s.stall
-	if limit == 0 {
-		limit = stallTimeout
-	}
+	limit := s.stallTimeout()
 	return raw.Control(func(fd uintptr) { // an old kernel without it serves all the same
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(limit.Milliseconds()))
 	})
+}
+
+// limitBodies gives the body of a request, if it has one, stallTimeout to come:
+// also one that the handler does not read, for which the server waits.
+func (s *Server) limitBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 { // -1 is a body of unknown length
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.stallTimeout()))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) stallTimeout() time.Duration {
+	if s.stall != 0 {
+		return s.stall
+	}
+	return stallTimeout
 }
 
 // listenError says what to do about a failed listen.

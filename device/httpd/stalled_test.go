@@ -41,3 +41,24 @@ func TestAClientThatTakesNothingIsGivenUp(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { return copy(b, bytes.Repeat([]byte{0}, len(b))), nil }
+
+// A client that announces a body and does not send it must be given up too.
+func TestABodyThatDoesNotComeIsGivenUp(t *testing.T) {
+	s := &Server{stall: time.Second}
+	url, stop := serveBy(t, s, "127.0.0.1:0", http.NotFoundHandler())
+	defer func() { _ = stop() }()
+	c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: box\r\nContent-Length: 100\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Errorf("the connection is kept: %v", err)
+	}
+}
