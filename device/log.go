@@ -74,6 +74,7 @@ func (f *failureLog) add(err error, retry time.Time) (again bool) {
 	if again {
 		level = slog.LevelDebug
 	}
+	//nolint:sloglint // each log of failures has one constant message
 	f.log.Log(context.Background(), level, f.message, "err", err, "retry", retry)
 	return again
 }

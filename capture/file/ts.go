@@ -211,7 +211,7 @@ const maxStuck = 100
 
 // read takes the next table or PES packet; nil when it was of no use.
 func (r *tsReader) read() (d *astits.DemuxerData, err error) {
-	for stuck := 0; stuck < maxStuck; stuck++ {
+	for range maxStuck {
 		at := r.packets.position()
 		err = guard("damaged transport stream", func() error {
 			d, err = r.demux.NextData()

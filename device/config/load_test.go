@@ -46,7 +46,7 @@ func TestDerivedDefaultsFollow(t *testing.T) {
 func TestDefaultStream(t *testing.T) {
 	require.Equal(t, "a", parse(t, "[streams.b]\n[streams.a]\n").DefaultStream())
 	require.Equal(t, "b", parse(t, "[streams.b]\ndefault = true\n[streams.a]\n").DefaultStream())
-	require.Equal(t, "", Default().DefaultStream())
+	require.Empty(t, Default().DefaultStream())
 }
 
 // Every way of writing tables gives the same configuration.

@@ -106,8 +106,8 @@ func TestJSONShowsEveryKey(t *testing.T) {
 	require.NoError(t, json.Unmarshal(j, &m))
 	main := m["streams"].(map[string]any)["main"].(map[string]any)
 	require.Equal(t, "2.5M", main["video"].(map[string]any)["bitrate"])
-	require.Equal(t, 1280.0, main["input"].(map[string]any)["width"])
-	require.Equal(t, 6.0, main["segment"].(map[string]any)["window"])
+	require.EqualValues(t, 1280, main["input"].(map[string]any)["width"])
+	require.EqualValues(t, 6, main["segment"].(map[string]any)["window"])
 	require.Equal(t, true, main["hls"].(map[string]any)["enabled"])
 	require.Equal(t, Mask, main["destinations"].(map[string]any)["a"].(map[string]any)["passphrase"])
 }

@@ -87,8 +87,8 @@ func TestSecretsAreNotInErrors(t *testing.T) {
 
 func TestSecretsCompare(t *testing.T) {
 	require.Equal(t, Secret{}, NewSecret(""))
-	require.True(t, NewSecret("a") == NewSecret(strings.Clone("a")))
-	require.False(t, NewSecretURL("a") == NewSecretURL("b"))
+	require.Equal(t, NewSecret("a"), NewSecret(strings.Clone("a")))
+	require.NotEqual(t, NewSecretURL("a"), NewSecretURL("b"))
 	require.Empty(t, Secret{}.String())
 	require.Empty(t, SecretURL{}.String())
 }

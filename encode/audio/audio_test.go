@@ -165,7 +165,7 @@ func TestRunsOfAnyLengthGiveTheSamePackets(t *testing.T) {
 	want, _ := coded(t, Settings{Format: f}, split(f, time.Second, pcm, 30000)...)
 	for _, lengths := range [][]int{{1024}, {480}, {1, 2047, 5000}, {441, 1023}} {
 		got, _ := coded(t, Settings{Format: f}, split(f, time.Second, pcm, lengths...)...)
-		require.Equal(t, len(want), len(got), lengths)
+		require.Len(t, got, len(want), lengths)
 		for i := range want {
 			require.Equal(t, want[i].PTS, got[i].PTS)
 			require.True(t, bytes.Equal(want[i].Data, got[i].Data), "packet %d of %v", i, lengths)

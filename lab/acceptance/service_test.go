@@ -120,7 +120,7 @@ type notification struct {
 func startManager(t *testing.T) *manager {
 	t.Helper()
 	// A folder of its own: the path of a socket must be short.
-	dir, err := os.MkdirTemp("", "notify-")
+	dir, err := os.MkdirTemp("", "notify-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,11 @@ func ParseConfig(b []byte) (Config, error) {
 	case a.ChannelConfig == 0:
 		return Config{}, errors.New("aac: channel layout in a program config element is not supported; use channel configuration 1 to 7")
 	}
-	c := Config{ObjectType: LC, SampleRate: a.SampleRate, Channels: a.ChannelCount}
+	channels := int(a.ChannelConfig)
+	if channels == 7 {
+		channels = 8 // ISO/IEC 14496-3 table 1.19: 7.1
+	}
+	c := Config{ObjectType: LC, SampleRate: a.SampleRate, Channels: channels}
 	if a.ExtensionType != 0 {
 		c.ObjectType, c.ExtensionRate = ObjectType(a.ExtensionType), a.ExtensionSampleRate
 	}
