@@ -244,6 +244,7 @@ pid {{.Dir}}/nginx.pid;
 error_log stderr info;
 events { worker_connections 256; }
 rtmp {
+	access_log off; # its own default is a file that only root may write
 	server {
 		listen {{.RTMP}};
 		chunk_size 4096;
