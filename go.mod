@@ -5,62 +5,58 @@ go 1.26.8
 require (
 	github.com/Eyevinn/hls-m3u8 v0.6.5
 	github.com/Eyevinn/mp4ff v0.56.0
-	github.com/abema/go-mp4 v1.7.1
-	github.com/alecthomas/kong v1.17.0
-	github.com/asticode/go-astikit v0.30.0
 	github.com/asticode/go-astits v1.16.0
-	github.com/benburkert/openpgp v0.0.0-20160410205803-c2471f86866c
-	github.com/blackjack/webcam v0.6.1
 	github.com/bluenviron/gohlslib/v2 v2.4.3
 	github.com/bluenviron/gortmplib v1.0.0
 	github.com/bluenviron/mediacommon/v2 v2.9.3
-	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/chromedp/cdproto v0.0.0-20260321001828-e3e3800016bc
+	github.com/chromedp/chromedp v0.15.1
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/datarhei/gosrt v0.11.0
-	github.com/google/uuid v1.6.0
 	github.com/haivision/srtgo v0.0.0-20260729205614-11f07ff45f44
-	github.com/mattn/go-pointer v0.0.1
 	github.com/pelletier/go-toml/v2 v2.4.3
-	github.com/pion/datachannel v1.5.10
-	github.com/pion/dtls/v3 v3.0.8
-	github.com/pion/ice/v4 v4.0.13
-	github.com/pion/interceptor v0.1.42
-	github.com/pion/logging v0.2.4
-	github.com/pion/mdns/v2 v2.1.0
 	github.com/pion/mediadevices v0.10.0
-	github.com/pion/randutil v0.1.0
-	github.com/pion/rtcp v1.2.16
-	github.com/pion/rtp v1.8.26
-	github.com/pion/sctp v1.8.41
-	github.com/pion/sdp/v3 v3.0.16
-	github.com/pion/srtp/v3 v3.0.9
-	github.com/pion/stun/v3 v3.0.2
-	github.com/pion/transport/v3 v3.1.1
-	github.com/pion/turn/v4 v4.1.3
-	github.com/pion/webrtc/v4 v4.1.8
 	github.com/stretchr/testify v1.12.1
 	github.com/tphakala/go-aac v0.4.0
-	github.com/tphakala/simd v1.5.0
-	github.com/wlynxg/anet v0.0.5
 	github.com/yapingcat/gomedia v0.0.0-20240906162731-17feea57090c
-	go.bug.st/serial v1.8.0
 	go.uber.org/goleak v1.3.0
-	golang.org/x/crypto v0.50.0
 	golang.org/x/image v0.23.0
-	golang.org/x/net v0.53.0
+	golang.org/x/sync v0.20.0
 	golang.org/x/sys v0.45.0
 	pgregory.net/rapid v1.3.0
 )
 
 require (
-	github.com/chromedp/cdproto v0.0.0-20260321001828-e3e3800016bc // indirect
-	github.com/chromedp/chromedp v0.15.1 // indirect
+	github.com/abema/go-mp4 v1.7.1 // indirect
+	github.com/asticode/go-astikit v0.30.0 // indirect
+	github.com/benburkert/openpgp v0.0.0-20160410205803-c2471f86866c // indirect
 	github.com/chromedp/sysutil v1.1.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260214004413-d219187c3433 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
 	github.com/gobwas/pool v0.2.1 // indirect
 	github.com/gobwas/ws v1.4.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/mattn/go-pointer v0.0.1 // indirect
+	github.com/pion/datachannel v1.5.10 // indirect
+	github.com/pion/dtls/v3 v3.0.8 // indirect
+	github.com/pion/ice/v4 v4.0.13 // indirect
+	github.com/pion/interceptor v0.1.42 // indirect
+	github.com/pion/logging v0.2.4 // indirect
+	github.com/pion/mdns/v2 v2.1.0 // indirect
+	github.com/pion/randutil v0.1.0 // indirect
+	github.com/pion/rtcp v1.2.16 // indirect
+	github.com/pion/rtp v1.8.26 // indirect
+	github.com/pion/sctp v1.8.41 // indirect
+	github.com/pion/sdp/v3 v3.0.16 // indirect
+	github.com/pion/srtp/v3 v3.0.9 // indirect
+	github.com/pion/stun/v3 v3.0.2 // indirect
+	github.com/pion/transport/v3 v3.1.1 // indirect
+	github.com/pion/turn/v4 v4.1.3 // indirect
+	github.com/pion/webrtc/v4 v4.1.8 // indirect
+	github.com/tphakala/simd v1.5.0 // indirect
+	github.com/wlynxg/anet v0.0.5 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/sync v0.20.0 // indirect
+	golang.org/x/crypto v0.50.0 // indirect
+	golang.org/x/net v0.53.0 // indirect
 	golang.org/x/text v0.36.0 // indirect
 )
