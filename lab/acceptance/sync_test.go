@@ -39,14 +39,16 @@ func TestSoundKeepsWithPicture(t *testing.T) {
 			measure("HLS", r.HLS(""), avsync.Options{Duration: length})
 			r.untilSent(length)
 			r.steady()
-			// A picture that a busy machine left out may be the first of a flash.
-			worst := inSync + time.Duration(encoderd.Stream(r.Status(), "main").Input.Dropped)*time.Second/30
+			// A picture that a busy machine left out may be the first of a flash,
+			// and all two or more of them.
+			left := int(encoderd.Stream(r.Status(), "main").Input.Dropped)
+			worst := inSync + time.Duration(left)*time.Second/30
 			for protocol, file := range r.received() {
 				measure(protocol, file, avsync.Options{})
 			}
 			for protocol, m := range measured {
-				t.Logf("%s: %v", protocol, m)
-				if m.Median().Abs() > inSync || m.Worst().Abs() > worst || m.Unpaired > 0 || len(m.Events) < flashes {
+				t.Logf("%s: %v; %d pictures left out", protocol, m, left)
+				if m.Median().Abs() > inSync || m.Worst().Abs() > worst || m.Unpaired > left/2 || len(m.Events) < flashes {
 					t.Errorf("%s: %v; want at least %d flashes, each within %v of its beep", protocol, m, flashes, worst)
 				}
 			}
