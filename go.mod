@@ -1,6 +1,6 @@
 module github.com/encoderbox/encoderbox
 
-go 1.26.8
+go 1.26.0
 
 require (
 	github.com/Eyevinn/hls-m3u8 v0.6.5
