@@ -44,7 +44,7 @@ func badDestinations(t *testing.T) []badDestination {
 		{name: "web-server", url: rtmpURL(bad(peer.Answer([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"+strings.Repeat("x", 4000)))), "x"),
 			words: []string{"does not speak RTMP"}},
 		{name: "nowhere", url: "rtmp://nowhere.invalid/live/x", words: []string{`"nowhere.invalid"`}},
-		{name: "untrusted", url: unknown.RTMPS("x"), words: []string{"TLS", "not signed by an authority this box trusts"}},
+		{name: "untrusted", url: unknown.RTMPS("x"), words: []string{"TLS", "not signed by an authority this box trusts", "tls_ca"}},
 		{name: "misnamed", url: misnamed.RTMPS("x"), lines: []string{fmt.Sprintf("tls_ca = %q", ca.File)},
 			words: []string{"TLS", `not for the name "127.0.0.1"`}},
 		{name: "locked", url: locked.URL(), lines: []string{`passphrase = "battery-staple"`}, words: []string{"passphrase"}},

@@ -165,23 +165,23 @@ func (m *manager) times(state string) (at []time.Time) {
 func TestTheServiceManagerIsTold(t *testing.T) {
 	t.Parallel()
 	m := startManager(t)
-	const interval = 2 * time.Second
+	const interval = 3 * time.Second
 	n := peer.StartNginx(t, peer.NginxOptions{})
 	d := encoderd.Start(t, binary, patternInput("main")+destination("good", n.URL("good")),
 		"NOTIFY_SOCKET="+m.path, fmt.Sprintf("WATCHDOG_USEC=%d", interval.Microseconds()))
 	eventually(t, "READY=1", func() bool { return len(m.times("READY=1")) == 1 })
 	awaitState(t, d, "good", status.Active)
-	eventually(t, "eight signs of life", func() bool { return len(m.times("WATCHDOG=1")) >= 8 })
+	eventually(t, "six signs of life", func() bool { return len(m.times("WATCHDOG=1")) >= 6 })
 	last := m.times("READY=1")[0]
-	for _, at := range m.times("WATCHDOG=1")[:8] {
+	for _, at := range m.times("WATCHDOG=1")[:6] {
 		// Twice an interval is what sd_watchdog_enabled(3) asks for; a whole one is the end.
 		if gap := at.Sub(last); gap >= interval {
 			t.Errorf("no sign of life for %v: the service manager kills after %v", gap, interval)
 		}
 		last = at
 	}
-	if all := m.times("WATCHDOG=1"); all[7].Sub(all[0]) > 7*interval*3/4 {
-		t.Errorf("8 signs of life in %v, want two each %v", all[7].Sub(all[0]), interval)
+	if all := m.times("WATCHDOG=1"); all[5].Sub(all[0]) > 5*interval*3/4 {
+		t.Errorf("6 signs of life in %v, want two each %v", all[5].Sub(all[0]), interval)
 	}
 	d.Reload()
 	eventually(t, "the reload", func() bool { return len(m.times("RELOADING=1")) == 1 && len(m.times("READY=1")) == 2 })
