@@ -72,10 +72,10 @@ func limited(t *testing.T, toml string) storage {
 
 func TestFullStorageStopsSegmentsOnly(t *testing.T) {
 	t.Parallel()
-	s, mounted := storage{}, false
 	n, srt, destinations := nginxAndSRT(t)
 	toml := fileInput(t, "main", footage.StreetMP4) + destinations
-	if s, mounted = tmpfs(t, toml); !mounted {
+	s, mounted := tmpfs(t, toml)
+	if !mounted {
 		s = limited(t, toml)
 	}
 	checkFullStorage(t, s, "no space left", mounted)
