@@ -123,3 +123,30 @@ func TestTrackInWords(t *testing.T) {
 		}
 	}
 }
+
+func TestTracksAreEqualByWhatTheyDescribe(t *testing.T) {
+	video := func() *Track {
+		return &Track{Codec: H264, Video: &VideoParams{Width: 16, Height: 16, FrameRate: Rational{25, 1}, SPS: []byte{1}, PPS: []byte{2}}}
+	}
+	audio := func() *Track {
+		return &Track{Codec: AAC, Audio: &AudioParams{SampleRate: 48000, Channels: 2, Config: []byte{3}}}
+	}
+	if !video().Equal(video()) || !audio().Equal(audio()) {
+		t.Error("equal ones differ")
+	}
+	if video().Equal(audio()) || audio().Equal(video()) {
+		t.Error("video equals audio")
+	}
+	for name, change := range map[string]func(v *VideoParams, a *AudioParams){
+		"size":   func(v *VideoParams, a *AudioParams) { v.Height, a.Channels = 32, 1 },
+		"rate":   func(v *VideoParams, a *AudioParams) { v.FrameRate, a.SampleRate = Rational{30, 1}, 44100 },
+		"config": func(v *VideoParams, a *AudioParams) { v.SPS, a.Config = []byte{9}, []byte{9} },
+		"more":   func(v *VideoParams, a *AudioParams) { v.PPS, a.Config = []byte{2, 2}, []byte{3, 3} },
+	} {
+		v, a := video(), audio()
+		change(v.Video, a.Audio)
+		if v.Equal(video()) || a.Equal(audio()) {
+			t.Errorf("another %s is equal", name)
+		}
+	}
+}

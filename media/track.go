@@ -7,6 +7,7 @@
 package media
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 )
@@ -71,6 +72,27 @@ type Track struct {
 
 // Kind is Codec.Kind.
 func (t *Track) Kind() Kind { return t.Codec.Kind() }
+
+// Equal says whether both describe the same: what holds for one decodes the
+// other. Neither is nil.
+func (t *Track) Equal(o *Track) bool {
+	return t == o || t.Codec == o.Codec && t.Video.equal(o.Video) && t.Audio.equal(o.Audio)
+}
+
+func (v *VideoParams) equal(o *VideoParams) bool {
+	if v == nil || o == nil {
+		return v == o
+	}
+	return v.Width == o.Width && v.Height == o.Height && v.FrameRate == o.FrameRate && v.Color == o.Color &&
+		bytes.Equal(v.SPS, o.SPS) && bytes.Equal(v.PPS, o.PPS)
+}
+
+func (a *AudioParams) equal(o *AudioParams) bool {
+	if a == nil || o == nil {
+		return a == o
+	}
+	return a.SampleRate == o.SampleRate && a.Channels == o.Channels && bytes.Equal(a.Config, o.Config)
+}
 
 func (t *Track) String() string {
 	switch {

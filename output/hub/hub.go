@@ -29,8 +29,9 @@ type Hub struct {
 
 	mu         sync.Mutex // guards the fields below and orders Write with Subscribe
 	kinds      []media.Kind
-	tracks     map[media.Kind]*media.Track
-	complete   chan struct{} // closed while every announced kind has a track
+	tracks     map[media.Kind]*media.Track   // of this programme so far
+	known      [media.Audio + 1]*media.Track // the last of each kind, of earlier programmes too
+	complete   chan struct{}                 // closed while every announced kind has a track
 	isComplete bool
 	cache      []media.Packet // since the last sync point
 	cacheBytes int
@@ -91,6 +92,9 @@ func (h *Hub) KeysOnRequest() bool {
 // Write hands a packet to every reader. It never blocks: a full reader loses
 // packets (see Reader). Packets of a kind that was not announced are dropped,
 // as are all packets after Close.
+//
+// A track that is equal to the last one of its kind is that one, also when a
+// restarted programme brings it: its readers then go on as after any gap.
 func (h *Hub) Write(p media.Packet) {
 	p.At = h.clock.Now()
 	h.mu.Lock()
@@ -98,8 +102,13 @@ func (h *Hub) Write(p media.Packet) {
 	if h.closed || !h.announced(p.Track.Kind()) {
 		return
 	}
-	if h.tracks[p.Track.Kind()] != p.Track {
-		h.tracks[p.Track.Kind()] = p.Track
+	kind := p.Track.Kind()
+	if known := h.known[kind]; known != nil && known.Equal(p.Track) {
+		p.Track = known
+	}
+	h.known[kind] = p.Track
+	if h.tracks[kind] != p.Track {
+		h.tracks[kind] = p.Track
 		if !h.isComplete && len(h.tracks) == len(h.kinds) {
 			h.isComplete = true
 			close(h.complete)

@@ -170,6 +170,32 @@ func TestNewProgrammeIsAnnouncedToStayingReaders(t *testing.T) {
 	expect(t, "fresh", queued(fresh), "v5ms", "a6ms")
 }
 
+func TestARestartedProgrammeWithAnEqualTrackKeepsIt(t *testing.T) {
+	h := newHub(media.Video)
+	r := h.Subscribe(Options{})
+	write(h, vkey(1))
+	h.Announce()
+	h.Announce(media.Video)
+	equal, other := *video, *video
+	other.Video = &media.VideoParams{Width: 16, Height: 16, SPS: []byte{0x67}}
+	for _, track := range []*media.Track{&equal, &equal, &other} {
+		p := vkey(2)
+		p.Track = track
+		h.Write(p)
+	}
+	for i, want := range []struct {
+		track *media.Track
+		gap   bool
+	}{{video, false}, {video, true}, {video, false}, {&other, false}} {
+		if p, ok := r.TryRead(); !ok || p.Track != want.track || p.Gap != want.gap {
+			t.Errorf("packet %d: track %p gap %v, want %p %v", i, p.Track, p.Gap, want.track, want.gap)
+		}
+	}
+	if tracks, err := r.Tracks(t.Context()); err != nil || tracks[0] != &other {
+		t.Errorf("tracks %v, %v", tracks, err)
+	}
+}
+
 func TestTracksWaitsForEveryAnnouncedKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(media.Audio, media.Video)

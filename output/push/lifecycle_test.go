@@ -154,6 +154,9 @@ func TestANewTrackReconnectsAtOnceWithoutPenalty(t *testing.T) {
 		b.feed(track)
 		b.sleep(10 * s)
 		other := *track
+		params := *track.Video
+		params.Width += 2
+		other.Video = &params
 		b.feed(&other)
 		st := b.sleep(10 * s)
 		b.stop()

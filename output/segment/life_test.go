@@ -35,6 +35,7 @@ func TestRestartedSourceKeepsTheHeader(t *testing.T) {
 	bubble(t, Config{}, videoOnly, func(r *rig) {
 		r.write(pictures(segmenttest.Video(), 0, 60, every(50))...)
 		b := segmenttest.Video()
+		b.Video.FrameRate.Num++ // a header does not say it
 		r.write(pictures(b, 5*time.Second, 60, every(50))...)
 		r.expect("2s 400ms |2s")
 		segs := r.segments()
@@ -181,7 +182,8 @@ func TestWindowSlidesAndExpiredSegmentsStayForTheGraceTime(t *testing.T) {
 		first := r.seg.Window()
 		for i := range 20 {
 			from := time.Duration(i) * 2 * time.Second
-			video, audio := segmenttest.Video(), segmenttest.Audio() // a discontinuity each
+			video, audio := segmenttest.Video(), segmenttest.Audio()
+			video.Video.Color.Matrix = uint8(i) // another track, and so a discontinuity, each time
 			r.write(mixed(0, pictures(video, from, 50, every(50)), sounds(audio, from, 2*time.Second))...)
 			checkFolder(t, r)
 		}
