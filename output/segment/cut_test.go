@@ -139,7 +139,7 @@ func TestTargetDurationIsNoLongerThanItHasToBe(t *testing.T) {
 		{2 * time.Second, both, true, 3 * time.Second},
 	}
 	for _, c := range cases {
-		t.Run(fmt.Sprint(c.duration, " ", c.kinds, " ", c.passthrough), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%v %v passthrough=%v", c.duration, c.kinds, c.passthrough), func(t *testing.T) {
 			bubble(t, Config{Duration: c.duration}, c.kinds, func(r *rig) {
 				if c.passthrough {
 					r.hub.OnKeyRequest(nil)
