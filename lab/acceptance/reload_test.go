@@ -3,6 +3,7 @@ package acceptance
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -263,4 +264,35 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// TestAPatchThatCannotBeSavedChangesNothing has no room for the new file.
+func TestAPatchThatCannotBeSavedChangesNothing(t *testing.T) {
+	t.Parallel()
+	n := peer.StartNginx(t, peer.NginxOptions{})
+	s := limited(t, patternInput("main")+destination("rtmp", n.URL("a"))+"[streams.main.hls]\nenabled = false\n")
+	awaitState(t, s.d, "rtmp", status.Active)
+	file, config := read(t, s.d.Config), string(s.d.Get("/api/v1/config"))
+	s.limit(100)
+	answer := s.d.Refuses(500, `{"log":{"level":"debug"}}`)
+	for _, word := range []string{s.d.Config, "file too large", "the file is unchanged"} {
+		if !strings.Contains(answer, word) {
+			t.Errorf("%s, want %q", answer, word)
+		}
+	}
+	s.free()
+	if after := read(t, s.d.Config); after != file {
+		t.Errorf("the file is now\n%s", after)
+	}
+	if after := string(s.d.Get("/api/v1/config")); after != config {
+		t.Errorf("the running configuration is now\n%s", after)
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(s.d.Config), ".*"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %q, error %v", left, err)
+	}
+	s.d.Patch(`{"log":{"level":"debug"}}`)
+	if got := awaitState(t, s.d, "rtmp", status.Active); got.Attempts != 1 {
+		t.Errorf("the push was disturbed: %+v", got)
+	}
 }

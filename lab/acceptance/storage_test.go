@@ -23,6 +23,7 @@ import (
 type storage struct {
 	d          *encoderd.Daemon
 	fill, free func()
+	limit      func(bytes uint64) // of a file; nil for a tmpfs
 }
 
 // tmpfs runs the daemon in a mount namespace of its own, with a small tmpfs as
@@ -67,7 +68,7 @@ func limited(t *testing.T, toml string) storage {
 			t.Fatal(err)
 		}
 	}
-	return storage{d: d, fill: func() { limit(50_000) }, free: func() { limit(unix.RLIM_INFINITY) }}
+	return storage{d: d, limit: limit, fill: func() { limit(50_000) }, free: func() { limit(unix.RLIM_INFINITY) }}
 }
 
 func TestFullStorageStopsSegmentsOnly(t *testing.T) {
@@ -276,4 +277,27 @@ func TestTwoDaemonsOnOneLiveFolder(t *testing.T) {
 	}
 	first.Stop()
 	second.Await("the second to take over", patience, segmented)
+}
+
+// TestALiveFolderThatIsRemovedComesBack is cleaned up by somebody else.
+func TestALiveFolderThatIsRemovedComesBack(t *testing.T) {
+	t.Parallel()
+	d := encoderd.Start(t, binary, patternInput("main"))
+	sequence := func(s status.Snapshot) uint64 {
+		if h := encoderd.Stream(s, "main").HLS; h != nil {
+			return h.LastSequence
+		}
+		return 0
+	}
+	s := d.Await("segments", patience, func(s status.Snapshot) bool { return sequence(s) > 0 })
+	if err := os.RemoveAll(d.Live); err != nil {
+		t.Fatal(err)
+	}
+	d.Await("a window of new segments", patience, func(now status.Snapshot) bool { return sequence(now) > sequence(s)+8 })
+	if c := encoderd.Stream(d.Status(), "main").Conditions; len(c) != 0 {
+		t.Errorf("conditions: %+v", c)
+	}
+	if _, err := peer.Decode(within(t, patience), d.HLS("main"), 4*time.Second); err != nil {
+		t.Error(err)
+	}
 }
