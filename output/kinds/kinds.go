@@ -8,21 +8,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/hls"
 	"github.com/encoderbox/encoderbox/output/rtmp"
 	"github.com/encoderbox/encoderbox/output/srt"
 )
 
-// hls is served by the box itself and has no target.
-var hls = output.Kind{
-	Name: "hls", Title: "HLS on this box (CMAF)", Direction: output.Serve,
-	Transports: []string{"http"}, Codecs: []media.Codec{media.H264, media.AAC},
-}
-
 // All is every kind, in the order they are shown.
 func All() []output.Kind {
-	return []output.Kind{hls, rtmp.Kind, rtmp.KindTLS, srt.Kind}
+	return []output.Kind{hls.Kind, rtmp.Kind, rtmp.KindTLS, srt.Kind}
 }
 
 // ForScheme finds the kind that pushes to URLs of a scheme.
