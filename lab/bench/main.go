@@ -12,7 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"syscall"
 	"time"
 )
@@ -32,14 +32,14 @@ func main() {
 // options of a run.
 type options struct {
 	repeats int
-	window  time.Duration // measured
-	settle  time.Duration // before, once every sink receives
-	only    string        // part of a case's name
-	out     string        // folder of the results
-	docs    string        // file to write the tables into
-	render  bool          // no measuring: the tables of the last run
-	profile bool          // no measuring: where the daemon's time and memory go
-	binary  string        // an encoderd that was built elsewhere
+	window  time.Duration  // measured
+	settle  time.Duration  // before, once every sink receives
+	only    *regexp.Regexp // of cases' names
+	out     string         // folder of the results
+	docs    string         // file to write the tables into
+	render  bool           // no measuring: the tables of the last run
+	profile bool           // no measuring: where the daemon's time and memory go
+	binary  string         // an encoderd that was built elsewhere
 }
 
 func parse(args []string) (options, error) {
@@ -48,7 +48,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.repeats, "repeats", 5, "how often every case is measured")
 	f.DurationVar(&o.window, "window", 12*time.Second, "how long a case is measured; a multiple of the 2 s of a segment")
 	f.DurationVar(&o.settle, "settle", 2*time.Second, "how long a case has run, with every sink receiving, before it is measured")
-	f.StringVar(&o.only, "only", "", "measure only cases whose name (\"encoderd: all three\") contains `text`; goals need all of them")
+	only := f.String("only", "", "measure only cases whose name (\"encoderd: all three\") the regular `expression` matches; goals need all three and bare")
 	f.StringVar(&o.out, "out", "build/bench", "`folder` for the results as JSON")
 	f.StringVar(&o.docs, "docs", "", "write the tables into this `file`, between its markers")
 	f.BoolVar(&o.render, "render", false, "measure nothing: show the last run again (and write -docs)")
@@ -57,7 +57,11 @@ func parse(args []string) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
+	var err error
+	o.only, err = regexp.Compile(*only)
 	switch {
+	case err != nil:
+		return o, fmt.Errorf("-only: %w", err)
 	case f.NArg() > 0:
 		return o, fmt.Errorf("%q is not an option", f.Arg(0))
 	case o.repeats < 1:
@@ -113,12 +117,12 @@ func measure(ctx context.Context, o options, w io.Writer) (*report, error) {
 	defer b.remove()
 	var todo []benchCase
 	for _, c := range cases {
-		if strings.Contains(c.name(), o.only) {
+		if o.only.MatchString(c.name()) {
 			todo = append(todo, c)
 		}
 	}
 	if len(todo) == 0 {
-		return nil, fmt.Errorf("-only %q: no case has that in its name", o.only)
+		return nil, fmt.Errorf("-only %s: matches no case", o.only)
 	}
 	each := o.window + o.settle + 2*time.Second
 	fmt.Fprintf(w, "%d rounds of %d cases, about %v\n", o.repeats, len(todo), (time.Duration(o.repeats*len(todo)) * each).Round(time.Minute))

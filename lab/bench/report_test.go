@@ -105,7 +105,7 @@ func TestDocsKeepWhatIsAroundTheFigures(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for _, bad := range []string{"-repeats=0", "-window=50s", "-settle=-1s", "stray"} {
+	for _, bad := range []string{"-repeats=0", "-window=50s", "-settle=-1s", "-only=(", "stray"} {
 		if _, err := parse([]string{bad}); err == nil {
 			t.Errorf("%s was taken", bad)
 		}

@@ -113,7 +113,7 @@ func (s *sinks) check(a, b received, rate float64) error {
 	leg(s.job.rtmp, "nginx", b.rtmp-a.rtmp, 0)
 	leg(s.job.srt, "srt-live-transmit", b.srt-a.srt, 0)
 	if len(wrong) > 0 {
-		return fmt.Errorf("the figures do not count: %s", strings.Join(wrong, "; "))
+		return fmt.Errorf("%w: %s", errVoid, strings.Join(wrong, "; "))
 	}
 	return nil
 }
