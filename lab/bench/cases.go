@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -129,8 +130,12 @@ func makeTS(ctx context.Context, mkv, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make the bare sender's stream: %w: %s", err, log)
 	}
-	if fi, err := os.Stat(ts); err != nil || fi.Size() == 0 {
-		return "", fmt.Errorf("make the bare sender's stream: it is empty (%v)", err)
+	fi, err := os.Stat(ts)
+	if err != nil {
+		return "", fmt.Errorf("make the bare sender's stream: %w", err)
+	}
+	if fi.Size() == 0 {
+		return "", errors.New("make the bare sender's stream: it is empty")
 	}
 	return ts, nil
 }

@@ -133,14 +133,14 @@ func (r *report) print(w io.Writer) {
 // columns of the table; a row's cells.
 var columns = []string{"job", "program", "CPU-s a stream-s", "lowest – highest", "of it libsrt's threads", "start-up CPU-s", "peak MB", "p99 RTMP", "p99 SRT"}
 
-func (c row) cells() []string {
+func (w row) cells() []string {
 	libsrt := "–"
-	if c.LibSRT > 0 {
-		libsrt = fmt.Sprintf("%.4f", c.LibSRT)
+	if w.LibSRT > 0 {
+		libsrt = fmt.Sprintf("%.4f", w.LibSRT)
 	}
 	return []string{
-		c.Job, c.Program, fmt.Sprintf("%.4f", c.CPU.Median), fmt.Sprintf("%.4f – %.4f", c.CPU.Low, c.CPU.High),
-		libsrt, fmt.Sprintf("%.2f", c.Startup), fmt.Sprintf("%.1f", c.Peak.High), delay(c.P99, "rtmp"), delay(c.P99, "srt"),
+		w.Job, w.Program, fmt.Sprintf("%.4f", w.CPU.Median), fmt.Sprintf("%.4f – %.4f", w.CPU.Low, w.CPU.High),
+		libsrt, fmt.Sprintf("%.2f", w.Startup), fmt.Sprintf("%.1f", w.Peak.High), delay(w.P99, "rtmp"), delay(w.P99, "srt"),
 	}
 }
 

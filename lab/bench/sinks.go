@@ -209,16 +209,14 @@ func (m *dirMeter) look() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	// Errors are of files that have gone since; what is missed is missing in the check.
-	_ = filepath.WalkDir(m.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.Contains(filepath.Base(path), ".m4s") {
-			return nil
+	_ = filepath.WalkDir(m.dir, func(path string, d fs.DirEntry, gone error) error {
+		if gone != nil || d.IsDir() || !strings.Contains(filepath.Base(path), ".m4s") {
+			return nil //nolint:nilerr // see above
 		}
-		fi, err := os.Stat(path)
-		if err != nil {
-			return nil
-		}
-		if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-			m.sizes[st.Ino] = max(m.sizes[st.Ino], fi.Size())
+		if fi, gone := os.Stat(path); gone == nil {
+			if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+				m.sizes[st.Ino] = max(m.sizes[st.Ino], fi.Size())
+			}
 		}
 		return nil
 	})

@@ -92,8 +92,11 @@ func copyInto(dir, file string) (string, error) {
 func memoryFolder() (string, error) {
 	const root = "/dev/shm"
 	var fs unix.Statfs_t
-	if err := unix.Statfs(root, &fs); err != nil || fs.Type != unix.TMPFS_MAGIC {
-		return "", fmt.Errorf("%s is no memory file system: mount a tmpfs there (%v)", root, err)
+	if err := unix.Statfs(root, &fs); err != nil {
+		return "", fmt.Errorf("%s cannot be used: mount a tmpfs there: %w", root, err)
+	}
+	if fs.Type != unix.TMPFS_MAGIC {
+		return "", fmt.Errorf("%s is no memory file system: mount a tmpfs there", root)
 	}
 	if free := fs.Bavail * uint64(fs.Bsize); free < 512<<20 {
 		return "", fmt.Errorf("%s has only %d MB free, and 512 are needed", root, free>>20)
