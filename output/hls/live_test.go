@@ -116,6 +116,8 @@ func (l *live) get(method, path string, headers ...string) *http.Response {
 // programme is d of picture, with a key picture every 2 s, and sound.
 func programme(from, d time.Duration) (ps []media.Packet) {
 	video, audio := segmenttest.Video(), segmenttest.Audio()
+	k := 1 + int(from/time.Second) // each a track of its own, with the header of all
+	video.Video.FrameRate = media.Rational{Num: 25 * k, Den: k}
 	n := 0
 	for at := time.Duration(0); at < d; at += 40 * time.Millisecond {
 		ps = append(ps, segmenttest.Picture(video, from+at, at%(2*time.Second) == 0, 1000))

@@ -9,7 +9,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -193,24 +192,16 @@ func TestPingsAreAnsweredBetweenPictures(t *testing.T) {
 			answered <- -1
 			return
 		}
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		wg.Go(func() {
-			for i := range pings {
-				if sc.Write(&message.UserControlPingRequest{ServerTime: uint32(i)}) != nil {
-					return
-				}
-			}
-		})
+		// One goroutine: this server's reader acknowledges through its writer.
 		n := 0
 		for n < pings {
-			m, err := sc.Read()
-			if err != nil {
+			if sc.Write(&message.UserControlPingRequest{ServerTime: uint32(n)}) != nil {
 				break
 			}
-			if _, ok := m.(*message.UserControlPingResponse); ok {
-				n++
+			if !awaitPong(sc) {
+				break
 			}
+			n++
 		}
 		answered <- n
 		io.Copy(io.Discard, c)
@@ -225,6 +216,19 @@ func TestPingsAreAnsweredBetweenPictures(t *testing.T) {
 			return
 		default:
 			mustWrite(t, c, picture(i, i, i == 0, 3000))
+		}
+	}
+}
+
+// awaitPong reads up to the answer to a ping.
+func awaitPong(sc *gortmplib.ServerConn) bool {
+	for {
+		m, err := sc.Read()
+		if err != nil {
+			return false
+		}
+		if _, ok := m.(*message.UserControlPingResponse); ok {
+			return true
 		}
 	}
 }
