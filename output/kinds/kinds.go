@@ -21,17 +21,8 @@ func All() []output.Kind {
 
 // ForScheme finds the kind that pushes to URLs of a scheme.
 func ForScheme(scheme string) (k output.Kind, ok bool) {
-	return find(func(k output.Kind) bool { return slices.Contains(k.Schemes, strings.ToLower(scheme)) })
-}
-
-// Named finds a kind by its name: "rtmp".
-func Named(name string) (k output.Kind, ok bool) {
-	return find(func(k output.Kind) bool { return k.Name == name })
-}
-
-func find(match func(output.Kind) bool) (output.Kind, bool) {
 	for _, k := range All() {
-		if match(k) {
+		if slices.Contains(k.Schemes, strings.ToLower(scheme)) {
 			return k, true
 		}
 	}

@@ -40,14 +40,11 @@ func TestLookup(t *testing.T) {
 	if k, ok := ForScheme("RTMPS"); !ok || k.Name != "rtmps" {
 		t.Errorf("RTMPS: found %v, %q", ok, k.Name)
 	}
-	if k, ok := Named("hls"); !ok || k.Direction != output.Serve {
-		t.Errorf("hls: found %v, %+v", ok, k)
-	}
 	if _, ok := ForScheme("ftp"); ok {
 		t.Error("ftp found")
 	}
-	if _, ok := Named(""); ok {
-		t.Error("a kind without a name found")
+	if _, ok := ForScheme(""); ok {
+		t.Error("a URL without a scheme chose a kind")
 	}
 }
 

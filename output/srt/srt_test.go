@@ -334,15 +334,18 @@ func newBlackHole(t *testing.T, listener string) *blackHole {
 	return h
 }
 
-func TestDeadUplinkEndsTheConnection(t *testing.T) {
-	addr := listen(t, gosrt.ConnRequest.Accept, func(c gosrt.Conn) {
-		buf := make([]byte, 2048)
-		for {
-			if _, err := c.Read(buf); err != nil {
-				return
-			}
+// drain takes what comes until the connection ends.
+func drain(c gosrt.Conn) {
+	buf := make([]byte, 2048)
+	for {
+		if _, err := c.Read(buf); err != nil {
+			return
 		}
-	})
+	}
+}
+
+func TestDeadUplinkEndsTheConnection(t *testing.T) {
+	addr := listen(t, gosrt.ConnRequest.Accept, drain)
 	hole := newBlackHole(t, addr)
 	tg := target(t, "srt://"+hole.LocalAddr().String())
 	tg.WriteTimeout = time.Second
@@ -358,14 +361,7 @@ func TestDeadUplinkEndsTheConnection(t *testing.T) {
 }
 
 func TestCloseEndsABlockedWrite(t *testing.T) {
-	addr := listen(t, gosrt.ConnRequest.Accept, func(c gosrt.Conn) {
-		buf := make([]byte, 2048)
-		for {
-			if _, err := c.Read(buf); err != nil {
-				return
-			}
-		}
-	})
+	addr := listen(t, gosrt.ConnRequest.Accept, drain)
 	hole := newBlackHole(t, addr)
 	tg := target(t, "srt://"+hole.LocalAddr().String())
 	tg.WriteTimeout = time.Hour
