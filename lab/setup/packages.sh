@@ -13,6 +13,8 @@ build  gcc                      gcc           compiles the C that cgo calls
 build  g++                      g++           links openh264, which is C++
 build  pkg-config               pkg-config    finds C libraries
 build  libsrt-openssl-dev       -             SRT transport (headers and library)
+build  libyuv-dev               -             converts and scales pictures (headers and library)
+build  libturbojpeg0-dev        -             decodes the JPEG pictures of USB cameras (headers and library)
 
 lint   shellcheck               shellcheck    checks the scripts
 
@@ -52,4 +54,4 @@ purpose_groups() {
 # Development packages that make cross unpacks for each target (never installed on this machine).
 # Their dependencies, the C library included, come along.
 # shellcheck disable=SC2034 # read by sysroot.sh and env.sh
-TARGET_LIBRARIES='libsrt-openssl-dev libstdc++6'
+TARGET_LIBRARIES='libsrt-openssl-dev libyuv-dev libturbojpeg0-dev libstdc++6'
