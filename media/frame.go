@@ -12,7 +12,34 @@ type PixelFormat uint8
 const (
 	I420 PixelFormat = iota + 1 // 8-bit 4:2:0, three planes Y, Cb, Cr
 	NV12                        // 8-bit 4:2:0, two planes Y, CbCr interleaved
+	YUYV                        // 8-bit 4:2:2, one plane, Y Cb Y Cr
+	UYVY                        // 8-bit 4:2:2, one plane, Cb Y Cr Y
 )
+
+func (p PixelFormat) String() string {
+	switch p {
+	case I420:
+		return "I420"
+	case NV12:
+		return "NV12"
+	case YUYV:
+		return "YUYV"
+	case UYVY:
+		return "UYVY"
+	}
+	return "unknown pixel format"
+}
+
+// Planes is how many planes of samples the format has.
+func (p PixelFormat) Planes() int {
+	switch p {
+	case I420:
+		return 3
+	case NV12:
+		return 2
+	}
+	return 1
+}
 
 // VideoFormat describes raw pictures.
 type VideoFormat struct {
@@ -28,6 +55,37 @@ type Plane struct {
 	Stride int
 }
 
+// DMA is the memory of a Buffer as the kernel shares it between devices. It is
+// how a picture goes from a capture device into an encoder without the process
+// touching, or even mapping, its samples.
+//
+// Everything in it holds for as long as the buffer has a reference. The file
+// descriptors belong to the pool: nobody else closes them.
+type DMA struct {
+	// Index is the buffer's place in its pool, from 0. A device that imports the
+	// pool keeps to it, so that the kernel maps each buffer once.
+	Index int
+	// Generation rises each time the pool's memory is made anew (an encoder was
+	// reopened). A buffer of an older generation still has its memory but is of
+	// no use any more; its last Release frees it.
+	Generation uint64
+	// Memory is one entry for each dma-buf. All planes of samples lie in one
+	// (NV12), or each in its own (NV12M).
+	Memory []DMAMemory
+	// Planes says where each plane of samples begins.
+	Planes [3]DMAPlane
+}
+
+// DMAPlane is the place of a plane of samples: bytes from the start of
+// Memory[Memory].
+type DMAPlane struct{ Memory, Offset int }
+
+// DMAMemory is one dma-buf of a picture.
+type DMAMemory struct {
+	FD     int
+	Length int // bytes
+}
+
 // Buffer is picture memory with a count of its references. Whoever makes one
 // owns the first reference; the last Release hands it to the owner's free
 // function, once, on the goroutine that released it.
@@ -36,7 +94,10 @@ type Plane struct {
 // handed on until the free function is called.
 type Buffer struct {
 	Format VideoFormat
-	Planes [3]Plane // as many as Format.Pixel has
+	// Planes are as many as Format.Pixel has. Stride always holds; Data is nil
+	// where the memory is the kernel's and not mapped.
+	Planes [3]Plane
+	DMA    *DMA // nil for memory that is the process's own
 
 	refs atomic.Int32
 	free func(*Buffer)

@@ -123,7 +123,7 @@ type FrameSource struct {
 	format  media.VideoFormat
 	loop    bool
 	origin  *origin
-	pool    *capture.Pool
+	pool    *capture.MemoryPool
 	skipped atomic.Uint64
 }
 

@@ -12,7 +12,7 @@ import (
 type FrameSource struct {
 	line    timeline
 	pic     *painter
-	pool    *capture.Pool
+	pool    *capture.MemoryPool
 	skipped atomic.Uint64
 }
 
