@@ -1,0 +1,15 @@
+// Package v4l2 is the kernel's Video4Linux and media controller API as Go:
+// capabilities, formats, buffer queues, controls, events, timings, EDID,
+// selection, dma-buf and topology, without cgo. It is the one place with
+// ioctls; what it says is what the driver answered, never what was asked.
+//
+// A Device may be used by several goroutines, a Queue and a Poller's Wait by
+// one each. Close comes last: no other call may be under way.
+//
+// Nothing here touches the runtime's netpoller: a device is waited for by
+// Poller, a raw ppoll, since a V4L2 descriptor answers POLLERR whenever
+// nothing is queued.
+//
+// On 32-bit machines the ABI with 64-bit times is spoken, so kernels before
+// 5.6 are refused there by the kernel itself (ENOTTY).
+package v4l2

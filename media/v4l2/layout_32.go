@@ -1,0 +1,9 @@
+//go:build arm
+
+package v4l2
+
+// userPtr is a pointer that the kernel declares as __u64.
+type userPtr[T any] struct {
+	p *T
+	_ uint32
+}
