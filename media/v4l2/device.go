@@ -149,9 +149,10 @@ func (c Caps) Has(want Caps) bool { return c&want == want }
 // CaptureType is the buffer type of a node that streams pictures in, and false
 // for any other; a memory-to-memory device is no capture node.
 func (i Info) CaptureType() (BufType, bool) {
-	switch {
-	case !i.Caps.Has(CapStreaming):
+	if _, _, m2m := i.M2M(); m2m || !i.Caps.Has(CapStreaming) {
 		return 0, false
+	}
+	switch {
 	case i.Caps.Has(CapVideoCapture):
 		return VideoCapture, true
 	case i.Caps.Has(CapVideoCaptureMplane):

@@ -25,16 +25,21 @@ func UnmapDMABuf(b []byte) error {
 	return nil
 }
 
+const (
+	syncRead  = 1
+	syncWrite = 2
+	syncEnd   = 4
+)
+
 // SyncDMABuf begins (start) or ends the processor's access to a mapped
 // dma-buf: reading, or reading and writing.
 func SyncDMABuf(fd int, start, write bool) error {
-	const read, writeFlag, end = 1, 2, 4
-	k := dmaBufSync{flags: read}
+	k := dmaBufSync{flags: syncRead}
 	if write {
-		k.flags |= writeFlag
+		k.flags |= syncWrite
 	}
 	if !start {
-		k.flags |= end
+		k.flags |= syncEnd
 	}
 	for {
 		err := linux{}.ioctl(fd, dmaBufIoctlSync, unsafe.Pointer(&k))

@@ -296,11 +296,6 @@ type v4l2SubdevSelection struct {
 	reserved                  [8]uint32
 }
 
-type v4l2SubdevCapability struct {
-	version, capabilities uint32
-	reserved              [14]uint32
-}
-
 type mediaDeviceInfo struct {
 	driver                                  [16]byte
 	model                                   [32]byte

@@ -43,7 +43,9 @@ type Ready struct{ Events PollEvents }
 // Poller waits for devices. Wait belongs to one goroutine; Wake to any.
 type Poller struct {
 	wake atomic.Int32 // the eventfd, -1 once closed
+	one  [8]byte      // what Wake writes, never changed
 	fds  [MaxWants + 1]unix.PollFd
+	sum  [8]byte // what Wait reads
 }
 
 // NewPoller makes a Poller; Close ends it.
@@ -52,7 +54,8 @@ func NewPoller() (*Poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("v4l2: make an eventfd: %w", err)
 	}
-	p := &Poller{}
+	// Something above 0, whatever the byte order.
+	p := &Poller{one: [8]byte{1, 1, 1, 1, 1, 1, 1}}
 	p.wake.Store(int32(fd))
 	return p, nil
 }
@@ -77,10 +80,9 @@ func (p *Poller) Wake() {
 	if fd < 0 {
 		return
 	}
-	one := [8]byte{1, 1, 1, 1, 1, 1, 1} // adds something, whatever the byte order
 	// EAGAIN: the count is at its end, so the waiter is awake anyway.
 	for {
-		if _, err := unix.Write(int(fd), one[:]); err != unix.EINTR { //nolint:errorlint // a bare errno
+		if _, err := unix.Write(int(fd), p.one[:]); err != unix.EINTR { //nolint:errorlint // a bare errno
 			return
 		}
 	}
@@ -104,8 +106,7 @@ func (p *Poller) Wait(timeout time.Duration, wants ...Want) (woken bool, ready [
 		return false, ready, fmt.Errorf("v4l2: wait for devices: %w", err)
 	}
 	if p.fds[0].Revents != 0 {
-		var count [8]byte
-		_, _ = unix.Read(int(wake), count[:]) // resets the count; it cannot fail in a way that matters
+		_, _ = unix.Read(int(wake), p.sum[:]) // resets the count; it cannot fail in a way that matters
 		woken = true
 	}
 	for i := range wants {

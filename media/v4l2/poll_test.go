@@ -1,0 +1,143 @@
+package v4l2
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pipeDevice is a "device" that is ready to be read once something was written
+// to the other end, and hung up once that was closed.
+func pipeDevice(t *testing.T) (d *Device, write *os.File) {
+	t.Helper()
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		t.Fatal(err)
+	}
+	d = &Device{node: node{path: "/dev/video9", k: linux{}}}
+	d.fd.Store(int32(p[0]))
+	write = os.NewFile(uintptr(p[1]), "pipe")
+	t.Cleanup(func() {
+		write.Close()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d, write
+}
+
+func newPoller(t *testing.T) *Poller {
+	t.Helper()
+	p, err := NewPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(p.Close(), p.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func TestWaitTellsWhichDeviceIsReady(t *testing.T) {
+	p := newPoller(t)
+	idle, _ := pipeDevice(t)
+	busy, write := pipeDevice(t)
+	if _, err := write.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	woken, ready, err := p.Wait(-1, Want{Device: idle, Events: PollIn}, Want{Device: busy, Events: PollIn | PollPri})
+	if err != nil || woken || ready[0].Events != 0 || ready[1].Events != PollIn {
+		t.Errorf("woken %v, ready %v, %v", woken, ready, err)
+	}
+}
+
+func TestWaitTellsOfADeviceThatIsGone(t *testing.T) {
+	p := newPoller(t)
+	d, write := pipeDevice(t)
+	write.Close()
+	_, ready, err := p.Wait(-1, Want{Device: d})
+	if err != nil || !ready[0].Events.Has(PollHup) {
+		t.Errorf("ready %v, %v", ready[0], err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A closed device does not keep Wait from ending.
+	_, ready, err = p.Wait(0, Want{Device: d, Events: PollIn})
+	if err != nil || ready[0].Events != PollHup|PollErr {
+		t.Errorf("ready %v, %v of a closed device", ready[0], err)
+	}
+}
+
+func TestWaitEndsInTime(t *testing.T) {
+	p := newPoller(t)
+	d, _ := pipeDevice(t)
+	woken, ready, err := p.Wait(time.Millisecond, Want{Device: d, Events: PollIn})
+	if err != nil || woken || ready != [MaxWants]Ready{} {
+		t.Errorf("woken %v, ready %v, %v", woken, ready, err)
+	}
+}
+
+func TestWake(t *testing.T) {
+	p := newPoller(t)
+	d, _ := pipeDevice(t)
+	// Before Wait, and many as one.
+	for range 3 {
+		p.Wake()
+	}
+	if woken, _, err := p.Wait(-1, Want{Device: d, Events: PollIn}); !woken || err != nil {
+		t.Errorf("woken %v, %v", woken, err)
+	}
+	if woken, _, err := p.Wait(0); woken || err != nil {
+		t.Errorf("woken %v again, %v", woken, err)
+	}
+	// From many goroutines, while it waits.
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				p.Wake()
+			}
+		})
+	}
+	if woken, _, err := p.Wait(-1, Want{Device: d, Events: PollIn}); !woken || err != nil {
+		t.Errorf("woken %v, %v", woken, err)
+	}
+	wg.Wait()
+}
+
+func TestWaitRefuses(t *testing.T) {
+	p := newPoller(t)
+	if _, _, err := p.Wait(0, make([]Want, MaxWants+1)...); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("%v of too many devices", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.Wake() // does nothing
+	if _, _, err := p.Wait(-1); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("%v of a closed poller", err)
+	}
+}
+
+func TestWaitDoesNotAllocate(t *testing.T) {
+	p := newPoller(t)
+	d, write := pipeDevice(t)
+	if _, err := write.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	failed := false
+	if n := testing.AllocsPerRun(100, func() {
+		p.Wake()
+		woken, ready, err := p.Wait(time.Second, Want{Device: d, Events: PollIn}, Want{Device: d, Events: PollPri})
+		failed = failed || err != nil || !woken || ready[0].Events != PollIn
+	}); n != 0 || failed {
+		t.Errorf("%v allocations a Wait, failed: %v", n, failed)
+	}
+}
