@@ -63,6 +63,10 @@ func (m ceaMode) timings() DVTimings {
 	if m.vic == 1 {
 		t.Flags &^= DVIsCEVideo // its RGB has full range
 	}
+	if m.vic >= 93 && m.vic <= 95 { // HDMI numbered the modes of 4K before CTA-861 did, the fastest first
+		t.HDMIVIC = 96 - m.vic
+		t.Flags |= dvHasHDMIVIC
+	}
 	if r := t.FrameRate(); r.Num/r.Den%6 == 0 && r.Den == 1 {
 		t.Flags |= DVCanReduceFPS
 	}
