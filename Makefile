@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cross assets assets-check bench fuzz build clean
+.PHONY: help run test lint cross lab-box lab-box-test lab-box-shell assets assets-check bench fuzz build clean
 
 INSTALL := lab/setup/install.sh
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo devel)
@@ -13,7 +13,9 @@ BENCH_ARGS ?=
 # Tests that start real peers run on their own, never from Go's test cache, one package at a time
 # so that they do not starve each other; all others run with the race detector.
 PEER_TESTS := ./lab/acceptance/...
-UNIT_TESTS = $$(go list ./... | grep -v '/lab/acceptance')
+# Tests that start virtual ARM boxes: emulated processors, so one package at a time.
+BOX_TESTS := ./lab/box/... $(addsuffix /...,$(wildcard ./lab/hardware))
+UNIT_TESTS = $$(go list ./... | grep -vxF "$$(go list $(PEER_TESTS) $(BOX_TESTS))")
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +42,17 @@ lint: ## check format, vet, golangci-lint, file length, scripts
 cross: ## build for linux/arm64 and armv7 with cgo into build/linux-*, check and start the results
 	@$(INSTALL) cross
 	@lab/tools/cross.sh "$(VERSION)"
+
+lab-box: ## fetch (once, about 350 MB) and build the virtual ARM box that tests run
+	@$(INSTALL) box
+	@lab/box/image.sh >/dev/null
+	@echo "the virtual ARM box is ready: make lab-box-shell starts one, make lab-box-test tests in it"
+
+lab-box-test: lab-box ## run the tests that need the virtual ARM box
+	go test -count=1 -p 1 -timeout 15m $(BOX_TESTS)
+
+lab-box-shell: lab-box ## start a virtual ARM box with encoderd in it, and a shell on its serial port
+	@go run ./lab/box/shell
 
 assets: ## rebuild the page's bundled files (needs Node.js; they are committed)
 	@$(INSTALL) assets

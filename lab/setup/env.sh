@@ -44,3 +44,14 @@ sysroot_path() {
 	printf '%s/sysroot/%s-%s%s-%s\n' "$CACHE" "$1" "$(os_field ID)" "$(os_field VERSION_ID)" \
 		"$(printf '%s' "$TARGET_LIBRARIES" | tr -s ' ' '+')"
 }
+
+# The box's trees in the cache, each named by all that its content depends on; packages.sh must
+# have been sourced.
+box_kernel_path() { printf '%s/box/kernel-%s.%s\n' "$CACHE" "$BOX_KERNEL_VERSION" "$BOX_LAYOUT"; }
+box_userland_path() { box_tree_path userland "$TARGET_LIBRARIES $BOX_PROGRAMS"; }
+box_ffmpeg_path() { box_tree_path ffmpeg "$TARGET_LIBRARIES $BOX_PROGRAMS $BOX_FFMPEG"; }
+
+box_tree_path() {
+	printf '%s/box/%s-%s%s-%s.%s\n' "$CACHE" "$1" "$(os_field ID)" "$(os_field VERSION_ID)" \
+		"$(sha256sum <<<"$2" | cut -c 1-12)" "$BOX_LAYOUT"
+}

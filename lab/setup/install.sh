@@ -2,7 +2,7 @@
 # Installs what a purpose lacks on Debian 12 and 13 and Ubuntu LTS, saying what and why.
 # Nothing missing: nothing is said, no network is touched.
 #
-#   lab/setup/install.sh PURPOSE…     purposes: base run test lint cross assets
+#   lab/setup/install.sh PURPOSE…     purposes: base run test lint cross assets box
 set -euo pipefail
 # shellcheck source=env.sh
 source "$(dirname "$0")/env.sh"
@@ -31,7 +31,7 @@ wanted() {
 	local purpose groups=''
 	for purpose; do
 		groups+=" $(purpose_groups "$purpose") " ||
-			die "unknown purpose \"$purpose\"; known: base run test lint cross assets"
+			die "unknown purpose \"$purpose\"; known: base run test lint cross assets box"
 	done
 	# shellcheck disable=SC2153 # packages.sh has it
 	awk -v groups="$groups" 'NF && index(groups, " " $1 " ") && !seen[$2]++' <<<"$PACKAGES"
@@ -181,7 +181,7 @@ build_golangci() {
 	mv "$path.new" "$path"
 }
 
-[ $# -gt 0 ] || die "say a purpose: base run test lint cross assets"
+[ $# -gt 0 ] || die "say a purpose: base run test lint cross assets box"
 lines=$(wanted "$@")
 find_missing "$lines"
 if [ ${#missing[@]} -gt 0 ] && ! command -v apt-get >/dev/null; then
@@ -196,6 +196,7 @@ for purpose; do
 	run | test) check_go ;;
 	lint) check_go && build_golangci ;;
 	cross) check_go && for arch in $CROSS_ARCHES; do lab/setup/sysroot.sh "$arch"; done ;;
+	box) check_go && lab/setup/sysroot.sh arm64 && lab/setup/box.sh ;;
 	assets) check_node ;;
 	esac
 done

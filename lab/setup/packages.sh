@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # The one list of what the project needs from the distribution; to be sourced.
+# shellcheck disable=SC2034 # read by whoever sources it
 #
 # A line: PURPOSE  PACKAGE  COMMAND  WHY
 # A package counts as there when dpkg says so, or when COMMAND (unless "-") is on the PATH.
-# shellcheck disable=SC2034 # read by install.sh
 PACKAGES='
 base   make                     make          runs the Makefile
 base   git                      git           names the version being built
@@ -36,6 +36,15 @@ cross  g++-arm-linux-gnueabihf  -             C++ for armv7
 cross  pkg-config               pkg-config    finds libraries of the targets
 cross  file                     file          tells what a binary was built for
 cross  qemu-user-static         qemu-aarch64  starts ARM binaries here, as a proof
+
+box    qemu-system-arm          qemu-system-aarch64  runs the virtual ARM box
+box    gcc-aarch64-linux-gnu    -             C for arm64: encoderd, kernel modules
+box    g++-aarch64-linux-gnu    -             C++ for arm64
+box    pkg-config               pkg-config    finds libraries of the target
+box    cpio                     cpio          packs what the box boots from
+box    kmod                     -             finds what a kernel module depends on
+box    xz-utils                 xz            unpacks the kernel source
+box    debian-archive-keyring   -             checks the kernel packages, which come from Debian
 '
 
 # What a purpose of install.sh takes from the list above.
@@ -46,6 +55,7 @@ purpose_groups() {
 	test) echo base build test ;;
 	lint) echo base build lint ;;
 	cross) echo base cross ;;
+	box) echo base box ;;
 	assets) echo base assets ;;
 	*) return 1 ;;
 	esac
@@ -53,5 +63,19 @@ purpose_groups() {
 
 # Development packages that make cross unpacks for each target (never installed on this machine).
 # Their dependencies, the C library included, come along.
-# shellcheck disable=SC2034 # read by sysroot.sh and env.sh
 TARGET_LIBRARIES='libsrt-openssl-dev libyuv-dev libturbojpeg0-dev libstdc++6'
+
+# The virtual ARM box runs this kernel of Debian 12 (bookworm), whatever the machine runs: its
+# modules are what tests rely on. To move on, take the newest linux-image-6.1.0-N-arm64 of
+# https://packages.debian.org/bookworm/linux-image-arm64 and its version.
+BOX_RELEASE=bookworm
+BOX_KERNEL=6.1.0-50-arm64
+BOX_KERNEL_VERSION=6.1.176-1
+
+# What the box has beside the libraries above: its commands, and, in a tree of its own, the
+# program that benchmarks compare with. They are of the same release as the libraries.
+BOX_PROGRAMS='busybox-static v4l-utils alsa-utils iproute2'
+BOX_FFMPEG='ffmpeg'
+
+# Raised when lab/setup/box.sh unpacks differently than before.
+BOX_LAYOUT=2

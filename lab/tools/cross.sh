@@ -11,19 +11,6 @@ source lab/setup/packages.sh
 
 version=${1:?a version}
 
-# build: for the architecture that cross_arch chose. The target's headers come last, so that the
-# cross compiler's own C library headers win.
-build() {
-	env GOOS=linux GOARCH="$GOARCH" GOARM="$GOARM" CGO_ENABLED=1 \
-		CC="$TRIPLET-gcc" CXX="$TRIPLET-g++" \
-		PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_PATH='' \
-		PKG_CONFIG_LIBDIR="$root/usr/lib/$TRIPLET/pkgconfig:$root/usr/share/pkgconfig" \
-		CGO_CPPFLAGS="-idirafter $root/usr/include/$TRIPLET -idirafter $root/usr/include" \
-		CGO_CFLAGS='-O2' CGO_CXXFLAGS='-O2' \
-		CGO_LDFLAGS="-O2 -L$root/usr/lib/$TRIPLET -Wl,-rpath-link,$root/usr/lib/$TRIPLET" \
-		go build -trimpath -ldflags "-s -w -X main.version=$version" -o "$out/" ./cmd/...
-}
-
 # check_binaries: each is for the right machine, and uses cgo, so that nothing was left out.
 check_binaries() {
 	local binary says found=no
@@ -54,7 +41,7 @@ for arch in $CROSS_ARCHES; do
 	out=build/linux-$GOARCH
 	rm -rf "$out"
 	mkdir -p "$out"
-	build
+	lab/tools/cross-env.sh "$arch" go build -trimpath -ldflags "-s -w -X main.version=$version" -o "$out/" ./cmd/...
 	check_binaries
 	try_encoderd
 done
