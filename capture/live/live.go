@@ -108,7 +108,7 @@ type Config struct {
 	Wait time.Duration
 	// Wake returns a channel that receives when a device may have come (a
 	// uevent): what waits to try again tries at once. The channel ends with ctx.
-	// It is called once by each Run; nil: by time alone.
+	// It is called once by Open and by each Run; nil: by time alone.
 	Wake func(ctx context.Context) <-chan struct{}
 	// OnChange is called at each transition of the picture's status, in order,
 	// one call at a time, from any goroutine. It must not block. May be nil.
