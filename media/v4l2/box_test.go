@@ -22,7 +22,8 @@ import (
 //	V4L2_CAPTURE  a capture node of vivid, single- or multi-planar
 //	V4L2_ENCODER  vh264, single- or multi-planar
 //	V4L2_FWHT     the encoder of vicodec
-//	V4L2_MEDIA    the media controller of vimc
+//	V4L2_MEDIA    the media controller of vh264
+//	V4L2_VIMC     the media controller of vimc, for TestVimc
 
 // boxDevice opens the device that the variable names.
 func boxDevice(t *testing.T, variable string) *Device {

@@ -5,7 +5,6 @@ package v4l2
 import (
 	"bytes"
 	"errors"
-	"os"
 	"slices"
 	"testing"
 
@@ -172,86 +171,4 @@ func TestBoxAnotherReader(t *testing.T) {
 		t.Errorf("it reads a brightness of %d, %v; we set 77", v, err)
 	}
 	must(t, d.Set(c.ID, c.Default))
-}
-
-func TestBoxTopology(t *testing.T) {
-	path := os.Getenv("V4L2_MEDIA")
-	m, err := OpenMedia(path)
-	if err != nil {
-		t.Fatalf("V4L2_MEDIA: %v", err)
-	}
-	defer m.Close()
-	if info, err := m.Info(); err != nil || info.Driver != "vimc" || info.Version[0] < 5 {
-		t.Errorf("%+v, %v", info, err)
-	}
-	g := value(m.Topology())(t)
-	entity := func(name string) Entity {
-		t.Helper()
-		i := slices.IndexFunc(g.Entities, func(e Entity) bool { return e.Name == name })
-		if i < 0 {
-			t.Fatalf("no %s in %+v", name, g.Entities)
-		}
-		return g.Entities[i]
-	}
-	sensor := entity("Sensor A")
-	if sensor.Function != FuncSensor {
-		t.Errorf("%+v is no sensor", sensor)
-	}
-	node, ok := g.InterfaceOf(sensor.ID)
-	if !ok || node.Type != InterfaceSubdev {
-		t.Fatalf("the sensor's node: %+v, %v", node, ok)
-	}
-	boxSubdev(t, value(DevNode(os.DirFS("/sys"), "/dev", node.Major, node.Minor))(t))
-	video, ok := g.InterfaceOf(entity("RGB/YUV Capture").ID)
-	if !ok || video.Type != InterfaceVideo {
-		t.Errorf("the capture's node: %+v, %v", video, ok)
-	}
-	boxLinks(t, m, &g, entity("RGB/YUV Input").ID, entity("Scaler").ID)
-}
-
-// boxLinks switches the link between two entities over and back.
-func boxLinks(t *testing.T, m *MediaDevice, g *Topology, from, to uint32) {
-	t.Helper()
-	for _, l := range g.Links {
-		source, ok1 := g.PadByID(l.Source)
-		sink, ok2 := g.PadByID(l.Sink)
-		if !l.Flags.IsData() || !ok1 || !ok2 || source.Entity != from || sink.Entity != to {
-			continue
-		}
-		was := l.Flags&LinkEnabled != 0
-		must(t, m.SetupLink(g, l, !was))
-		after := value(m.Topology())(t)
-		i := slices.IndexFunc(after.Links, func(a Link) bool { return a.ID == l.ID })
-		if now := after.Links[i].Flags&LinkEnabled != 0; now == was {
-			t.Errorf("link %+v is still %v", l, was)
-		}
-		must(t, m.SetupLink(&after, after.Links[i], was))
-		return
-	}
-	t.Fatalf("no link from %d to %d in %+v", from, to, g.Links)
-}
-
-func boxSubdev(t *testing.T, path string) {
-	t.Helper()
-	s := value(OpenSubdev(path))(t)
-	defer s.Close()
-	codes := value(s.BusCodes(0))(t)
-	if !slices.Contains(codes, BusRGB888) {
-		t.Fatalf("codes %#x", codes)
-	}
-	sizes := value(s.FrameSizes(0, BusRGB888))(t)
-	if len(sizes) == 0 || sizes[0].MaxWidth < 640 {
-		t.Errorf("sizes %+v", sizes)
-	}
-	want := BusFormat{Width: 320, Height: 240, Code: BusRGB888, Field: FieldNone}
-	got := value(s.SetFormat(0, want))(t)
-	if now, err := s.Format(0); err != nil || got.Width != 320 || got.Height != 240 || got.Code != BusRGB888 || now != got {
-		t.Errorf("set to %+v, got %+v, is %+v, %v", want, got, now, err)
-	}
-	if list := value(s.Controls())(t); len(list) == 0 {
-		t.Error("a sensor without controls")
-	}
-	if _, err := s.FrameRate(0); !errors.Is(err, ErrNoFrameRate) {
-		t.Errorf("the virtual sensor has a rate now, %v: test it", err)
-	}
 }

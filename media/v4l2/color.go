@@ -1,6 +1,10 @@
 package v4l2
 
-import "github.com/encoderbox/encoderbox/media"
+import (
+	"slices"
+
+	"github.com/encoderbox/encoderbox/media"
+)
 
 // Color is a colorimetry in the kernel's numbers; zero fields mean "as usual
 // for Space".
@@ -72,6 +76,19 @@ func colorRows() [9]colorRow {
 	}
 }
 
+// transfers are the code points of the kernel's transfer functions; opRGB's
+// has none. That of xfer709 depends on the colour space.
+func transfers() [8]uint8 {
+	return [...]uint8{xfer709: 1, xferSRGB: 13, xferSMPTE240M: 7, xferNone: 8, xferDCIP3: 17, xferSMPTE2084: 16}
+}
+
+// matrices are the code points of the kernel's Y'CbCr encodings.
+func matrices() [9]uint8 {
+	return [...]uint8{enc601: 6, enc709: 1, encXV601: 5, encXV709: 1, encSYCC: 5, encBT2020: 9, encBT2020Const: 10, encSMPTE240M: 7}
+}
+
+const transferXVYCC = 11 // of H.273; for the kernel a property of the encoding
+
 // Media maps a Y'CbCr colorimetry to the code points of ITU-T H.273; what the
 // driver does not say stays unspecified.
 func (c Color) Media() media.Color {
@@ -80,53 +97,21 @@ func (c Color) Media() media.Color {
 		c.Space = spaceSRGB
 	}
 	m := media.Color{FullRange: c.Quantization == quantFull || jpeg && c.Quantization != quantLimited}
-	row := colorRow{transfer273: 1, mat: 6}
+	var row colorRow
 	for _, r := range colorRows() {
 		if r.space == c.Space {
 			row = r
 			m.Primaries, m.Transfer, m.Matrix = r.primaries, r.transfer273, r.mat
 		}
 	}
-	switch c.Transfer {
-	case xfer709:
-		if row.transfer != xfer709 {
-			m.Transfer = 1
-		} else {
-			m.Transfer = row.transfer273
-		}
-	case xferSRGB:
-		m.Transfer = 13
-	case xferOpRGB:
-		m.Transfer = 0
-	case xferSMPTE240M:
-		m.Transfer = 7
-	case xferNone:
-		m.Transfer = 8
-	case xferDCIP3:
-		m.Transfer = 17
-	case xferSMPTE2084:
-		m.Transfer = 16
+	if t := transfers(); c.Transfer != row.transfer && 0 < c.Transfer && c.Transfer < uint32(len(t)) {
+		m.Transfer = t[c.Transfer]
 	}
-	switch c.Encoding {
-	case enc601:
-		m.Matrix = 6
-		if c.Space == space470BG {
-			m.Matrix = 5
-		}
-	case enc709:
-		m.Matrix = 1
-	case encXV601:
-		m.Matrix, m.Transfer = 5, 11 // xvYCC is a transfer of its own
-	case encXV709:
-		m.Matrix, m.Transfer = 1, 11
-	case encSYCC:
-		m.Matrix = 5
-	case encBT2020:
-		m.Matrix = 9
-	case encBT2020Const:
-		m.Matrix = 10
-	case encSMPTE240M:
-		m.Matrix = 7
+	if t := matrices(); c.Encoding != row.encoding && 0 < c.Encoding && c.Encoding < uint32(len(t)) {
+		m.Matrix = t[c.Encoding]
+	}
+	if c.Encoding == encXV601 || c.Encoding == encXV709 {
+		m.Transfer = transferXVYCC
 	}
 	return m
 }
@@ -134,51 +119,35 @@ func (c Color) Media() media.Color {
 // ColorOf is the kernel's name of a colorimetry, for formats an encoder is
 // told; what it has no name for stays default.
 func ColorOf(m media.Color) Color {
+	if m == (media.Color{}) {
+		return Color{}
+	}
 	c := Color{Quantization: quantLimited}
 	if m.FullRange {
 		c.Quantization = quantFull
 	}
-	if m.Primaries|m.Transfer|m.Matrix == 0 && !m.FullRange {
-		return Color{}
-	}
 	for _, r := range colorRows() {
-		if r.primaries == m.Primaries && r.primaries != 0 {
+		if c.Space == 0 && r.primaries == m.Primaries && r.primaries != 0 {
 			c.Space = r.space
-			break
 		}
 	}
 	switch m.Transfer {
-	case 1, 6, 14, 15:
+	case 6, 14, 15: // the same curve as Rec. 709's
 		c.Transfer = xfer709
-	case 7:
-		c.Transfer = xferSMPTE240M
-	case 8:
-		c.Transfer = xferNone
-	case 13:
-		c.Transfer = xferSRGB
-	case 16:
-		c.Transfer = xferSMPTE2084
-	case 17:
-		c.Transfer = xferDCIP3
+	default:
+		t := transfers()
+		c.Transfer = uint32(max(0, slices.Index(t[:], m.Transfer)))
 	}
-	xv := m.Transfer == 11
-	switch m.Matrix {
-	case 1:
-		c.Encoding = enc709
-		if xv {
-			c.Encoding = encXV709
-		}
-	case 5, 6:
+	switch {
+	case m.Transfer == transferXVYCC && m.Matrix == 1:
+		c.Encoding = encXV709
+	case m.Transfer == transferXVYCC && (m.Matrix == 5 || m.Matrix == 6):
+		c.Encoding = encXV601
+	case m.Matrix == 5:
 		c.Encoding = enc601
-		if xv {
-			c.Encoding = encXV601
-		}
-	case 7:
-		c.Encoding = encSMPTE240M
-	case 9:
-		c.Encoding = encBT2020
-	case 10:
-		c.Encoding = encBT2020Const
+	default:
+		t := matrices()
+		c.Encoding = uint32(max(0, slices.Index(t[:], m.Matrix)))
 	}
 	if c.Space == spaceRec709 && c.Transfer == xferSRGB {
 		c.Space = spaceSRGB // the same primaries

@@ -206,7 +206,7 @@ func TestEvents(t *testing.T) {
 		t.Errorf("%+v, %v", e, err)
 	}
 	k = v4l2Event{}
-	if _, err := d.DequeueEvent(); err != ErrAgain { //nolint:errorlint // promised bare
+	if _, err := d.DequeueEvent(); err != ErrAgain {
 		t.Errorf("%v when there is none", err)
 	}
 }

@@ -1,6 +1,7 @@
 package v4l2
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -42,12 +43,10 @@ func SyncDMABuf(fd int, start, write bool) error {
 		k.flags |= syncEnd
 	}
 	for {
-		err := linux{}.ioctl(fd, dmaBufIoctlSync, unsafe.Pointer(&k))
-		switch err {
-		case nil:
+		switch err := (linux{}).ioctl(fd, dmaBufIoctlSync, unsafe.Pointer(&k)); {
+		case err == nil:
 			return nil
-		case unix.EAGAIN: // the exporter was interrupted
-			continue
+		case errors.Is(err, unix.EAGAIN): // the exporter was interrupted
 		default:
 			return fmt.Errorf("v4l2: sync dma-buf %d: %w", fd, err)
 		}

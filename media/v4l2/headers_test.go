@@ -83,7 +83,7 @@ func fromHeaders(t *testing.T, compiler []string) []byte {
 	asm, err := exec.CommandContext(t.Context(), compiler[0], args...).Output()
 	if err != nil {
 		var stderr []byte
-		if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // of Output itself
+		if exit, ok := err.(*exec.ExitError); ok {
 			stderr = exit.Stderr
 		}
 		t.Fatalf("%s: %v\n%s", strings.Join(compiler, " "), err, stderr)

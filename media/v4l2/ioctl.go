@@ -43,7 +43,7 @@ func (linux) close(fd int) error { return unix.Close(fd) }
 func openNode(path string) (int, error) {
 	for {
 		fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-		if err != unix.EINTR { //nolint:errorlint // a bare errno
+		if err != unix.EINTR {
 			return fd, err
 		}
 	}

@@ -138,13 +138,13 @@ type v4l2Plane struct {
 	bytesUsed, length uint32
 	m                 uintptr // an offset, or a descriptor; as wide as unsigned long
 	dataOffset        uint32
-	reserved          [11]uint32
+	_                 [11]uint32
 }
 
 type v4l2ExportBuffer struct {
 	typ, index, plane, flags uint32
 	fd                       int32
-	reserved                 [11]uint32
+	_                        [11]uint32
 }
 
 type v4l2Rect struct {
@@ -210,8 +210,9 @@ type v4l2EDID struct {
 }
 
 type v4l2ExtControl struct {
-	id, size, reserved uint32
-	value              [2]uint32 // an s32 in the first, or one s64, not aligned
+	id    uint32
+	_     [2]uint32 // the size of compound values; reserved
+	value [2]uint32 // an s32 in the first, or one s64, not aligned
 }
 
 type v4l2ExtControls struct {
@@ -309,24 +310,24 @@ type mediaV2Entity struct {
 	id              uint32
 	name            [64]byte
 	function, flags uint32
-	reserved        [5]uint32
+	_               [5]uint32
 }
 
 type mediaV2Interface struct {
-	id, typ, flags uint32
-	reserved       [9]uint32
-	major, minor   uint32
-	_              [14]uint32
+	id, typ      uint32
+	_            [10]uint32 // flags, none are defined; reserved
+	major, minor uint32
+	_            [14]uint32
 }
 
 type mediaV2Pad struct {
 	id, entity, flags, index uint32
-	reserved                 [4]uint32
+	_                        [4]uint32
 }
 
 type mediaV2Link struct {
 	id, source, sink, flags uint32
-	reserved                [6]uint32
+	_                       [6]uint32
 }
 
 type mediaV2Topology struct {

@@ -82,8 +82,8 @@ func layouts() []layout {
 		{v4l2Timeval{}, "timeval", "tv_sec:sec tv_usec:usec"},
 		{v4l2Buffer{}, "v4l2_buffer", head + "m.offset:m m.userptr:m m.fd:m"},
 		{v4l2BufferMplane{}, "v4l2_buffer", head + "m.planes:planes"},
-		{v4l2Plane{}, "v4l2_plane", "bytesused:bytesUsed length m.mem_offset:m m.fd:m data_offset:dataOffset reserved"},
-		{v4l2ExportBuffer{}, "v4l2_exportbuffer", "type:typ index plane flags fd reserved"},
+		{v4l2Plane{}, "v4l2_plane", "bytesused:bytesUsed length m.mem_offset:m m.fd:m data_offset:dataOffset"},
+		{v4l2ExportBuffer{}, "v4l2_exportbuffer", "type:typ index plane flags fd"},
 		{v4l2Rect{}, "v4l2_rect", "left top width height"},
 		{v4l2Selection{}, "v4l2_selection", "type:typ target flags r reserved"},
 		{v4l2Input{}, "v4l2_input", "index name type:typ audioset tuner std status capabilities reserved"},
@@ -96,7 +96,7 @@ func layouts() []layout {
 			"bt.max_height:maxHeight bt.min_pixelclock:minPixelClockLow bt.max_pixelclock:maxPixelClockLow " +
 			"bt.standards:standards bt.capabilities:capabilities"},
 		{v4l2EDID{}, "v4l2_edid", "pad start_block:startBlock blocks reserved edid"},
-		{v4l2ExtControl{}, "v4l2_ext_control", "id size reserved2:reserved value value64:value"},
+		{v4l2ExtControl{}, "v4l2_ext_control", "id value value64:value"},
 		{v4l2ExtControls{}, "v4l2_ext_controls", "which count error_idx:errorIdx request_fd:requestFD reserved controls"},
 		{v4l2QueryExtCtrl{}, "v4l2_query_ext_ctrl", "id type:typ name minimum maximum step default_value:defaultValue flags " +
 			"elem_size:elemSize elems nr_of_dims:nrOfDims dims reserved"},
@@ -113,10 +113,10 @@ func layouts() []layout {
 		{v4l2SubdevSelection{}, "v4l2_subdev_selection", "which pad target flags r reserved"},
 		{mediaDeviceInfo{}, "media_device_info", "driver model serial bus_info:busInfo media_version:mediaVersion " +
 			"hw_revision:hwRevision driver_version:driverVersion reserved"},
-		{mediaV2Entity{}, "media_v2_entity", "id name function flags reserved"},
-		{mediaV2Interface{}, "media_v2_interface", "id intf_type:typ flags reserved devnode.major:major devnode.minor:minor"},
-		{mediaV2Pad{}, "media_v2_pad", "id entity_id:entity flags index reserved"},
-		{mediaV2Link{}, "media_v2_link", "id source_id:source sink_id:sink flags reserved"},
+		{mediaV2Entity{}, "media_v2_entity", "id name function flags"},
+		{mediaV2Interface{}, "media_v2_interface", "id intf_type:typ devnode.major:major devnode.minor:minor"},
+		{mediaV2Pad{}, "media_v2_pad", "id entity_id:entity flags index"},
+		{mediaV2Link{}, "media_v2_link", "id source_id:source sink_id:sink flags"},
 		{mediaV2Topology{}, "media_v2_topology", "topology_version:version num_entities:numEntities ptr_entities:entities " +
 			"num_interfaces:numInterfaces ptr_interfaces:interfaces num_pads:numPads ptr_pads:pads num_links:numLinks ptr_links:links"},
 		{mediaPadDesc{}, "media_pad_desc", "entity index flags reserved"},

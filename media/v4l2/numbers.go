@@ -3,7 +3,8 @@ package v4l2
 import "unsafe"
 
 // The ioctl numbers, by the rule of asm-generic/ioctl.h, which holds on amd64,
-// arm64 and arm: direction, size of the argument, type, number.
+// arm64 and arm: direction, size of the argument, type, number
+// (left out where it is 0).
 const (
 	iocWrite     = 1 << 30
 	iocRead      = 2 << 30
@@ -15,7 +16,7 @@ const (
 )
 
 const (
-	vidiocQueryCap           = iocRead | iocV | 0 | unsafe.Sizeof(v4l2Capability{})<<sizeShift
+	vidiocQueryCap           = iocRead | iocV | unsafe.Sizeof(v4l2Capability{})<<sizeShift
 	vidiocEnumFmt            = iocReadWrite | iocV | 2 | unsafe.Sizeof(v4l2FmtDesc{})<<sizeShift
 	vidiocGFmt               = iocReadWrite | iocV | 4 | unsafe.Sizeof(v4l2Format{})<<sizeShift
 	vidiocSFmt               = iocReadWrite | iocV | 5 | unsafe.Sizeof(v4l2Format{})<<sizeShift
@@ -61,9 +62,9 @@ const (
 	subdevSSelection    = iocReadWrite | iocV | 62 | unsafe.Sizeof(v4l2SubdevSelection{})<<sizeShift
 	subdevEnumFrameSize = iocReadWrite | iocV | 74 | unsafe.Sizeof(v4l2SubdevFrameSizeEnum{})<<sizeShift
 
-	mediaIocDeviceInfo = iocReadWrite | iocMedia | 0 | unsafe.Sizeof(mediaDeviceInfo{})<<sizeShift
+	mediaIocDeviceInfo = iocReadWrite | iocMedia | unsafe.Sizeof(mediaDeviceInfo{})<<sizeShift
 	mediaIocSetupLink  = iocReadWrite | iocMedia | 3 | unsafe.Sizeof(mediaLinkDesc{})<<sizeShift
 	mediaIocGTopology  = iocReadWrite | iocMedia | 4 | unsafe.Sizeof(mediaV2Topology{})<<sizeShift
 
-	dmaBufIoctlSync = iocWrite | iocDMABuf | 0 | unsafe.Sizeof(dmaBufSync{})<<sizeShift
+	dmaBufIoctlSync = iocWrite | iocDMABuf | unsafe.Sizeof(dmaBufSync{})<<sizeShift
 )

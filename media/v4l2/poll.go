@@ -82,7 +82,7 @@ func (p *Poller) Wake() {
 	}
 	// EAGAIN: the count is at its end, so the waiter is awake anyway.
 	for {
-		if _, err := unix.Write(int(fd), p.one[:]); err != unix.EINTR { //nolint:errorlint // a bare errno
+		if _, err := unix.Write(int(fd), p.one[:]); err != unix.EINTR {
 			return
 		}
 	}

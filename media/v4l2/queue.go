@@ -60,8 +60,9 @@ func (f BufFlags) TimestampCopied() bool { return f&timestampMask == timestampCo
 // in it belongs to the queue.
 type Buffer struct {
 	Index int
-	// Timestamp has microseconds. A capture device stamps by CLOCK_MONOTONIC;
-	// a memory-to-memory device copies what the output buffer had.
+	// Timestamp has microseconds. A capture device stamps by CLOCK_MONOTONIC,
+	// some a little ahead of the time; a memory-to-memory device copies what
+	// the output buffer had.
 	Timestamp time.Duration
 	Sequence  uint32
 	Flags     BufFlags
@@ -254,14 +255,14 @@ func (q *Queue) QueueBuffer(b Buffer) error {
 
 // Dequeue takes a finished buffer back. It does not wait: ErrAgain says that
 // there is none, ErrLast that a drain is over. A buffer with FlagError carries
-// no usable data and is to be queued again.
+// no usable data and is to be queued again. Before Start it is EINVAL.
 func (q *Queue) Dequeue() (Buffer, error) {
 	q.clear(0, q.memory)
-	switch err := q.d.call(vidiocDQBuf, q.arg()); err {
-	case nil:
-	case unix.EAGAIN:
+	switch err := q.d.call(vidiocDQBuf, q.arg()); {
+	case err == nil:
+	case errors.Is(err, unix.EAGAIN):
 		return Buffer{}, ErrAgain
-	case unix.EPIPE:
+	case errors.Is(err, unix.EPIPE):
 		return Buffer{}, ErrLast
 	default:
 		return Buffer{}, q.d.fail(fmt.Sprintf("dequeue %v buffer", q.typ), err)

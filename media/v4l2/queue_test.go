@@ -103,7 +103,7 @@ func TestDequeueWhenThereIsNone(t *testing.T) {
 	request(t, q, MMAP, 2, 2)
 	for errno, want := range map[unix.Errno]error{unix.EAGAIN: ErrAgain, unix.EPIPE: ErrLast} {
 		f.finish = func(*v4l2BufferHead, *[3]v4l2Plane) error { return errno }
-		if _, err := q.Dequeue(); err != want { //nolint:errorlint // promised bare
+		if _, err := q.Dequeue(); err != want {
 			t.Errorf("%v gives %v, want %v", errno, err, want)
 		}
 	}
