@@ -20,7 +20,7 @@ struct vh264_options vh264_options = {
 };
 
 module_param_named(multiplanar, vh264_options.multiplanar, uint, 0444);
-MODULE_PARM_DESC(multiplanar, "0: single-planar API; 1: multi-planar API; 2: multi-planar API, NV12M and YUV420M only");
+MODULE_PARM_DESC(multiplanar, "0: single-planar API; 1: multi-planar; 2: multi-planar, NV12M and YUV420M only");
 module_param_named(stride_align, vh264_options.stride_align, uint, 0444);
 MODULE_PARM_DESC(stride_align, "alignment of a line of the OUTPUT format, a power of two (64)");
 module_param_named(height_align, vh264_options.height_align, uint, 0444);

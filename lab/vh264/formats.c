@@ -10,6 +10,7 @@
 #include "vh264.h"
 
 #define STRIDE_MAX	16384U
+#define CODED_MIN	(128U << 10)	/* room for filler at small sizes */
 #define CODED_MAX	(64U << 20)
 
 static const struct vh264_fmt formats[] = {
@@ -114,7 +115,9 @@ static void try_raw(struct v4l2_pix_format_mplane *pix)
 
 static u32 coded_bytes(const struct vh264_ctx *ctx)
 {
-	return PAGE_ALIGN(vh264_worst_bytes(ctx->crop.width, ctx->crop.height));
+	u32 worst = vh264_worst_bytes(ctx->crop.width, ctx->crop.height);
+
+	return max((u32)PAGE_ALIGN(worst), CODED_MIN);
 }
 
 static void try_coded(struct vh264_ctx *ctx, struct v4l2_pix_format_mplane *pix)

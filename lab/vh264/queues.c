@@ -159,6 +159,8 @@ static void stop_streaming(struct vb2_queue *vq)
 	struct vh264_ctx *ctx = vb2_get_drv_priv(vq);
 	struct v4l2_m2m_ctx *m2m = ctx->fh.m2m_ctx;
 
+	/* the job is over for the framework, but its work may still return */
+	flush_work(&ctx->work);
 	return_buffers(vq, VB2_BUF_STATE_ERROR);
 	ctx->coder.batch_left = 0;
 	ctx->last_taken = false;
