@@ -29,7 +29,13 @@ struct enc {
 	int next;		/* number of the next picture */
 };
 
-static int checks, failures;
+extern int checks, failures;
+
+void faults(void);
+
+#define KEY(b)	(!!((b).flags & V4L2_BUF_FLAG_KEYFRAME))
+#define LAST(b)	(!!((b).flags & V4L2_BUF_FLAG_LAST))
+#define ERR(b)	(!!((b).flags & V4L2_BUF_FLAG_ERROR))
 
 #define CHECK(cond, ...)						\
 	do {								\
