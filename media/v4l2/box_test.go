@@ -198,9 +198,6 @@ func TestBoxCaptureByMMAP(t *testing.T) {
 		t.Errorf("dequeued before start: %v", err)
 	}
 	must(t, q.Start())
-	if _, err := q.Dequeue(); !errors.Is(err, ErrAgain) {
-		t.Errorf("dequeued right after start: %v", err)
-	}
 	const period = time.Second // the longest: vivid stamps up to a frame ahead of the time
 	var last Buffer
 	for i := range 10 {
@@ -220,6 +217,39 @@ func TestBoxCaptureByMMAP(t *testing.T) {
 		must(t, q.QueueBuffer(Buffer{Index: b.Index}))
 	}
 	must(t, q.Stop(), q.Close(), q.Close())
+}
+
+// TestBoxStreamingError: a driver's fatal error, after which the device works
+// again once streaming was stopped.
+func TestBoxStreamingError(t *testing.T) {
+	d := boxDevice(t, "V4L2_CAPTURE")
+	typ, f := webcamFormat(t, d, 320, 180, NV12)
+	q := d.Queue(typ, f)
+	p := newPoller(t)
+	for _, fatal := range []bool{true, false} {
+		for i := range value(q.Request(MMAP, 3))(t) {
+			must(t, q.QueueBuffer(Buffer{Index: i}))
+		}
+		must(t, q.Start())
+		if fatal {
+			must(t, d.Set(controlNamed(t, d, "Inject Fatal Streaming Error").ID, 1))
+		}
+		_, err := q.Dequeue()
+		for err == nil || errors.Is(err, ErrAgain) {
+			e := waitFor(t, p, Want{Device: d, Events: PollIn})
+			if _, err = q.Dequeue(); !fatal && err == nil {
+				break
+			}
+			if fatal && e.Has(PollErr) && err == nil {
+				t.Errorf("dequeued after %#x", e)
+			}
+		}
+		if fatal != IsGone(err) {
+			t.Errorf("fatal %v: %v", fatal, err)
+		}
+		must(t, q.Stop())
+	}
+	must(t, q.Close())
 }
 
 func TestBoxWake(t *testing.T) {

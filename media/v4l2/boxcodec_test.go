@@ -168,6 +168,11 @@ func TestBoxEncodeFWHT(t *testing.T) {
 
 func TestBoxEncoderControls(t *testing.T) {
 	c := openCodec(t, "V4L2_ENCODER", H264, 320, 180)
+	for _, q := range []*Queue{c.in, c.out} {
+		if b, err := q.Dequeue(); !errors.Is(err, ErrAgain) {
+			t.Errorf("before the first picture: %+v, %v", b, err)
+		}
+	}
 	rate := value(c.d.Control(CtrlBitrate))(t)
 	must(t, c.d.Set(CtrlBitrate, 2_000_000), c.d.Set(CtrlForceKeyFrame, 1))
 	if v, err := c.d.Get(CtrlBitrate); err != nil || v != 2_000_000 || rate.Max < v {
@@ -182,6 +187,9 @@ func TestBoxEncoderControls(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	outType, _, _ := c.d.Info().M2M()
+	if sizes := value(c.d.FrameSizes(H264))(t); len(sizes) != 1 || !sizes[0].Has(1920, 1080) || sizes[0].Has(1922, 1080) || sizes[0].Has(321, 180) {
+		t.Errorf("sizes %+v", sizes)
+	}
 	crop := value(c.d.Selection(outType, SelCrop))(t)
 	if crop != (Rect{0, 0, 320, 180}) {
 		t.Errorf("what is coded is %+v", crop)

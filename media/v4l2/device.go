@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -17,6 +18,7 @@ type node struct {
 	path string
 	k    kernel
 	fd   atomic.Int32 // -1 once closed
+	open sync.RWMutex // held for reading by each call, so that none meets a descriptor that is another file's by now
 }
 
 // Path the node was opened by.
@@ -25,8 +27,12 @@ func (n *node) Path() string { return n.path }
 // FD is the node's descriptor, -1 once closed. It stays the node's own.
 func (n *node) FD() int { return int(n.fd.Load()) }
 
-// Close closes the node; again it does nothing. Queues are closed before.
+// Close waits for calls under way and closes the node; again it does nothing.
+// Calls that come later give os.ErrClosed. Queues are closed before, and no
+// Poller waits for the node.
 func (n *node) Close() error {
+	n.open.Lock()
+	defer n.open.Unlock()
 	fd := n.fd.Swap(-1)
 	if fd < 0 {
 		return nil
@@ -39,6 +45,8 @@ func (n *node) Close() error {
 
 // call is the ioctl; its error is the bare errno, or os.ErrClosed.
 func (n *node) call(req uintptr, arg unsafe.Pointer) error {
+	n.open.RLock()
+	defer n.open.RUnlock()
 	fd := n.FD()
 	if fd < 0 {
 		return os.ErrClosed

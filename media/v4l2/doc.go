@@ -4,7 +4,7 @@
 // ioctls; what it says is what the driver answered, never what was asked.
 //
 // A Device may be used by several goroutines, a Queue and a Poller's Wait by
-// one each. Close comes last: no other call may be under way.
+// one each.
 //
 // Nothing here touches the runtime's netpoller: a device is waited for by
 // Poller, a raw ppoll, since a V4L2 descriptor answers POLLERR whenever

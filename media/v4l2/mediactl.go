@@ -17,7 +17,7 @@ func OpenMedia(path string) (*MediaDevice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("v4l2: open %s: %w", path, err)
 	}
-	m := &MediaDevice{node{path: path, k: linux{}}}
+	m := &MediaDevice{node: node{path: path, k: linux{}}}
 	m.fd.Store(int32(fd))
 	return m, nil
 }

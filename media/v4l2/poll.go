@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,7 @@ type Ready struct{ Events PollEvents }
 
 // Poller waits for devices. Wait belongs to one goroutine; Wake to any.
 type Poller struct {
+	open sync.RWMutex // held for reading while the eventfd is written to
 	wake atomic.Int32 // the eventfd, -1 once closed
 	one  [8]byte      // what Wake writes, never changed
 	fds  [MaxWants + 1]unix.PollFd
@@ -60,9 +62,10 @@ func NewPoller() (*Poller, error) {
 	return p, nil
 }
 
-// Close ends the poller; again it does nothing. Neither Wait nor Wake may be
-// under way.
+// Close ends the poller; again it does nothing. No Wait may be under way.
 func (p *Poller) Close() error {
+	p.open.Lock()
+	defer p.open.Unlock()
 	fd := p.wake.Swap(-1)
 	if fd < 0 {
 		return nil
@@ -74,8 +77,10 @@ func (p *Poller) Close() error {
 }
 
 // Wake ends the Wait under way, or the next. It never blocks; several wakes
-// before a Wait are one.
+// before a Wait are one. After Close it does nothing.
 func (p *Poller) Wake() {
+	p.open.RLock()
+	defer p.open.RUnlock()
 	fd := p.wake.Load()
 	if fd < 0 {
 		return

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,6 +109,55 @@ func TestWake(t *testing.T) {
 	}
 	if woken, _, err := p.Wait(-1, Want{Device: d, Events: PollIn}); !woken || err != nil {
 		t.Errorf("woken %v, %v", woken, err)
+	}
+	wg.Wait()
+}
+
+// TestWakeWhileItCloses: the race detector and a descriptor of another file's
+// would tell.
+func TestWakeWhileItCloses(t *testing.T) {
+	p := newPoller(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 1000 {
+				p.Wake()
+			}
+		})
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	_, write := pipeDevice(t) // takes the descriptor over
+	wg.Wait()
+	if _, err := write.Write(make([]byte, 4096)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCallsWhileItCloses: each call is either over before Close, or refused.
+func TestCallsWhileItCloses(t *testing.T) {
+	var k fake
+	k.handle = func(uintptr, unsafe.Pointer) error {
+		if k.closed > 0 {
+			t.Error("an ioctl after the close")
+		}
+		return nil
+	}
+	d := &Device{node: node{path: "/dev/video9", k: &k}}
+	d.fd.Store(99)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				if _, err := d.Input(); errors.Is(err, os.ErrClosed) {
+					return
+				}
+			}
+		})
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
 	}
 	wg.Wait()
 }

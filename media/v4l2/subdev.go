@@ -20,7 +20,7 @@ func OpenSubdev(path string) (*Subdev, error) {
 	if err != nil {
 		return nil, fmt.Errorf("v4l2: open %s: %w", path, err)
 	}
-	s := &Subdev{node{path: path, k: linux{}}}
+	s := &Subdev{node: node{path: path, k: linux{}}}
 	s.fd.Store(int32(fd))
 	return s, nil
 }
