@@ -126,8 +126,8 @@ func TestDayStaysWithThePicture(t *testing.T) {
 			for card.at < day {
 				line.Observe(card.tick())
 				sail(s, card.frames, func() {}, func(next int64, n int, place float64) {
-					if end >= 0 {
-						require.Equal(t, end, next, "contiguous")
+					if end >= 0 && next != end {
+						t.Fatalf("sample %d follows on %d", next, end)
 					}
 					e := float64(next)/rate - card.trueTime(place)
 					worst = max(worst, math.Abs(e))
