@@ -1,0 +1,241 @@
+package m2m
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/media/h264"
+	"github.com/encoderbox/encoderbox/media/v4l2"
+)
+
+// run is one Run. Everything in it belongs to that goroutine.
+type run struct {
+	e      *Encoder
+	s      *session // nil while there is none
+	feed   *feeder
+	w      media.Writer
+	pack   packer
+	watch  rateWatch
+	closes sync.WaitGroup // sessions that are being closed
+
+	// Of the stream that the session codes:
+	started  bool
+	fresh    bool                // its first picture is still to come out
+	first    bool                // its first picture is still to go in
+	inside   []picture           // went in, did not come out; oldest first
+	held     map[int]media.Frame // by raw buffer: those the driver has
+	stamp    time.Duration       // given to the picture before
+	progress time.Time           // when the driver last gave something back
+	silent   int                 // times it took pictures and gave nothing, in a row
+	last     bool                // the drain is over
+	bitrate  int                 // set in the driver
+	change   change              // of the bit rate, waiting for a restart
+	trial    bool                // a restart at the next key picture would tell more about the bit rate
+	tried    bool                // it was made
+	restart  time.Time           // the last one
+
+	keyOwed  bool // a key picture was asked for, and none has gone in for it
+	keyLate  int  // pictures since one that should have been a key picture, 0: none is due
+	waitKey  bool // what comes out is of no use before a key picture
+	gap      bool // the next packet carries Gap
+	failures int  // recoveries without a picture, in a row
+}
+
+// picture is one inside the encoder.
+type picture struct {
+	stamp time.Duration // what the driver was given, and gives back
+	pts   time.Duration
+	at    time.Time
+	key   bool // asked for
+}
+
+func newRun(e *Encoder, feed *feeder, w media.Writer) *run {
+	f := e.settings.Format
+	return &run{
+		e: e, s: e.session, feed: feed, w: w, held: map[int]media.Frame{}, bitrate: e.session.bitrate,
+		pack: packer{
+			format: f, strip: e.cfg.Quirks.StripFiller,
+			level: h264.LevelFor(f.Width, f.Height, rateOf(f), e.settings.MaxBitrate),
+		},
+	}
+}
+
+// frameError is a frame that this encoder cannot take: the caller's mistake.
+type frameError struct{ error }
+
+// Not failures: errDrained ends the loop, errReopen has the device opened anew.
+var (
+	errDrained = errors.New("drained")
+	errReopen  = errors.New("the encoder is opened anew for a change to hold")
+)
+
+// loop codes until the frames end, ctx ends, or the hardware does.
+func (r *run) loop(ctx context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := r.step(ctx)
+		var mistake frameError
+		switch {
+		case err == nil:
+		case errors.Is(err, errDrained):
+			return nil
+		case errors.As(err, &mistake):
+			return err
+		default:
+			if err := r.recover(ctx, err); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// step takes a frame if one came, waits for what happens next, and deals with
+// it. Its errors are the hardware's, but for frameError and errDrained.
+func (r *run) step(ctx context.Context) error {
+	if !r.started {
+		if err := r.begin(); err != nil {
+			return err
+		}
+	}
+	frame, ok, closed := r.feed.take()
+	switch {
+	case closed:
+		return r.finish(ctx)
+	case ok:
+		if err := r.code(ctx, frame); err != nil {
+			return err
+		}
+	}
+	if len(r.held) < r.s.depth {
+		r.feed.grant()
+	}
+	return r.wait()
+}
+
+// begin starts a stream in the driver.
+func (r *run) begin() error {
+	r.started, r.fresh, r.first, r.last = true, true, true, false
+	r.keyLate, r.silent = 0, 0
+	r.watch.reset()
+	return r.s.start()
+}
+
+// finish brings out what is inside. Where that fails, it is lost.
+func (r *run) finish(ctx context.Context) error {
+	err := r.drain(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		r.e.log.Warn("the encoder did not give its last pictures back", "pictures", len(r.inside), "error", err)
+		r.e.stats.healthy.Store(false)
+		r.lose(len(r.inside))
+	}
+	return errDrained
+}
+
+// end stops the queues and releases what they hold.
+func (r *run) end() {
+	if r.s != nil && r.started {
+		if err := r.s.stop(); err != nil {
+			r.e.log.Debug("stopping the encoder", "error", err)
+		}
+	}
+	r.release()
+	r.closes.Wait()
+	r.e.session = r.s
+}
+
+// release releases the frames that the driver had.
+func (r *run) release() {
+	for i, f := range r.held {
+		f.Release()
+		delete(r.held, i)
+	}
+}
+
+// wait waits for the driver, a frame, or the time by which something must have
+// happened.
+//
+// A raw buffer that came back is no reason to wake up: it is taken along with
+// the next coded picture. Only where there is none to come, or no room for the
+// next frame, is it waited for.
+func (r *run) wait() error {
+	want := v4l2.PollIn
+	if len(r.held) > 0 && (len(r.inside) == 0 || len(r.held) >= r.s.depth) {
+		want |= v4l2.PollOut
+	}
+	timeout := time.Duration(-1)
+	if len(r.inside) > 0 || len(r.held) > 0 {
+		timeout = max(0, time.Until(r.progress.Add(r.e.cfg.Quirks.deadline())))
+	}
+	events, err := r.e.poll.wait(timeout, r.s.dev, want)
+	if err != nil {
+		return err
+	}
+	if err := r.collect(events); err != nil {
+		return err
+	}
+	return r.overdue()
+}
+
+// overdue finds a driver that hangs.
+func (r *run) overdue() error {
+	now, deadline := time.Now(), r.e.cfg.Quirks.deadline()
+	if len(r.inside) == 0 && len(r.held) == 0 {
+		return nil
+	}
+	const patience = 4 // of a driver that gives raw buffers back and codes nothing
+	if len(r.inside) > 0 && now.Sub(r.inside[0].at) >= patience*deadline {
+		return fmt.Errorf("a picture has been in the encoder for %v", now.Sub(r.inside[0].at).Round(time.Millisecond))
+	}
+	if now.Sub(r.progress) < deadline {
+		return nil
+	}
+	if len(r.held) > 0 {
+		return fmt.Errorf("nothing came back from the encoder for %v", deadline)
+	}
+	// It took the pictures and left them out, as rate controls do.
+	r.skip(len(r.inside))
+	r.progress = now
+	if r.silent++; r.silent > 1 {
+		return fmt.Errorf("the encoder takes pictures and codes none")
+	}
+	return nil
+}
+
+// skip takes the oldest n pictures off the list: they will not come out. A key
+// that one of them was to be is owed by the next.
+func (r *run) skip(n int) {
+	for _, p := range r.inside[:n] {
+		r.keyOwed = r.keyOwed || p.key
+	}
+	r.remove(n)
+	r.e.stats.skip.Add(uint64(n))
+}
+
+// lose is skip for pictures that others refer to.
+func (r *run) lose(n int) {
+	r.skip(n)
+	if n > 0 {
+		r.needKey()
+	}
+}
+
+func (r *run) remove(n int) {
+	r.inside = append(r.inside[:0], r.inside[n:]...)
+}
+
+// needKey makes the stream begin anew: what refers to a lost picture is left
+// out, and a key picture is asked for, unless one is on its way.
+func (r *run) needKey() {
+	r.waitKey, r.gap = true, true
+	r.keyOwed = r.keyOwed || !slices.ContainsFunc(r.inside, func(p picture) bool { return p.key })
+}

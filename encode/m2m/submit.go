@@ -1,0 +1,224 @@
+package m2m
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/media/v4l2"
+)
+
+// How often a stream is begun anew to make a change hold, and how long a new bit
+// rate waits for a key picture to do it at.
+const (
+	restartEvery    = time.Second
+	restartPatience = 2 * time.Second
+)
+
+// change is a bit rate that takes a restart.
+type change struct {
+	wanted bool
+	since  time.Duration // PTS
+}
+
+// code queues a frame, after what is to hold from it on. The frame is the
+// driver's then, or released.
+func (r *run) code(ctx context.Context, frame media.Frame) error {
+	if f, want := frame.Format, r.s.layout.Format; f.Width != want.Width || f.Height != want.Height {
+		frame.Release()
+		return frameError{fmt.Errorf("m2m: the frame is %dx%d, the encoder was made for %dx%d", f.Width, f.Height, want.Width, want.Height)}
+	}
+	pts := frame.PTS
+	// The request is taken first: one that comes later is for the next picture.
+	key := r.e.key.Swap(false) || frame.ForceKey || r.keyOwed
+	r.keyOwed = key // until it is inside
+	key, err := r.control(ctx, pts, key)
+	if err != nil {
+		frame.Release()
+		r.e.stats.skip.Add(1)
+		return err
+	}
+	frame, index, err := r.place(frame)
+	if err != nil || frame.Buffer == nil {
+		return err
+	}
+	if err := r.queue(index, pts, key); err != nil {
+		frame.Release()
+		r.e.stats.skip.Add(1)
+		return err
+	}
+	r.held[index] = frame
+	return nil
+}
+
+// place gives the frame a place in the encoder's memory: the one it has, or a
+// free one that it is copied into. A zero frame comes back where it has none.
+func (r *run) place(frame media.Frame) (media.Frame, int, error) {
+	index, own := r.e.pool.own(frame.Buffer)
+	if _, busy := r.held[index]; own && !busy {
+		return frame, index, nil
+	}
+	defer frame.Release()
+	if !own && frame.Planes[0].Data == nil { // memory of an encoder that is closed
+		r.e.stats.skip.Add(1)
+		return media.Frame{}, 0, nil
+	}
+	b := r.e.pool.Get()
+	if b == nil {
+		r.e.stats.skip.Add(1)
+		return media.Frame{}, 0, nil
+	}
+	free := media.Frame{Buffer: b, PTS: frame.PTS}
+	index, _ = r.e.pool.own(b)
+	if err := r.copy(index, frame.Buffer); err != nil {
+		free.Release()
+		return media.Frame{}, 0, err
+	}
+	r.e.stats.copied.Add(1)
+	return free, index, nil
+}
+
+// copy writes a picture into a raw buffer, which is mapped from the first time
+// on.
+func (r *run) copy(index int, from *media.Buffer) error {
+	if err := r.s.mapRaw(); err != nil {
+		return err
+	}
+	var to [3]media.Plane
+	for p := range r.s.pixel.Planes() {
+		to[p] = r.s.plane(index, p)
+	}
+	planes := from.Planes
+	if planes[0].Data == nil { // one of ours that the driver still has
+		m, err := v4l2.MapBuffer(from)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = m.Close() }()
+		planes = m.Planes
+	}
+	if err := copyPicture(r.s.layout.Format, to, from.Format.Pixel, planes); err != nil {
+		return frameError{fmt.Errorf("m2m: %w", err)}
+	}
+	return nil
+}
+
+// control sets bit rate and key request where they differ from the driver's. It
+// returns whether the picture is to be a key picture: what comes first is one.
+func (r *run) control(ctx context.Context, pts time.Duration, key bool) (bool, error) {
+	r.applyBitrate(pts)
+	if r.first {
+		return true, nil
+	}
+	cannot := key && !r.canForce()
+	due := r.change.wanted && (key || pts-r.change.since >= restartPatience) || r.trial && key
+	if (cannot || due) && time.Since(r.restart) >= restartEvery {
+		return true, r.renew(ctx, pts)
+	}
+	if !key || cannot {
+		return false, nil // owed, where it was asked for
+	}
+	if err := r.s.ctl.forceKey(); err != nil {
+		r.e.log.Warn("the encoder refuses to be asked for key pictures: it is restarted for them", "error", err)
+		r.e.stats.key.Store(int32(refused))
+		return r.control(ctx, pts, key)
+	}
+	return true, nil
+}
+
+func (r *run) canForce() bool {
+	if !r.s.ctl.canForceKey() {
+		r.e.stats.key.CompareAndSwap(int32(unknown), int32(refused))
+	}
+	return !promise(r.e.stats.key.Load()).restarts()
+}
+
+// applyBitrate makes a new bit rate hold from this picture on, or at the next
+// restart.
+func (r *run) applyBitrate(pts time.Duration) {
+	want := int(r.e.bitrate.Load())
+	if want == r.bitrate {
+		r.change.wanted = false
+		return
+	}
+	r.trial, r.tried = false, false
+	if r.e.cfg.Quirks.NoLiveBitrate {
+		r.e.stats.bitrate.CompareAndSwap(int32(unknown), int32(ignored))
+	}
+	if r.first || !promise(r.e.stats.bitrate.Load()).restarts() {
+		err := r.s.ctl.setBitrate(want)
+		if err == nil {
+			if !r.first && promise(r.e.stats.bitrate.Load()) == unknown {
+				r.watch.changed(pts, r.bitrate, want)
+			}
+			r.bitrate, r.change.wanted = want, false
+			return
+		}
+		r.e.log.Warn("the encoder refuses a new bit rate while it runs: it is restarted for it", "error", err)
+		r.e.stats.bitrate.Store(int32(refused))
+	}
+	if !r.change.wanted {
+		r.change = change{wanted: true, since: pts}
+	}
+}
+
+// queue gives a raw buffer to the driver.
+func (r *run) queue(index int, pts time.Duration, key bool) error {
+	b := v4l2.Buffer{Index: index, Field: v4l2.FieldNone, Timestamp: r.stampFor(pts)}
+	for m := range r.s.layout.Memory {
+		b.Planes[m].BytesUsed = r.s.layout.Memory[m]
+	}
+	now := time.Now()
+	if len(r.inside) == 0 && len(r.held) == 0 {
+		r.progress = now
+	}
+	if err := r.s.raw.QueueBuffer(b); err != nil {
+		return err
+	}
+	r.inside = append(r.inside, picture{stamp: b.Timestamp, pts: pts, at: now, key: key})
+	r.stamp, r.first = b.Timestamp, false
+	if key {
+		r.keyOwed = false
+	}
+	return nil
+}
+
+// stampFor is what the driver knows a picture by: its PTS, moved so that it is
+// positive, in whole microseconds, and different from every other.
+func (r *run) stampFor(pts time.Duration) time.Duration {
+	const start = time.Hour
+	return max(r.stamp+time.Microsecond, (start + pts).Truncate(time.Microsecond))
+}
+
+// renew drains the encoder and begins a new stream in it, with the bit rate that
+// is wanted. The next picture is a key picture, and none is lost.
+func (r *run) renew(ctx context.Context, pts time.Duration) error {
+	if err := r.drain(ctx); err != nil {
+		return err
+	}
+	r.restart = time.Now()
+	r.e.stats.restarts.Add(1)
+	if r.e.cfg.Quirks.Reopen {
+		return errReopen
+	}
+	if err := r.s.stop(); err != nil {
+		return err
+	}
+	r.release()
+	want := int(r.e.bitrate.Load())
+	if err := r.s.ctl.setBitrate(want); err != nil {
+		return err
+	}
+	r.bitrate, r.change.wanted = want, false
+	watch := r.watch
+	if err := r.begin(); err != nil {
+		return err
+	}
+	if r.trial {
+		r.trial, r.tried = false, true
+		r.watch = watch
+		r.watch.again(pts)
+	}
+	return nil
+}
