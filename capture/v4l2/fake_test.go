@@ -376,14 +376,20 @@ func (d *fakeDevice) SetDVTimings(t v4l2.DVTimings) error {
 	return errors.Join(err, d.setErr)
 }
 
-func (d *fakeDevice) EDID(int) ([]byte, error) {
+func (d *fakeDevice) EDID(pad int) ([]byte, error) {
 	unlock, _ := d.ask()
 	defer unlock()
+	if pad != d.input {
+		return nil, unix.EINVAL
+	}
 	return d.edid, d.edidErr
 }
-func (d *fakeDevice) SetEDID(_ int, b []byte) error {
+func (d *fakeDevice) SetEDID(pad int, b []byte) error {
 	unlock, err := d.ask()
 	defer unlock()
+	if pad != d.input || len(b) > 256 {
+		return unix.EINVAL
+	}
 	d.edid, d.edidErr = slices.Clone(b), nil
 	d.edids++
 	return err

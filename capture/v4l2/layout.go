@@ -16,6 +16,8 @@ type plan struct {
 	format v4l2.Format // as the driver said that it holds
 	share  bool        // the device writes the pool's own memory
 	reason string      // why not
+
+	places []extent // see extents
 }
 
 // negotiate sets the device to the pool's layout, or to what is least work to
@@ -176,7 +178,11 @@ func rowBytes(m mode, plane int) int {
 // its memory plane, offset, stride, rows and bytes a row.
 type extent struct{ memory, offset, stride, rows, row int }
 
+// It is the same at each call.
 func (p *plan) extents() []extent {
+	if p.places != nil {
+		return p.places
+	}
 	w, h := p.format.Width, p.format.Height
 	m := p.mode
 	m.width = w
@@ -196,6 +202,7 @@ func (p *plan) extents() []extent {
 		}
 		list[i] = e
 	}
+	p.places = list
 	return list
 }
 

@@ -85,6 +85,7 @@ func TestWhyThereIsNoPicture(t *testing.T) {
 		{"no EDID", Config{}, hdmi, func(h *hardware) { h.queryErr, h.edid, h.edidErr = v4l2.ErrNoSignal, nil, unix.ENODATA }, capture.SignalNone, "has no EDID"},
 		{"interlaced", Config{}, hdmi, func(h *hardware) { h.timing = interlaced }, capture.SignalUnsupported, "interlaced pictures are not taken; set the source to progressive"},
 		{"odd size", Config{}, hdmi, func(h *hardware) { h.timing = odd }, capture.SignalUnsupported, "1281x720p"},
+		{"EDID refused", Config{EDID: make([]byte, 384)}, hdmi, nil, capture.SignalUnsupported, "the receiver does not take the EDID of 384 bytes"},
 		{"timing refused", Config{}, hdmi, func(h *hardware) { h.setErr = unix.EINVAL }, capture.SignalUnsupported, "1280x720p50: the receiver cannot take it"},
 		{"too fast for the wiring", Config{Quirks: Quirks{MaxPixelClock: 70e6}}, hdmi, nil, capture.SignalUnsupported, "1280x720p50: the wiring of this board carries up to 70.0 MHz, this needs 74.2"},
 		{"in use", Config{}, hdmi, func(h *hardware) { h.busy = true }, capture.SignalDeviceLost, "/dev/video0 is in use by another program"},
@@ -114,6 +115,8 @@ func TestEDID(t *testing.T) {
 	edid := bytes.Repeat([]byte{7}, 256)
 	h := hdmi()
 	h.edid, h.edidErr, h.queryErr = nil, unix.ENODATA, v4l2.ErrNoSignal
+	h.inputs = append([]v4l2.InputDesc{{Name: "Analog", Index: 1}}, h.inputs...)
+	h.inputs[1].Index, h.input = 3, 3
 	tale(t, Config{EDID: edid}, h, func(st *story) {
 		time.AfterFunc(2500*time.Millisecond, func() { h.tell(func() { h.queryErr = nil }) })
 		begin := time.Now()

@@ -178,6 +178,9 @@ func (r *run) last() error {
 // picture passes a finished buffer on.
 func (r *run) picture(b *v4l2.Buffer) error {
 	r.count(b)
+	if late := b.Planes[0].DataOffset; r.plan.share && late != 0 {
+		return fmt.Errorf("%w: it puts %d bytes before its samples", errRefused, late)
+	}
 	if damage := r.damaged(b); damage != nil {
 		r.drop(damage)
 		return r.feed.again(b)
@@ -236,9 +239,6 @@ func (r *run) damaged(b *v4l2.Buffer) error {
 		use := b.Planes[i]
 		if use.BytesUsed-use.DataOffset < need {
 			return fmt.Errorf("%d bytes of %d came", use.BytesUsed-use.DataOffset, need)
-		}
-		if r.plan.share && use.DataOffset != 0 {
-			return fmt.Errorf("the samples begin %d bytes late", use.DataOffset)
 		}
 	}
 	return nil

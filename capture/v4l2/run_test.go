@@ -220,6 +220,23 @@ func TestDamagedPicturesAreDropped(t *testing.T) {
 	})
 }
 
+// TestSamplesBehindAHeader: some drivers write something before the samples,
+// where the encoder would read it.
+func TestSamplesBehindAHeader(t *testing.T) {
+	h := hdmi()
+	h.lay = func(f *v4l2.Format) { f.Planes[0].Size = 2560*720 + 128 }
+	h.shot = func(b *v4l2.Buffer, _ []byte) { b.Planes[0].DataOffset = 128 }
+	tale(t, Config{}, h, func(st *story) {
+		st.mustOpen()
+		l := layout(media.UYVY, 1280, 720)
+		l.Memory[0] += 4096
+		st.run(l)
+		st.shoot(h, 5)
+		st.wantFrames(4)
+		st.wantStatus(capture.OneCopy, "it puts 128 bytes before its samples", 0)
+	})
+}
+
 func TestNewMemoryOfTheEncoder(t *testing.T) {
 	for name, l := range map[string]capture.Layout{
 		"shared": layout(media.NV12, 1280, 720), "copied": layout(media.NV12, 640, 360),

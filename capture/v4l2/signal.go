@@ -63,18 +63,29 @@ func (s *session) writeEDID(before string) (wrote bool, err error) {
 	if s.timed == nil || s.cfg.EDID == nil {
 		return false, nil
 	}
-	has, err := s.timed.EDID(0)
+	has, err := s.timed.EDID(s.edidPad())
 	if err == nil && (bytes.Equal(has, s.cfg.EDID) || len(has) > 0 && before == s.node.Path) {
 		return false, nil
 	}
-	switch err := s.timed.SetEDID(0, s.cfg.EDID); {
+	switch err := s.timed.SetEDID(s.edidPad(), s.cfg.EDID); {
 	case errors.Is(err, unix.ENOTTY):
 		return false, nil // it is fixed
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.E2BIG):
+		return false, &capture.SignalError{Signal: capture.SignalUnsupported, Err: err,
+			Detail: fmt.Sprintf("the receiver does not take the EDID of %d bytes: give another", len(s.cfg.EDID))}
 	case err != nil:
 		return false, s.failed(err)
 	}
 	s.log.Info("EDID written", "bytes", len(s.cfg.EDID))
 	return true, nil
+}
+
+// edidPad is whose EDID it is: of a node the input's, of a bridge the first.
+func (s *session) edidPad() int {
+	if s.pipe != nil {
+		return 0
+	}
+	return max(0, s.input)
 }
 
 // lock sets the receiver to what arrives, and waits up to patience for that.
@@ -135,7 +146,7 @@ func (s *session) timing(err error) error {
 		return err
 	}
 	power, perr := s.timed.Get(v4l2.CtrlRXPowerPresent)
-	edid, eerr := s.timed.EDID(0)
+	edid, eerr := s.timed.EDID(s.edidPad())
 	switch {
 	case perr == nil && power == 0:
 		e.Detail = "no cable, or the source has no power"

@@ -25,8 +25,9 @@ type stamper struct {
 const (
 	// oldest is how old a picture can be when it is dequeued.
 	oldest = time.Second
-	// early is how far a time may lie ahead, from the rounding of clocks.
-	early = 2 * time.Millisecond
+	// early is how far a time may lie ahead: some drivers say when the picture
+	// will have ended on the wire, and clocks differ.
+	early = 100 * time.Millisecond
 	// apart is the least distance of two pictures, where their times must be
 	// made to rise.
 	apart = time.Millisecond

@@ -41,13 +41,15 @@ func TestTimes(t *testing.T) {
 		}, func(i int) time.Duration { return time.Duration(i) * 20 * ms }, "times jump"},
 		{"jumps ahead, keeps the line", false, func(i int, now time.Duration) (time.Duration, bool) {
 			if i%10 == 5 {
-				return now + 50*ms, true
+				return now + 200*ms, true
 			}
 			return now - 5*ms, true
 		}, func(i int) time.Duration { return time.Duration(i) * 20 * ms }, "times jump"},
+		{"the end of the picture, which is to come", false, func(_ int, now time.Duration) (time.Duration, bool) { return now + 13*ms, true },
+			func(i int) time.Duration { return time.Duration(i)*20*ms + 18*ms }, ""},
 		{"one wrong time is no news", false, func(i int, now time.Duration) (time.Duration, bool) {
 			if i == 150 {
-				return now + 50*ms, true
+				return now + 200*ms, true
 			}
 			return now - 5*ms, true
 		}, func(i int) time.Duration { return time.Duration(i) * 20 * ms }, ""},
