@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var fps30 = media.Rational{Num: 30, Den: 1} //nolint:gochecknoglobals // a constant
+var fps30 = media.Rational{Num: 30, Den: 1}
 
 const interval30 = time.Second / 30
 
@@ -205,7 +205,7 @@ func deaf(ctx context.Context, s *session) error {
 	return ctx.Err()
 }
 
-var none = &capture.SignalError{Signal: capture.SignalNone, Detail: "HDMI: nothing is connected"} //nolint:gochecknoglobals // a constant
+var none = &capture.SignalError{Signal: capture.SignalNone, Detail: "HDMI: nothing is connected"}
 
 // shot is a picture that came out.
 type shot struct {
@@ -249,10 +249,8 @@ func start(t *testing.T, d *device, cfg Config) *rig {
 }
 
 func (r *rig) take(f media.Frame) {
-	s := shot{pts: f.PTS, at: r.clock.Now(), key: f.ForceKey, device: r.dev.isSent(f.PTS)}
-	if data := f.Planes[0].Data; data != nil {
-		s.drawn = data[0] != 1
-	}
+	s := shot{pts: f.PTS, at: r.clock.Now(), key: f.ForceKey, drawn: f.Planes[0].Data[0] != 1}
+	s.device = !s.drawn && r.dev.isSent(f.PTS) // a slate may have the time of one that was dropped
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.shots = append(r.shots, s)
@@ -290,6 +288,9 @@ func (r *rig) ended() []shot {
 		}
 		if i > 0 && s.device != r.shots[i-1].device && !s.key {
 			r.t.Errorf("picture %d at %v: a seam without a key picture", i, s.pts)
+		}
+		if i > 0 && s.device != r.shots[i-1].device && s.pts-r.shots[i-1].pts < interval30/2 {
+			r.t.Errorf("picture %d at %v: right behind the one at %v", i, s.pts, r.shots[i-1].pts)
 		}
 		if !s.device && !s.drawn {
 			r.t.Errorf("picture %d at %v: a slate over the device's picture", i, s.pts)

@@ -112,18 +112,18 @@ func (f *Frames) runDevice(ctx context.Context, pool *sharedPool) error {
 		if session == nil {
 			session, err = f.cfg.Video.Open(ctx)
 		}
-		var pictures uint64
+		steady := false
 		if err == nil {
-			pictures, err = f.runSession(ctx, session, pool)
+			steady, err = f.runSession(ctx, session, pool)
 			session = nil
 		}
 		if ctx.Err() != nil || errors.Is(err, ErrChanged) {
 			return err
 		}
-		if pictures > 0 {
+		if steady {
 			again.reset()
 		}
-		if f.report(err) && pictures > 0 {
+		if f.report(err) && steady {
 			continue // the signal is there, and was before: no reason to wait
 		}
 		if err := again.wait(ctx); err != nil {
@@ -145,20 +145,25 @@ func (f *Frames) report(err error) (there bool) {
 	return false
 }
 
-// runSession runs an open session to its end and closes it. It returns how many
-// pictures came, and why no more do.
-func (f *Frames) runSession(ctx context.Context, session VideoSession, pool *sharedPool) (pictures uint64, err error) {
+// steadyAfter is how long pictures must have come for the next attempt to be an
+// early one: a signal that comes and goes must not make a seam, with its key
+// pictures, many times a second.
+const steadyAfter = 500 * time.Millisecond
+
+// runSession runs an open session to its end and closes it. It returns whether
+// it was a steady one, and why no more pictures come.
+func (f *Frames) runSession(ctx context.Context, session VideoSession, pool *sharedPool) (steady bool, err error) {
 	defer func() {
 		if closeErr := session.Close(); closeErr != nil {
 			f.cfg.Log.Warn("live input: close the device", "device", session.Device(), "error", closeErr)
 		}
 	}()
 	if ctx.Err() != nil {
-		return 0, ctx.Err()
+		return false, ctx.Err()
 	}
 	format := session.Format()
 	if f.cfg.Follow && f.differs(format) {
-		return 0, fmt.Errorf("%w to %s", ErrChanged, describe(format))
+		return false, fmt.Errorf("%w to %s", ErrChanged, describe(format))
 	}
 	f.change(func(l *capture.LiveStatus) { l.Device = session.Device() })
 	if c, ok := session.(Chooser); ok {
@@ -167,18 +172,21 @@ func (f *Frames) runSession(ctx context.Context, session VideoSession, pool *sha
 	f.begin(session)
 	defer f.end()
 	for {
-		before := pictures
+		var first, last time.Duration
 		err := f.stream(ctx, session, pool, func(p media.Frame) {
-			pictures++
+			if last = f.clock.Now(); first == 0 {
+				first = last
+			}
 			f.joint.picture(p, format)
 		})
+		steady = last-first >= steadyAfter
 		if why(err).Signal != capture.SignalRecovering {
-			return pictures, err
+			return steady, err
 		}
 		f.report(err)
-		if pictures == before { // an encoder that fails at once must not make this spin
+		if !steady { // an encoder that fails at once must not make this spin
 			if err := pause(ctx, firstWait); err != nil {
-				return pictures, err
+				return false, err
 			}
 		}
 	}

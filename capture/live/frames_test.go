@@ -100,7 +100,7 @@ func TestOpenRefuses(t *testing.T) {
 	cancel()
 	for _, c := range []struct {
 		name string
-		ctx  context.Context //nolint:containedctx // a table
+		ctx  context.Context
 		cfg  Config
 		want string
 	}{

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -77,6 +78,37 @@ func TestSurplusPicturesAreLeftOut(t *testing.T) {
 			}
 			if asks != (d.unused > 290) {
 				t.Errorf("asks %v: %d pictures were left out before the work", asks, d.unused)
+			}
+		})
+	}
+}
+
+// TestTheGridBeginsAnewAfterASlate: the first picture that comes back is not
+// judged by where those before the loss lay.
+func TestTheGridBeginsAnewAfterASlate(t *testing.T) {
+	for _, pause := range []time.Duration{500, 504, 508, 512, 517, 521, 525, 529} {
+		bubble(t, func(t *testing.T) {
+			d := newDevice(size(1280, 720, media.Rational{Num: 60, Den: 1}), func(ctx context.Context, s *session) error {
+				if err := shoots(60, nil)(ctx, s); err != nil {
+					return err
+				}
+				if err := silent(pause*time.Millisecond, nil)(ctx, s); err != nil {
+					return err
+				}
+				return shoots(-1, nil)(ctx, s)
+			})
+			r := start(t, d, Config{Format: size(1280, 720, fps30)})
+			time.Sleep(3 * time.Second)
+			shots := r.stop()
+			for i := 1; i < len(shots); i++ {
+				gap := shots[i].pts - shots[i-1].pts
+				back := shots[i].device && !shots[i-1].device
+				if back && gap > interval30+time.Millisecond {
+					t.Errorf("after %d ms: %v to the first picture back", pause, gap)
+				}
+				if !back && gap < interval30-time.Millisecond {
+					t.Errorf("after %d ms: %v between two pictures", pause, gap)
+				}
 			}
 		})
 	}

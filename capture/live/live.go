@@ -122,7 +122,7 @@ type Config struct {
 
 // Changed is why a VideoSession ended that has to be opened anew: the signal is
 // there, in another size or rate.
-type Changed struct {
+type Changed struct { //nolint:errname // it reads live.Changed, and is news rather than a failure
 	To media.VideoFormat // zero where it is not known yet
 }
 

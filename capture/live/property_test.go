@@ -24,7 +24,7 @@ type act struct {
 	d    time.Duration // of nothing
 }
 
-var actGen = rapid.Custom(func(t *rapid.T) act { //nolint:gochecknoglobals // a generator
+var actGen = rapid.Custom(func(t *rapid.T) act {
 	return act{
 		kind: rapid.SampledFrom([]string{
 			"pictures", "pictures", "pictures", "silence", "burst", "backwards",

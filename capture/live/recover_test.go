@@ -124,7 +124,7 @@ func runOn(t *testing.T, d *device, pool capture.Pool, cfg Config, take func(med
 	}
 }
 
-var recovering = &capture.SignalError{Signal: capture.SignalRecovering} //nolint:gochecknoglobals // a constant
+var recovering = &capture.SignalError{Signal: capture.SignalRecovering}
 
 // TestTheEncoderRecovers: the session is told by the pool, starts its queue
 // again and stays open; the slate comes only where that takes longer.
@@ -335,6 +335,28 @@ func TestAttemptsAreSpacedOutAndWokenUp(t *testing.T) {
 			t.Errorf("%d attempts after the wake-up, want one 100 ms later", n-len(at))
 		}
 		r.stop()
+	})
+}
+
+// TestASignalThatComesAndGoes: each return costs key pictures, so the attempts
+// become rare, and the stream stays whole.
+func TestASignalThatComesAndGoes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for _, loss := range []error{none, &Changed{}} {
+			d := newDevice(size(320, 180, fps30), shoots(3, loss))
+			r := start(t, d, Config{})
+			time.Sleep(20 * time.Second)
+			shots := r.stop()
+			keys := 0
+			for _, s := range shots {
+				if s.key {
+					keys++
+				}
+			}
+			if n := len(d.attempts()); n > 16 || n < 10 || keys > 2*n || longest(shots) > minThreshold+2*interval30 {
+				t.Errorf("%v: %d attempts and %d key pictures in 20 s, %v without a picture", loss, n, keys, longest(shots))
+			}
+		}
 	})
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/encoderbox/encoderbox/media"
 )
 
-var stereo = media.AudioFormat{SampleRate: 48000, Channels: 2} //nolint:gochecknoglobals // a constant
+var stereo = media.AudioFormat{SampleRate: 48000, Channels: 2}
 
 const fade = 240 // samples of 5 ms
 
@@ -135,7 +135,7 @@ func listen(t *testing.T, c *card, d time.Duration, look func(*Samples)) (data [
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close() //nolint:errcheck // the fake's
+	defer in.Close()
 	if in.Audio != stereo {
 		t.Errorf("format %+v", in.Audio)
 	}
@@ -328,7 +328,7 @@ func TestACardOfAnotherFormat(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer in.Close() //nolint:errcheck // the fake's
+				defer in.Close()
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				defer cancel()
 				var data []int16
@@ -361,13 +361,26 @@ func TestACardThatSendsNothingIsOpenedAgain(t *testing.T) {
 				s.emit(media.Samples{Format: stereo, PTS: time.Hour, Data: tones(0, 480, 2)})
 				return errors.New("unplugged")
 			},
-			sounds(-1, nil),
+			func(ctx context.Context, s *cardSession) error {
+				if err := sounds(100, nil)(ctx, s); err != nil {
+					return err
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			},
 		}
-		listen(t, k, 8*time.Second, func(s *Samples) {
-			if live := s.Live(); live.Signal != capture.SignalOK || live.Skipped != 1 || k.tried != 3 {
+		data, first := listen(t, k, 8*time.Second, func(s *Samples) {
+			live := s.Live()
+			if live.Signal != capture.SignalStalled || live.Detail != "The sound card sends nothing." || live.Losses != 1 {
+				t.Errorf("%+v", live) // and not what was wrong the time before
+			}
+			if live.Frames != 100 || live.Skipped != 1 || k.tried != 3 {
 				t.Errorf("%+v after %d attempts", live, k.tried)
 			}
 		})
+		if n := int64(len(data) / 2); !quiet(data, first, first, first+48000*5) || !quiet(data, first, n-48000, n) {
+			t.Error("a run of the far future was heard")
+		}
 	})
 }
 

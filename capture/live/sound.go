@@ -140,18 +140,17 @@ func remix(data []int16, from, to int) []int16 {
 	out := make([]int16, len(data)/from*to)
 	for i := range len(data) / from {
 		in, o := data[i*from:(i+1)*from], out[i*to:(i+1)*to]
-		switch {
-		case to == 1:
+		if to == 1 {
 			var sum int32
 			for _, v := range in {
 				sum += int32(v)
 			}
 			o[0] = int16(sum / int32(from))
-		default:
-			for c := range o {
-				if c < from || from == 1 {
-					o[c] = in[min(c, from-1)]
-				}
+			continue
+		}
+		for c := range o {
+			if c < from || from == 1 {
+				o[c] = in[min(c, from-1)]
 			}
 		}
 	}

@@ -18,13 +18,13 @@ type state struct {
 
 	mu      sync.Mutex         // guards the fields below
 	live    capture.LiveStatus // Skipped: of the sessions that ended
-	session statuser           // that runs; nil: none
+	session wayTeller          // that runs; nil: none
 	missed  uint64             // slate pictures that had no memory
 	untold  []capture.LiveStatus
 }
 
-// statuser is what a VideoSession tells of its way of working.
-type statuser interface {
+// wayTeller is what a VideoSession tells of its way of working.
+type wayTeller interface {
 	Status() (t capture.Transfer, reason string, skipped uint64)
 }
 
@@ -86,7 +86,7 @@ func (s *state) tell() {
 }
 
 // begin notes which session runs, and end that it does not any more.
-func (s *state) begin(session statuser) {
+func (s *state) begin(session wayTeller) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session = session

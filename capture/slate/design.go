@@ -32,7 +32,6 @@ func newPalette(c media.Color) palette {
 type design struct {
 	left, right int // of the text
 	unit        int // a gap, about 1/90 of the height
-	accent      image.Rectangle
 	top, bottom int // between these the message is set
 	footer      [2]int
 	track       image.Rectangle // of the moving bar

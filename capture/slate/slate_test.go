@@ -21,11 +21,11 @@ import (
 )
 
 // keep is where pictures are left for a look: go test ./capture/slate -run Look -png /tmp/slate
-var keep = flag.String("png", "", "write the slates as PNG into this folder") //nolint:gochecknoglobals // a test flag
+var keep = flag.String("png", "", "write the slates as PNG into this folder")
 
-var formats = []media.PixelFormat{media.I420, media.NV12, media.YUYV, media.UYVY} //nolint:gochecknoglobals // a table
+var formats = []media.PixelFormat{media.I420, media.NV12, media.YUYV, media.UYVY}
 
-var example = Text{ //nolint:gochecknoglobals // a table
+var example = Text{
 	Title: "NO SIGNAL", Detail: "Nothing is connected, or it is switched off.",
 	Help:   "Check the cable and that the source is switched on.",
 	Stream: "main", Device: "tc358743 (platform:fe801000.csi)", Address: "http://192.168.1.40:8080/",
