@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/httpd"
 	"github.com/encoderbox/encoderbox/device/programme"
 	"github.com/encoderbox/encoderbox/device/reconcile"
@@ -93,13 +94,20 @@ func (d *box) httpComponent(cfg *config.Config) reconcile.Component {
 }
 
 func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Stream) reconcile.Component {
-	spec := programme.Spec{Input: sc.Input, Video: sc.Video, Audio: sc.Audio}
+	spec := programme.Spec{Input: sc.Input, Video: sc.Video, Audio: sc.Audio, Board: cfg.Board.Model}
 	failures := failureLog{log: st.log, message: "input failed"}
 	spec.Input.Path, spec.Input.AudioPath = cfg.Path(sc.Input.Path), cfg.Path(sc.Input.AudioPath)
+	if e := sc.Input.EDID; e != hardware.Auto && e != hardware.None {
+		spec.Input.EDID = cfg.Path(e)
+	}
 	return reconcile.Component{
 		ID: "stream " + st.name + "/programme", Spec: spec,
 		Make: func() (reconcile.Runner, error) {
-			return programme.New(spec, st.hub, st.report, st.log), nil
+			return programme.New(spec, programme.Options{
+				Stream: st.name, Hub: st.hub, Hardware: d.hardware, Report: st.report, Log: st.log,
+				Address: d.pageAddress,
+				Health:  func(good bool) { d.health.set(st.name, !good) },
+			}), nil
 		},
 		Ready: func() {
 			failures.over()

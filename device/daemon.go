@@ -18,6 +18,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/httpd"
 	"github.com/encoderbox/encoderbox/device/reconcile"
 	"github.com/encoderbox/encoderbox/device/status"
@@ -56,6 +57,11 @@ func Run(ctx context.Context, opts Options) error {
 		background.Go(func() { libraries.log(d.log) })
 	}
 	background.Go(func() { watchProcess(ctx, d.store.SetProcess) })
+	background.Go(func() {
+		if err := d.arrivals.Watch(ctx); ctx.Err() == nil {
+			d.log.Warn("no word from the kernel of devices that come: they are looked for by time", "err", err)
+		}
+	})
 	err = d.loop(ctx, opts.Reload)
 	cancel()
 	if libraries != nil {
@@ -77,6 +83,14 @@ type box struct {
 	reconciler *reconcile.Reconciler // the loop's alone
 	streams    map[string]*stream    // the loop's alone
 	applies    chan chan<- error     // requests to the loop to apply config
+
+	hardware     *hardware.Box // the loop's alone
+	arrivals     hardware.Arrivals
+	boardModel   string                   // that hardware was made for, as configured
+	page         atomic.Pointer[net.Addr] // that the page is served at; nil while it is not
+	health       health
+	watchdog     *hardwareWatchdog // the loop's alone; nil when there is none
+	watchdogPath string            // the loop's alone
 
 	changing sync.Mutex // orders the changes of config
 	config   atomic.Pointer[config.Config]
@@ -107,8 +121,11 @@ func (d *box) loop(ctx context.Context, reload <-chan os.Signal) error {
 		return err
 	}
 	d.notify(daemon.SdNotifyReady)
-	watchdog, stopWatchdog := d.watchdog()
-	defer stopWatchdog()
+	defer d.stopWatchdog()
+	watched, stopWatched := d.serviceWatchdog()
+	defer stopWatched()
+	board := time.NewTicker(watchdogInterval)
+	defer board.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -119,15 +136,19 @@ func (d *box) loop(ctx context.Context, reload <-chan os.Signal) error {
 			d.reload()
 		case done := <-d.applies:
 			done <- d.apply()
-		case <-watchdog:
-			d.notify(daemon.SdNotifyWatchdog)
+		case <-watched:
+			if d.health.good() {
+				d.notify(daemon.SdNotifyWatchdog)
+			}
+		case <-board.C:
+			d.feedWatchdog()
 		}
 	}
 }
 
-// watchdog ticks twice as often as the service manager wants to hear from the
+// serviceWatchdog ticks twice as often as the service manager wants to hear from the
 // loop; never where it does not watch.
-func (d *box) watchdog() (tick <-chan time.Time, stop func()) {
+func (d *box) serviceWatchdog() (tick <-chan time.Time, stop func()) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		d.log.Warn("the service manager's watchdog setting is unreadable", "err", err)
@@ -194,8 +215,39 @@ func (d *box) readConfig() error {
 func (d *box) apply() error {
 	cfg := d.config.Load()
 	d.logging.apply(cfg.Log)
+	if err := d.followBoard(cfg.Board); err != nil {
+		return err
+	}
 	d.hls.SetDefault(cfg.DefaultStream())
 	return d.reconcile(cfg)
+}
+
+// followBoard takes the board model and the watchdog of the configuration.
+// Programmes whose spec names another model are made anew with it.
+func (d *box) followBoard(b config.Board) error {
+	if d.hardware == nil || d.boardModel != b.Model {
+		hw, err := hardware.New(b.Model, &d.arrivals, d.log)
+		if err != nil {
+			return err
+		}
+		d.hardware, d.boardModel = hw, b.Model
+		d.log.Info("board", "model", hw.Model().Name, "title", hw.Model().Title, "by", hw.How())
+	}
+	d.followWatchdog(b.Watchdog)
+	return nil
+}
+
+// pageAddress is where the page is found now, for people; "" while it is not.
+func (d *box) pageAddress() string {
+	addr := d.page.Load()
+	if addr == nil {
+		return ""
+	}
+	urls := pageURLs(*addr)
+	if len(urls) == 0 {
+		return ""
+	}
+	return urls[len(urls)-1] // the one for others than this machine, where there is one
 }
 
 // ConfigJSON implements api.Configurer.
@@ -259,6 +311,7 @@ func (d *box) changeConfig(patch []byte) (moved bool, err error) {
 // announce tells the person who started the daemon where the page is.
 func (d *box) announce(addr net.Addr) {
 	d.log.Info("listening", "address", addr.String())
+	d.page.Store(&addr)
 	for _, url := range pageURLs(addr) {
 		fmt.Fprintf(d.opts.Stdout, "The page: %s\n", url)
 	}

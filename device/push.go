@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/encoderbox/encoderbox/board/models"
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/reconcile"
 	"github.com/encoderbox/encoderbox/device/status"
@@ -20,7 +21,7 @@ import (
 
 // rules is what the configuration must know of the outputs there are.
 func rules() config.Rules {
-	return config.Rules{Schemes: kinds.Schemes(), Check: checkDestination}
+	return config.Rules{Schemes: kinds.Schemes(), Models: models.Names(), Check: checkDestination}
 }
 
 func checkDestination(name string, d config.Destination) error {

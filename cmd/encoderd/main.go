@@ -25,6 +25,9 @@ Usage:
   encoderd -check FILE     say what is wrong with a configuration, and exit
   encoderd -kinds          print every way out as JSON: protocol, direction,
                            transports, codecs
+  encoderd -probe          say which board this is, and what capture devices,
+                           encoders, sound cards, buttons … it has; with -json
+                           as JSON, with -model NAME as another board model
   encoderd -version        print the version
 
 Without hardware, try: encoderd -config examples/bench.toml
@@ -51,6 +54,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	configFile := flags.String("config", "", "")
 	checkFile := flags.String("check", "", "")
 	kinds := flags.Bool("kinds", false, "")
+	probe := flags.Bool("probe", false, "")
+	asJSON := flags.Bool("json", false, "")
+	model := flags.String("model", "auto", "")
 	showVersion := flags.Bool("version", false, "")
 	if len(args) > 0 && (args[0] == "--help" || args[0] == "-help" || args[0] == "-h") {
 		fmt.Fprint(stdout, usage)
@@ -69,6 +75,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		_, err = fmt.Fprintln(stdout, "encoderd", version)
 	case *kinds:
 		err = device.WriteKinds(stdout)
+	case *probe:
+		err = device.WriteProbe(stdout, *model, *asJSON)
 	case *checkFile != "":
 		err = device.Check(*checkFile, stdout)
 	case *configFile != "":

@@ -25,6 +25,7 @@ type Config struct {
 	HTTP    HTTP              `toml:"http" help:"The one HTTP server: page, API, HLS."`
 	Log     Log               `toml:"log" help:"What the daemon logs, on standard error."`
 	Storage Storage           `toml:"storage" help:"Where the box keeps what it makes."`
+	Board   Board             `toml:"board" help:"The hardware that the daemon runs on."`
 	Streams map[string]Stream `toml:"streams" help:"One programme each: an input, its encoding, and its ways out."`
 
 	file     string          // where it was read from; "" when nowhere
@@ -47,6 +48,12 @@ type Storage struct {
 	Live string `toml:"live" help:"Folder of the live window (segments and playlists), on a memory file system: flash wears out. Empty: $RUNTIME_DIRECTORY, else /run/encoderbox, else $XDG_RUNTIME_DIR/encoderbox, else a folder of the user's own among the temporary files."`
 }
 
+// Board is the hardware.
+type Board struct {
+	Model    string `toml:"model" default:"auto" help:"The board model, whose limits and quirks hold. auto: the one that encoderd -probe recognises; else a name from docs/hardware.md."`
+	Watchdog string `toml:"watchdog" help:"Hardware watchdog that the daemon itself feeds, such as /dev/watchdog. Empty where the service manager does (systemd's WatchdogSec is always answered). It is no longer fed once the hardware encoder does not come back by itself."`
+}
+
 // Stream is one programme.
 type Stream struct {
 	Default      bool                   `toml:"default" default:"false" help:"Serve this stream at /hls/ too. One stream at most; without any, the alphabetically first is the default."`
@@ -60,18 +67,22 @@ type Stream struct {
 
 // Input is a stream's source. It is comparable.
 type Input struct {
-	Kind      string    `toml:"kind" default:"pattern" enum:"pattern|file" help:"The kind of source: a moving test pattern with sound, or a media file."`
-	Path      string    `toml:"path" help:"For kind file: MP4, MPEG-TS or Y4M, relative to the configuration file's folder."`
-	AudioPath string    `toml:"audio_path" help:"For kind file: a WAV file with the sound of a Y4M file."`
-	Loop      bool      `toml:"loop" default:"true" help:"For kind file: start again at the end, without a jump in time."`
-	Width     int       `toml:"width" default:"1280" min:"16" max:"4096" unit:"pixels, even" check:"even" help:"For kind pattern: width of the picture."`
-	Height    int       `toml:"height" default:"720" min:"16" max:"4096" unit:"pixels, even" check:"even" help:"For kind pattern: height of the picture."`
-	FrameRate FrameRate `toml:"frame_rate" default:"30" min:"1" max:"120" unit:"frames per second" help:"For kind pattern: whole (30), a fraction (30000/1001) or its usual short form (29.97)."`
+	Kind        string    `toml:"kind" default:"pattern" enum:"pattern|file|capture" help:"The kind of source: a moving test pattern with sound, a media file, or a capture device (HDMI bridge, USB grabber, camera)."`
+	Path        string    `toml:"path" help:"For kind file: MP4, MPEG-TS or Y4M, relative to the configuration file's folder."`
+	AudioPath   string    `toml:"audio_path" help:"For kind file: a WAV file with the sound of a Y4M file."`
+	Loop        bool      `toml:"loop" default:"true" help:"For kind file: start again at the end, without a jump in time."`
+	Device      string    `toml:"device" default:"auto" help:"For kind capture: the device. auto: an HDMI bridge, else a USB grabber, else what there is. Or /dev/video0, usb:1-1.4 (a USB port), a driver's or a card's name; encoderd -probe lists them. It is found again when it comes back under another number."`
+	AudioDevice string    `toml:"audio_device" default:"auto" help:"For kind capture: the sound card. auto: the one that belongs to the video device; none; or hw:1,0, or a card's name."`
+	OnChange    string    `toml:"on_change" default:"fixed" enum:"fixed|follow" help:"For kind capture, when the input changes its size or rate. fixed: the stream keeps its own, pictures are scaled; follow: the stream changes with it, which starts a new track."`
+	EDID        string    `toml:"edid" default:"auto" help:"For kind capture: what an HDMI source is told that it may send. auto: the board model's; none: leave the device's alone; or a file of 128 or 256 bytes, relative to the configuration file's folder."`
+	Width       int       `toml:"width" derived:"pattern: 1280; capture: as it comes" min:"0" max:"4096" unit:"pixels, even; 0: the default" check:"even" help:"For kinds pattern and capture: width of the picture, 16 or more."`
+	Height      int       `toml:"height" derived:"pattern: 720; capture: as it comes" min:"0" max:"4096" unit:"pixels, even; 0: the default" check:"even" help:"For kinds pattern and capture: height of the picture, 16 or more."`
+	FrameRate   FrameRate `toml:"frame_rate" derived:"pattern: 30; capture: as it comes" min:"0" max:"120" unit:"frames per second; 0: the default" help:"For kinds pattern and capture, 1 or more: whole (30), a fraction (30000/1001) or its usual short form (29.97)."`
 }
 
 // Video says how a stream's pictures are encoded. It is comparable.
 type Video struct {
-	Encoder    string   `toml:"encoder" default:"auto" enum:"auto|software|passthrough" help:"The encoder. auto: passthrough where the input is already encoded, else software."`
+	Encoder    string   `toml:"encoder" default:"auto" enum:"auto|hardware|software|passthrough" help:"The encoder. auto: passthrough where the input is already encoded, else the hardware's, else software."`
 	Bitrate    Bitrate  `toml:"bitrate" default:"2.5M" min:"64k" max:"100M" unit:"bits per second" help:"Target bit rate. Changes live. Not for passthrough."`
 	MaxBitrate Bitrate  `toml:"max_bitrate" derived:"the smallest of 10M, 20M, 50M and 100M (the bounds of H.264 levels 3, 4, 4.1 and up) that holds bitrate" min:"64k" max:"100M" unit:"bits per second" help:"The highest value that bitrate can take while the encoder runs. Changing it restarts the encoder."`
 	GOP        Duration `toml:"gop" derived:"segment.duration" min:"100ms" max:"10s" unit:"duration" help:"Time from one key picture to the next. A segment holds a whole number of them. Not for passthrough."`
@@ -160,7 +171,7 @@ func (c *Config) Clone() *Config {
 // Equal says whether both configure the same. Where a value came from, the
 // file or a default, makes no difference.
 func (c *Config) Equal(o *Config) bool {
-	return c.HTTP == o.HTTP && c.Log == o.Log && c.Storage == o.Storage &&
+	return c.HTTP == o.HTTP && c.Log == o.Log && c.Storage == o.Storage && c.Board == o.Board &&
 		maps.EqualFunc(c.Streams, o.Streams, Stream.Equal)
 }
 

@@ -194,6 +194,7 @@ func tablesWith(t reflect.Type, path, key string) []string {
 
 // derive fills in the defaults that follow from other values.
 func (d *decoder) derive(path string, s *Stream) {
+	s.Input.derive()
 	if !d.explicit[path+".video.max_bitrate"] {
 		s.Video.MaxBitrate = levelBound(s.Video.Bitrate)
 	}
@@ -206,6 +207,23 @@ func (d *decoder) derive(path string, s *Stream) {
 			window = Duration(n) * s.Segment.Duration
 		}
 		s.Segment.Grace = min(window+s.Segment.Duration, maxGrace)
+	}
+}
+
+// derive fills in the format of the pattern; that of a capture device stays
+// open where nobody set it.
+func (in *Input) derive() {
+	if in.Kind == "capture" {
+		return
+	}
+	if in.Width == 0 {
+		in.Width = 1280
+	}
+	if in.Height == 0 {
+		in.Height = 720
+	}
+	if in.FrameRate == (FrameRate{}) {
+		in.FrameRate = FrameRate{Num: 30, Den: 1}
 	}
 }
 

@@ -132,9 +132,10 @@ func drawConfig(t *rapid.T) *Config {
 	names := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z0-9][a-z0-9-]{0,5}`), 1, 3, rapid.ID).Draw(t, "names")
 	for _, name := range names {
 		s := DefaultStreamConfig()
+		s.Input.Kind = rapid.SampledFrom([]string{"pattern", "capture"}).Draw(t, "kind")
 		s.Input.Width = 2 * rapid.IntRange(8, 2048).Draw(t, "width")
 		s.Input.Loop = rapid.Bool().Draw(t, "loop")
-		s.Input.FrameRate = rapid.SampledFrom([]FrameRate{{30, 1}, {30000, 1001}, {25, 2}}).Draw(t, "rate")
+		s.Input.FrameRate = rapid.SampledFrom([]FrameRate{{30, 1}, {30000, 1001}, {25, 2}, {24, 1}}).Draw(t, "rate")
 		s.Video.Bitrate = Bitrate(rapid.IntRange(64_000, 100_000_000).Draw(t, "bitrate"))
 		s.Video.MaxBitrate = rapid.SampledFrom([]Bitrate{levelBound(s.Video.Bitrate), s.Video.Bitrate}).Draw(t, "max")
 		s.Segment.Duration = Duration(rapid.IntRange(500, 10_000).Draw(t, "segment")) * Duration(time.Millisecond)

@@ -170,6 +170,9 @@ func (f *field) bound(text string) float64 {
 // magnitude is what ranges compare: the number of a numeric type.
 func magnitude(v reflect.Value) float64 {
 	if r, ok := v.Interface().(FrameRate); ok {
+		if r == (FrameRate{}) {
+			return 0
+		}
 		return r.Rational().Float()
 	}
 	return float64(v.Int())

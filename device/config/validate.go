@@ -15,6 +15,8 @@ import (
 type Rules struct {
 	// Schemes are the URL schemes that choose a kind of push; empty: any.
 	Schemes []string
+	// Models are the names of the board models; empty: any.
+	Models []string
 	// Check says what is wrong with a destination in its kind's eyes; may be
 	// nil. Secrets in its errors are masked.
 	Check func(name string, d Destination) error
@@ -31,6 +33,7 @@ func (d *decoder) validate(c *Config, rules Rules) {
 	if len(c.Streams) == 0 && !d.bad["streams"] && !d.shapeless {
 		d.fail("streams", "no stream, expected at least one: [streams.main]")
 	}
+	d.validateBoard(c.Board, rules)
 	marked := ""
 	for _, name := range c.StreamNames() {
 		path := "streams." + name
@@ -47,6 +50,17 @@ func (d *decoder) validate(c *Config, rules Rules) {
 			d.validateDestination(path+".destinations."+dest, dest, s.Destinations[dest], rules)
 		}
 	}
+}
+
+func (d *decoder) validateBoard(b Board, rules Rules) {
+	if b.Model == "auto" || len(rules.Models) == 0 || slices.Contains(rules.Models, b.Model) || !d.good("board", "model") {
+		return
+	}
+	hint := ""
+	if s := suggest(b.Model, rules.Models); s != "" {
+		hint = fmt.Sprintf("; did you mean %q?", s)
+	}
+	d.fail("board.model", "got %s, expected \"auto\" or one of %s%s", quote(b.Model), strings.Join(rules.Models, ", "), hint)
 }
 
 // good says that none of the keys, nor a table around them, has a problem of
@@ -70,11 +84,34 @@ func (d *decoder) validateInput(path string, s Stream) {
 	if s.Input.Kind == "file" && s.Input.Path == "" && d.good(path, "input.kind", "input.path") {
 		d.fail(path+".input.path", `missing: input.kind "file" needs the file to play, such as "footage.mp4"`)
 	}
-	if s.Input.Kind == "pattern" && s.Video.Encoder == "passthrough" && d.good(path, "input.kind", "video.encoder") {
-		d.fail(path+".video.encoder", `got "passthrough", but the pattern is not encoded yet: expected "auto" or "software"`)
+	if s.Input.Kind != "file" && s.Video.Encoder == "passthrough" && d.good(path, "input.kind", "video.encoder") {
+		d.fail(path+".video.encoder", `got "passthrough", but input.kind %q is not encoded yet: expected "auto", "hardware" or "software"`, s.Input.Kind)
 	}
+	d.validateFormat(path+".input", s.Input)
 	if s.Video.Bitrate > s.Video.MaxBitrate && d.good(path, "video.bitrate", "video.max_bitrate") {
 		d.fail(path+".video.bitrate", "got %s, expected at most max_bitrate, which is %s", s.Video.Bitrate, s.Video.MaxBitrate)
+	}
+}
+
+// validateFormat checks what the range of a key cannot say: zero stands for
+// the default, and what lies between it and the least is an error.
+func (d *decoder) validateFormat(path string, in Input) {
+	const leastSide = 16
+	for i, key := range []string{"width", "height"} {
+		side := []int{in.Width, in.Height}[i]
+		if side > 0 && side < leastSide && d.good(path, key) {
+			d.fail(path+"."+key, "got %d, expected an even number from %d to 4096, or 0 for the default", side, leastSide)
+		}
+	}
+	if in.Kind == "capture" && (in.Width == 0) != (in.Height == 0) && d.good(path, "width", "height") {
+		key, other := "width", "height"
+		if in.Width != 0 {
+			key, other = other, key
+		}
+		d.fail(path+"."+key, "missing: %s is set, expected both or neither", other)
+	}
+	if r := in.FrameRate; r != (FrameRate{}) && r.Rational().Float() < 1 && d.good(path, "frame_rate") {
+		d.fail(path+".frame_rate", `got %s, expected a frame rate from 1 to 120, such as "30", or 0 for the default`, r)
 	}
 }
 

@@ -147,13 +147,18 @@ func decimal(s string) (*big.Rat, error) {
 }
 
 // FrameRate is pictures per second, in lowest terms, written "30",
-// "30000/1001" or "29.97".
+// "30000/1001" or "29.97". The zero value is written "0".
 type FrameRate media.Rational
 
 // Rational is the rate as the media package has it.
 func (f FrameRate) Rational() media.Rational { return media.Rational(f) }
 
-func (f FrameRate) String() string { return media.Rational(f).String() }
+func (f FrameRate) String() string {
+	if f == (FrameRate{}) {
+		return "0"
+	}
+	return media.Rational(f).String()
+}
 
 // MarshalText writes the notation.
 func (f FrameRate) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
@@ -175,7 +180,11 @@ func (f *FrameRate) UnmarshalText(b []byte) error {
 	} else if n := ntsc(r); n != 0 {
 		r.SetFrac64(n*1000, 1001)
 	}
-	if r.Sign() == 0 || r.Num().BitLen() > 31 || r.Denom().BitLen() > 31 {
+	if r.Sign() == 0 {
+		*f = FrameRate{}
+		return nil
+	}
+	if r.Num().BitLen() > 31 || r.Denom().BitLen() > 31 {
 		return errNotation
 	}
 	*f = FrameRate{Num: int(r.Num().Int64()), Den: int(r.Denom().Int64())}

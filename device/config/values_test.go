@@ -40,7 +40,7 @@ func TestNotations(t *testing.T) {
 		{"frame rate 59.94", text[FrameRate], "59.94", "60000/1001"},
 		{"frame rate 24 is not NTSC", text[FrameRate], "24", "24"},
 		{"frame rate 12.5 is exact", text[FrameRate], "12.5", "25/2"},
-		{"frame rate zero", text[FrameRate], "0", ""},
+		{"frame rate zero", text[FrameRate], "0", "0"},
 		{"frame rate over zero", text[FrameRate], "30/0", ""},
 		{"frame rate with two slashes", text[FrameRate], "30/1/1", ""},
 		{"duration in seconds", text[Duration], "2s", "2s"},

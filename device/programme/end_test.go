@@ -3,7 +3,6 @@ package programme
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"testing"
 
 	"github.com/encoderbox/encoderbox/capture"
@@ -27,7 +26,7 @@ func TestNothingOfAnEndedProgrammeIsOfferedToNewReaders(t *testing.T) {
 	defer h.Close()
 	before := h.Subscribe(hub.Options{})
 	defer before.Close()
-	p := New(Spec{}, h, status.NewStore("").Stream("main"), slog.New(slog.DiscardHandler))
+	p := newProgramme(h, status.NewStore("").Stream("main"))
 	unplugged := errors.New("unplugged")
 	in := &capture.Input{Packets: onePicture{unplugged}, Kinds: []media.Kind{media.Video}}
 	if err := p.run(t.Context(), Spec{}, in, plan{passthrough: true, kinds: in.Kinds}, func() {}); !errors.Is(err, unplugged) {

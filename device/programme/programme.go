@@ -7,17 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/capture/file"
+	"github.com/encoderbox/encoderbox/capture/live"
 	"github.com/encoderbox/encoderbox/capture/pattern"
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/reconcile"
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/encode"
+	"github.com/encoderbox/encoderbox/encode/m2m"
 	"github.com/encoderbox/encoderbox/encode/passthrough"
 	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output/hub"
@@ -29,14 +31,32 @@ type Spec struct {
 	Input config.Input
 	Video config.Video
 	Audio config.Audio
+	Board string // the configured model: another one is other hardware
+}
+
+// Options are what a programme works with. All are needed but Address.
+type Options struct {
+	Stream   string // its name
+	Hub      *hub.Hub
+	Hardware *hardware.Box
+	Report   *status.StreamReporter
+	Log      *slog.Logger
+	Address  func() string // of the page, for the slate; "" while there is none
+	// Health is told when a hardware encoder does not come back by itself (false),
+	// and when one works (true).
+	Health func(good bool)
 }
 
 // Programme is one run of a stream's input and encoders: a reconcile.Runner
 // and Updater.
 type Programme struct {
-	hub    *hub.Hub
-	report *status.StreamReporter
-	log    *slog.Logger
+	name    string
+	hub     *hub.Hub
+	hw      *hardware.Box
+	report  *status.StreamReporter
+	log     *slog.Logger
+	address func() string
+	health  func(good bool)
 
 	mu      sync.Mutex // guards the fields below
 	spec    Spec
@@ -49,27 +69,44 @@ var (
 	_ reconcile.Updater = (*Programme)(nil)
 )
 
-// New returns a programme that writes to h.
-func New(spec Spec, h *hub.Hub, report *status.StreamReporter, log *slog.Logger) *Programme {
-	return &Programme{spec: spec, hub: h, report: report, log: log}
+// New returns a programme that writes to the hub.
+func New(spec Spec, o Options) *Programme {
+	return &Programme{
+		spec: spec, name: o.Stream, hub: o.Hub, hw: o.Hardware,
+		report: o.Report, log: o.Log, address: o.Address, health: o.Health,
+	}
 }
 
 // Run works until ctx ends or the input fails. It returns reconcile.ErrDone at
 // the end of a file that is not looped. ready is called with the first packet.
+// An input whose format the stream follows is opened anew at each change.
 func (p *Programme) Run(ctx context.Context, ready func()) error {
+	for {
+		err := p.once(ctx, ready)
+		if !errors.Is(err, live.ErrChanged) || ctx.Err() != nil {
+			p.health(!errors.Is(err, m2m.ErrDead))
+			return err
+		}
+		p.log.Info("the stream follows its input", "reason", err)
+	}
+}
+
+// once opens the input, and runs it to its end.
+func (p *Programme) once(ctx context.Context, ready func()) error {
 	spec := p.current()
 	p.report.SetInput(status.Input{Kind: spec.Input.Kind, State: status.InputStarting})
-	in, err := openInput(spec.Input, p.hub.Clock())
+	in, err := p.openInput(ctx, spec.Input)
 	if err != nil {
 		p.report.Clear(ConditionIncomplete)
 		return err
 	}
+	defer p.clearSignal()
 	p.reportNotes(in)
 	plan, err := newPlan(spec, in)
 	if err != nil {
 		return errors.Join(err, in.Close())
 	}
-	p.log.Info("input open", "input", in.Description, "video", plan.videoEncoder, "audio", plan.audioEncoder)
+	p.log.Info("input open", "input", in.Description, "audio", plan.audioEncoder)
 	err = p.run(ctx, spec, in, plan, ready)
 	if closeErr := in.Close(); closeErr != nil && ctx.Err() == nil {
 		err = errors.Join(err, closeErr)
@@ -113,14 +150,24 @@ func (p *Programme) current() Spec {
 }
 
 // run joins input, encoders and hub, and waits for all of them.
-func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan plan, ready func()) error {
-	group, ctx := newTasks(ctx, p.log)
-	defer p.setEncoder(nil, media.VideoFormat{})
-	defer p.hub.OnKeyRequest(nil)
+func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan plan, ready func()) (err error) {
 	m := &meter{next: p.hub, first: func() {
 		ready()
+		p.health(true)
 		p.setInput(spec, in, status.InputRunning, 0)
 	}}
+	var encoder *chosen
+	if !plan.passthrough && in.Frames != nil {
+		if encoder, err = p.makeEncoder(in); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, encoder.Close()) }()
+		defer p.setEncoder(nil, media.VideoFormat{})
+		plan.videoEncoder = encoder.name
+		p.log.Info("encoder open", "video", encoder.name)
+	}
+	group, ctx := newTasks(ctx, p.log)
+	defer p.hub.OnKeyRequest(nil)
 	p.hub.Announce(plan.kinds...)
 	defer p.hub.Announce() // no programme now: who comes waits for the next
 	out := plan.audioWriter(m)
@@ -129,10 +176,6 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 	case plan.passthrough:
 		group.Go(func() error { return passthrough.Run(ctx, in.Packets, passthrough.New(plan.filter(out))) })
 	case in.Frames != nil:
-		encoder, err := p.makeEncoder(in)
-		if err != nil {
-			return err
-		}
 		feed = encode.NewFeed(spec.Video.GOP.Std())
 		p.hub.OnKeyRequest(feed.RequestKey)
 		startVideo(ctx, group, in, feed, encoder, out)
@@ -143,7 +186,7 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 			return group.Wait()
 		}
 	}
-	group.Go(func() error { return p.watch(ctx, spec, in, plan, m, feed) })
+	group.Go(func() error { return p.watch(ctx, &watched{spec, in, plan, m, feed, encoder}) })
 	return group.Wait()
 }
 
@@ -153,21 +196,28 @@ func (p *Programme) setEncoder(e encode.Encoder, f media.VideoFormat) {
 	p.encoder, p.format = e, f
 }
 
+// watched is what a run's reports are made from.
+type watched struct {
+	spec    Spec
+	in      *capture.Input
+	plan    plan
+	meter   *meter
+	feed    *encode.Feed // nil for passthrough
+	encoder *chosen      // nil for passthrough
+}
+
 // watch reports once a second.
-func (p *Programme) watch(ctx context.Context, spec Spec, in *capture.Input, plan plan, m *meter, feed *encode.Feed) error {
+func (p *Programme) watch(ctx context.Context, w *watched) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var dropped uint64
+	_, live := w.in.Frames.(capture.LiveReporter)
 	for {
-		m.tick(p.hub.Clock().Now())
-		target := 0
-		if !plan.passthrough {
-			target = int(p.current().Video.Bitrate)
-		}
-		p.report.SetMedia(m.video(plan.videoEncoder, target), m.audio(plan.audioEncoder))
-		if n := lost(in, feed); n != dropped {
+		w.meter.tick(p.hub.Clock().Now())
+		p.report.SetMedia(p.video(w), w.meter.audio(w.plan.audioEncoder))
+		if n := lost(w.in, w.feed); live || n != dropped {
 			dropped = n
-			p.setInput(spec, in, status.InputRunning, dropped)
+			p.setInput(w.spec, w.in, status.InputRunning, dropped)
 		}
 		select {
 		case <-ctx.Done():
@@ -176,6 +226,24 @@ func (p *Programme) watch(ctx context.Context, spec Spec, in *capture.Input, pla
 		case <-tick.C:
 		}
 	}
+}
+
+// video is what status shows of the encoder; nil before its first packet.
+func (p *Programme) video(w *watched) *status.Video {
+	target := 0
+	if !w.plan.passthrough {
+		target = int(p.current().Video.Bitrate)
+	}
+	v := w.meter.video(w.plan.videoEncoder, target)
+	if v != nil && w.encoder != nil && w.encoder.hw != nil {
+		s := w.encoder.hw.Stats()
+		v.Hardware = &status.HardwareEncoder{
+			Device: s.Device, Driver: s.Driver, Healthy: s.Healthy,
+			Recoveries: s.Recoveries, Restarts: s.Restarts, ErrorBuffers: s.ErrorBuffers, Skipped: s.Skipped,
+			LiveBitrate: s.LiveBitrate, LiveKey: s.LiveKey,
+		}
+	}
+	return v
 }
 
 // lost is how many pictures were not encoded: the source had no free buffer
@@ -206,11 +274,12 @@ func (p *Programme) reportNotes(in *capture.Input) {
 
 func (p *Programme) setInput(spec Spec, in *capture.Input, state status.InputState, dropped uint64) {
 	p.report.SetInput(status.Input{
-		Kind: spec.Input.Kind, Description: in.Description, State: state, Dropped: dropped,
+		Kind: spec.Input.Kind, Description: in.Description, State: state, Dropped: dropped, Signal: p.signalOf(in),
 	})
 }
 
-func openInput(in config.Input, clock *media.Clock) (*capture.Input, error) {
+func (p *Programme) openInput(ctx context.Context, in config.Input) (*capture.Input, error) {
+	clock := p.hub.Clock()
 	switch in.Kind {
 	case "pattern":
 		return pattern.Open(pattern.Config{
@@ -218,73 +287,17 @@ func openInput(in config.Input, clock *media.Clock) (*capture.Input, error) {
 		}, clock)
 	case "file":
 		return file.Open(file.Config{Path: in.Path, AudioPath: in.AudioPath, Loop: in.Loop}, clock)
+	case "capture":
+		return p.hw.OpenInput(ctx, hardware.Input{
+			Device: in.Device, AudioDevice: in.AudioDevice, EDID: in.EDID,
+			Width: in.Width, Height: in.Height, FrameRate: in.FrameRate.Rational(),
+			Follow: in.OnChange == "follow", Stream: p.name, Address: p.address,
+			OnChange: p.reportSignal, Log: p.log,
+		}, clock)
 	}
 	return nil, fmt.Errorf("input kind %q is not known", in.Kind)
 }
 
 func settings(v config.Video, format media.VideoFormat) encode.Settings {
 	return encode.Settings{Format: format, Bitrate: int(v.Bitrate), MaxBitrate: int(v.MaxBitrate)}
-}
-
-// plan is how an input becomes packets.
-type plan struct {
-	kinds                      []media.Kind
-	passthrough                bool // Packets go through as they are
-	encodeAudio                bool // Samples are encoded
-	silence                    bool // silent sound is added
-	dropAudio                  bool // sound among Packets is not wanted
-	videoEncoder, audioEncoder string
-}
-
-func newPlan(spec Spec, in *capture.Input) (plan, error) {
-	p := plan{passthrough: in.Packets != nil}
-	switch {
-	case p.passthrough && spec.Video.Encoder == "software":
-		return p, fmt.Errorf("input %s is already encoded: set video.encoder to \"auto\" or \"passthrough\"", in.Description)
-	case !p.passthrough && spec.Video.Encoder == "passthrough":
-		return p, fmt.Errorf("input %s is raw video, which cannot pass through: set video.encoder to \"auto\" or \"software\"", in.Description)
-	}
-	if in.Frames != nil || slices.Contains(in.Kinds, media.Video) {
-		p.kinds = append(p.kinds, media.Video)
-		p.videoEncoder = "openh264 (software)"
-		if p.passthrough {
-			p.videoEncoder = "passthrough"
-		}
-	}
-	p.planAudio(spec.Audio.Mode, in)
-	if len(p.kinds) == 0 {
-		return p, fmt.Errorf("input %s leaves nothing to send: it has no video, and audio.mode is %q", in.Description, spec.Audio.Mode)
-	}
-	return p, nil
-}
-
-// planAudio decides what is heard. Silence needs a picture to go with.
-func (p *plan) planAudio(mode string, in *capture.Input) {
-	hasVideo := len(p.kinds) > 0
-	hasAudio := in.Samples != nil || slices.Contains(in.Kinds, media.Audio)
-	useInput := hasAudio && (mode == "auto" || mode == "input")
-	p.dropAudio = p.passthrough && hasAudio && !useInput
-	switch {
-	case useInput && p.passthrough:
-		p.audioEncoder = "passthrough"
-	case useInput:
-		p.encodeAudio, p.audioEncoder = true, "aac (software)"
-	case hasVideo && (mode == "auto" || mode == "silence"):
-		p.silence, p.audioEncoder = true, "silence"
-	default:
-		return
-	}
-	p.kinds = append(p.kinds, media.Audio)
-}
-
-// filter is w without the sound that is not wanted.
-func (p plan) filter(w media.Writer) media.Writer {
-	if !p.dropAudio {
-		return w
-	}
-	return media.WriterFunc(func(packet media.Packet) {
-		if packet.Track.Kind() != media.Audio {
-			w.Write(packet)
-		}
-	})
 }

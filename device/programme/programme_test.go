@@ -10,13 +10,29 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/encoderbox/encoderbox/board/models"
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/reconcile"
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output/hub"
 )
+
+// newProgramme returns one without a spec, on a machine without an encoder of
+// its own as far as the board model goes.
+func newProgramme(h *hub.Hub, report *status.StreamReporter) *Programme {
+	log := slog.New(slog.DiscardHandler)
+	hw, err := hardware.New(models.Generic.Name, &hardware.Arrivals{}, log)
+	if err != nil {
+		panic(err) // the model is one of ours
+	}
+	return New(Spec{}, Options{
+		Stream: "main", Hub: h, Hardware: hw, Report: report, Log: log,
+		Address: func() string { return "" }, Health: func(bool) {},
+	})
+}
 
 type nothing struct{}
 
@@ -44,11 +60,11 @@ func TestPlan(t *testing.T) {
 		video, audio  string
 		err           string
 	}{
-		"raw":                         {"auto", "auto", raw, both, "openh264 (software)", "aac (software)", ""},
-		"raw without sound":           {"auto", "auto", mute, both, "openh264 (software)", "silence", ""},
-		"raw, the input's sound only": {"auto", "input", mute, both[:1], "openh264 (software)", "", ""},
-		"raw, no sound wanted":        {"auto", "off", raw, both[:1], "openh264 (software)", "", ""},
-		"raw, silence wanted":         {"software", "silence", raw, both, "openh264 (software)", "silence", ""},
+		"raw":                         {"auto", "auto", raw, both, "", "aac (software)", ""},
+		"raw without sound":           {"auto", "auto", mute, both, "", "silence", ""},
+		"raw, the input's sound only": {"auto", "input", mute, both[:1], "", "", ""},
+		"raw, no sound wanted":        {"auto", "off", raw, both[:1], "", "", ""},
+		"raw, silence wanted":         {"software", "silence", raw, both, "", "silence", ""},
 		"encoded":                     {"auto", "auto", encoded(both...), both, "passthrough", "passthrough", ""},
 		"encoded without sound":       {"auto", "auto", encoded(media.Video), both, "passthrough", "silence", ""},
 		"encoded, silence wanted":     {"passthrough", "silence", encoded(both...), both, "passthrough", "silence", ""},
@@ -56,6 +72,7 @@ func TestPlan(t *testing.T) {
 		"sound only":                  {"auto", "auto", encoded(media.Audio), both[1:], "", "passthrough", ""},
 		"sound only, none wanted":     {"auto", "off", encoded(media.Audio), nil, "", "", "leaves nothing to send"},
 		"encoded into software":       {"software", "auto", encoded(both...), nil, "", "", "already encoded"},
+		"encoded into hardware":       {"hardware", "auto", encoded(both...), nil, "", "", "already encoded"},
 		"raw into passthrough":        {"passthrough", "auto", raw, nil, "", "", "raw video"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +139,8 @@ func TestPatternRunsAndChangesItsBitRateLive(t *testing.T) {
 		Video: config.Video{Encoder: "auto", Bitrate: 500_000, MaxBitrate: 1_000_000, GOP: config.Duration(time.Second)},
 		Audio: config.Audio{Mode: "auto", Bitrate: 64_000},
 	}
-	p := New(spec, h, store.Stream("main"), slog.New(slog.DiscardHandler))
+	p := newProgramme(h, store.Stream("main"))
+	p.spec = spec
 	if err := p.Update(spec); !errors.Is(err, reconcile.ErrRestart) {
 		t.Errorf("Update before Run: %v", err)
 	}
@@ -167,7 +185,7 @@ func TestPatternRunsAndChangesItsBitRateLive(t *testing.T) {
 
 func TestAnInputThatPlaysInPartIsACondition(t *testing.T) {
 	store := status.NewStore("")
-	p := New(Spec{}, hub.New(media.NewClock()), store.Stream("main"), slog.New(slog.DiscardHandler))
+	p := newProgramme(hub.New(media.NewClock()), store.Stream("main"))
 	p.reportNotes(&capture.Input{Description: "cut.mp4: h264 (cut short)", Notes: []string{"cut short"}})
 	got := store.Load().Streams[0].Conditions
 	if len(got) != 1 || got[0].Code != ConditionIncomplete || got[0].Severity != status.Warning || !strings.Contains(got[0].Message, "cut.mp4: h264 (cut short)") {

@@ -2,7 +2,6 @@ package programme
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -19,7 +18,7 @@ func (broken) Run(context.Context, media.Writer) error { panic("table entry 7 of
 func TestAPanicOfTheInputIsAnErrorOfTheProgramme(t *testing.T) {
 	h := hub.New(media.NewClock())
 	defer h.Close()
-	p := New(Spec{}, h, status.NewStore("").Stream("main"), slog.New(slog.DiscardHandler))
+	p := newProgramme(h, status.NewStore("").Stream("main"))
 	in := &capture.Input{Packets: broken{}, Kinds: []media.Kind{media.Video}}
 	err := p.run(t.Context(), Spec{}, in, plan{passthrough: true, kinds: in.Kinds}, func() {})
 	if err == nil || !strings.Contains(err.Error(), "table entry 7 of 3") {

@@ -69,12 +69,38 @@ const (
 
 // Input is a stream's source.
 type Input struct {
-	Kind        string     `json:"kind"`        // "pattern", "file"
+	Kind        string     `json:"kind"`        // "pattern", "file", "capture"
 	Description string     `json:"description"` // "vtest.mp4: h264 768x576 …"
 	State       InputState `json:"state"`
 	Error       string     `json:"error,omitempty"`
 	Retry       *time.Time `json:"retry,omitempty"`
 	Dropped     uint64     `json:"dropped"` // pictures the encoder had no time for
+	Signal      *Signal    `json:"signal"`  // of a capture device; null for other kinds
+}
+
+// Signal is what a capture device delivers. While it delivers nothing, the
+// stream goes on with a slate that says why.
+type Signal struct {
+	// State is "ok", "starting", "no_signal", "unstable", "unsupported",
+	// "stalled", "device_lost" or "encoder_recovering".
+	State  string    `json:"state"`
+	Detail string    `json:"detail,omitempty"`
+	Since  time.Time `json:"since"`
+	Device string    `json:"device"` // "tc358743 (platform:fe801000.csi)"
+	// What arrives, before it is fitted to the stream; zero without a signal.
+	Width     int     `json:"width"`
+	Height    int     `json:"height"`
+	FrameRate float64 `json:"frame_rate"`
+	Pixel     string  `json:"pixel"` // "NV12"
+	// Transfer is "zero-copy" where the device writes the encoder's own memory,
+	// "one copy" where the daemon converts each picture, "" before the first.
+	Transfer       string `json:"transfer"`
+	TransferReason string `json:"transfer_reason,omitempty"` // why not zero-copy
+	Slate          bool   `json:"slate"`                     // it is on the air
+	Losses         uint64 `json:"losses"`                    // times the signal was lost
+	SlateFrames    uint64 `json:"slate_frames"`
+	Frames         uint64 `json:"frames"`  // of the device, sent
+	Skipped        uint64 `json:"skipped"` // of the device, damaged or without free memory
 }
 
 // Video is the encoded video of a stream.
@@ -88,6 +114,23 @@ type Video struct {
 	Target    int     `json:"target"`     // set, 0 for passthrough
 	Frames    uint64  `json:"frames"`
 	KeyFrames uint64  `json:"key_frames"`
+	// Hardware is what the hardware encoder tells; null for others.
+	Hardware *HardwareEncoder `json:"hardware"`
+}
+
+// HardwareEncoder is how a hardware encoder fares.
+type HardwareEncoder struct {
+	Device       string `json:"device"` // "/dev/video11"
+	Driver       string `json:"driver"` // "bcm2835-codec"
+	Healthy      bool   `json:"healthy"`
+	Recoveries   uint64 `json:"recoveries"`    // it hung or failed, and was opened anew
+	Restarts     uint64 `json:"restarts"`      // for a change that it does not make while it runs
+	ErrorBuffers uint64 `json:"error_buffers"` // pictures it could not code
+	Skipped      uint64 `json:"skipped"`       // pictures it left out
+	// How it takes changes, as measured: "yes", "refused: restarts", "ignored:
+	// restarts", or "" as long as nobody knows.
+	LiveBitrate string `json:"live_bitrate"`
+	LiveKey     string `json:"live_key"`
 }
 
 // Audio is the encoded audio of a stream.

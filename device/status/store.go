@@ -204,6 +204,11 @@ func (r *StreamReporter) Clear(code string) {
 	})
 }
 
+// Event logs a transition of the stream's.
+func (r *StreamReporter) Event(severity Severity, subject, message string) {
+	r.store.Log(Event{Severity: severity, Stream: r.name, Subject: subject, Message: message})
+}
+
 // raise is conditions with c, by code.
 func raise(conditions []Condition, c Condition) ([]Condition, bool) {
 	i, found := slices.BinarySearchFunc(conditions, c.Code,

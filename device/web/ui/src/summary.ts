@@ -1,7 +1,7 @@
 // What the state of the box amounts to, in a colour and in a sentence.
 
 import { plural } from "./format.ts";
-import type { Condition, Destination, DestinationState, InputState, Severity, Snapshot, Stream } from "./types.ts";
+import type { Condition, Destination, DestinationState, InputState, Severity, SignalState, Snapshot, Stream } from "./types.ts";
 
 // Level orders states by how much they ask for a person. "idle" is neither good nor bad.
 export type Level = "idle" | "ok" | "busy" | "warning" | "error";
@@ -45,6 +45,33 @@ const inputLevels: Record<InputState, Level> = {
   ended: "warning",
 };
 
+export function signalLevel(s: SignalState): Level {
+  return signalLevels[s] ?? "warning";
+}
+
+const signalLevels: Record<SignalState, Level> = {
+  ok: "ok",
+  starting: "busy",
+  no_signal: "warning",
+  unstable: "warning",
+  unsupported: "warning",
+  stalled: "warning",
+  device_lost: "error",
+  encoder_recovering: "warning",
+};
+
+// signalNames say in words what a capture device delivers.
+export const signalNames: Record<SignalState, string> = {
+  ok: "Signal",
+  starting: "Looking for a signal",
+  no_signal: "No signal",
+  unstable: "No lock on the signal",
+  unsupported: "Signal not supported",
+  stalled: "Pictures stopped",
+  device_lost: "Device not there",
+  encoder_recovering: "Encoder recovering",
+};
+
 // summarize describes the whole box.
 export function summarize(box: Snapshot): Summary {
   const streams = box.streams;
@@ -77,7 +104,11 @@ function describe(s: Stream): Summary {
     case "ended":
       return { level: "warning", sentence: "Off air: the input has ended" };
   }
-  return describeDelivery(s.destinations, s.hls !== null);
+  const delivery = describeDelivery(s.destinations, s.hls !== null);
+  const signal = s.input.signal;
+  if (!signal || signal.state === "ok" || signal.state === "starting") return delivery;
+  const why = signalNames[signal.state] ?? signal.state;
+  return { level: worst([delivery.level, signalLevel(signal.state)]), sentence: `${why}. ${delivery.sentence}` };
 }
 
 function describeDelivery(all: Destination[], served: boolean): Summary {

@@ -41,7 +41,37 @@ export interface Input {
   error?: string;
   retry?: string;
   dropped: number;
+  signal: Signal | null;
 }
+
+// Signal is what a capture device delivers.
+export interface Signal {
+  state: SignalState;
+  detail?: string;
+  since: string;
+  device: string;
+  width: number;
+  height: number;
+  frame_rate: number;
+  pixel: string;
+  transfer: string;
+  transfer_reason?: string;
+  slate: boolean;
+  losses: number;
+  slate_frames: number;
+  frames: number;
+  skipped: number;
+}
+
+export type SignalState =
+  | "ok"
+  | "starting"
+  | "no_signal"
+  | "unstable"
+  | "unsupported"
+  | "stalled"
+  | "device_lost"
+  | "encoder_recovering";
 
 export interface Video {
   codec: string;
@@ -53,6 +83,19 @@ export interface Video {
   target: number;
   frames: number;
   key_frames: number;
+  hardware: HardwareEncoder | null;
+}
+
+export interface HardwareEncoder {
+  device: string;
+  driver: string;
+  healthy: boolean;
+  recoveries: number;
+  restarts: number;
+  error_buffers: number;
+  skipped: number;
+  live_bitrate: string;
+  live_key: string;
 }
 
 export interface Audio {

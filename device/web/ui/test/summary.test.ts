@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pictureMessage, summarize } from "../src/summary.ts";
-import type { Condition, Destination, DestinationState, Hls, InputState, Snapshot, Stream } from "../src/types.ts";
+import type { Condition, Destination, DestinationState, Hls, InputState, Signal, SignalState, Snapshot, Stream } from "../src/types.ts";
 
 const hls = { url: "/hls/index.m3u8", segments: 5 } as Hls;
 
@@ -11,7 +11,7 @@ function stream(states: DestinationState[], over: Partial<Stream> = {}): Stream 
 }
 
 function input(state: InputState) {
-  return { kind: "pattern", description: "", state, dropped: 0 };
+  return { kind: "pattern", description: "", state, dropped: 0, signal: null };
 }
 
 function box(...streams: Stream[]): Snapshot {
@@ -41,6 +41,16 @@ test("the input comes before the destinations", () => {
   assert.deepEqual(told("retrying"), { level: "error", sentence: "Off air: the input failed" });
   assert.deepEqual(told("starting"), { level: "busy", sentence: "Starting: waiting for the input" });
   assert.deepEqual(told("ended"), { level: "warning", sentence: "Off air: the input has ended" });
+});
+
+test("a stream without a signal is live all the same, and says so", () => {
+  const told = (state: SignalState) => {
+    const signal = { state, slate: state !== "ok" } as Signal;
+    return summarize(box(stream(["active"], { input: { ...input("running"), kind: "capture", signal } })));
+  };
+  assert.deepEqual(told("ok"), { level: "ok", sentence: "Live: the destination is active" });
+  assert.deepEqual(told("no_signal"), { level: "warning", sentence: "No signal. Live: the destination is active" });
+  assert.deepEqual(told("device_lost"), { level: "error", sentence: "Device not there. Live: the destination is active" });
 });
 
 test("no stream, several streams, conditions", () => {

@@ -1,7 +1,7 @@
 import { bitrate, channels, codec, count, frameRate, sampleRate } from "../format.ts";
 import { path, scaleTop, type Point } from "../history.ts";
 import type { Audio, Stream, Video } from "../types.ts";
-import { Fact, Panel } from "./parts.tsx";
+import { Fact, Lost, Panel } from "./parts.tsx";
 
 interface Props {
   stream: Stream;
@@ -46,6 +46,16 @@ function VideoFacts({ video, points, boxNow }: { video: Video; points: readonly 
         <Fact name="Codec" title={video.codec} wide>
           {codec(video.codec)}
         </Fact>
+        {video.hardware && (
+          <>
+            <Fact name="Device" title={video.hardware.driver}>
+              {video.hardware.device}
+            </Fact>
+            <Fact name="Recoveries" title="times the encoder hung or failed and was opened anew">
+              <Lost n={video.hardware.recoveries} />
+            </Fact>
+          </>
+        )}
       </dl>
     </>
   );

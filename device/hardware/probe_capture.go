@@ -1,0 +1,129 @@
+package hardware
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/encoderbox/encoderbox/media/v4l2"
+)
+
+// probeCapture asks a capture node what it delivers.
+func probeCapture(n v4l2.Node) ReportCapture {
+	c := ReportCapture{ReportNode: node(n, "capture"), Select: selector(n)}
+	t, _ := n.Info.CaptureType()
+	d, err := v4l2.Open(n.Path)
+	if err != nil {
+		c.Problem = err.Error()
+		return c
+	}
+	defer d.Close()
+	if inputs, err := d.Inputs(); err == nil {
+		for _, in := range inputs {
+			c.Inputs = append(c.Inputs, in.Name+inputState(in))
+		}
+	}
+	formats, err := d.Formats(t)
+	if err != nil {
+		c.Problem = err.Error()
+		return c
+	}
+	for _, f := range formats {
+		c.Formats = append(c.Formats, ReportFormat{f.FourCC.String(), use(f), sizes(d, f.FourCC)})
+	}
+	c.Problem = unusable(formats)
+	return c
+}
+
+// selector is the value of input.device that means the node for as long as
+// possible: its USB port, else its card's name.
+func selector(n v4l2.Node) string {
+	if n.USB != nil {
+		return "usb:" + n.USB.Path
+	}
+	return n.Info.Card
+}
+
+func inputState(in v4l2.InputDesc) string {
+	switch {
+	case in.Status.Has(v4l2.NoPower):
+		return " (no power)"
+	case in.Status.Has(v4l2.NoSignal):
+		return " (no signal)"
+	case in.Status.Has(v4l2.NoSync):
+		return " (no lock)"
+	}
+	return ""
+}
+
+// What a format is good for.
+const (
+	useRaw   = "raw"
+	useJPEG  = "decoded (MJPEG)"
+	useBayer = "needs an ISP"
+	useNone  = "not used"
+)
+
+func use(f v4l2.FormatDesc) string {
+	_, _, raw := f.FourCC.Pixel()
+	switch {
+	case raw:
+		return useRaw
+	case f.FourCC == v4l2.MJPEG, f.FourCC == v4l2.JPEG:
+		return useJPEG
+	case f.FourCC.IsBayer():
+		return useBayer
+	}
+	return useNone
+}
+
+// unusable says why none of the formats serves, or "".
+func unusable(formats []v4l2.FormatDesc) string {
+	if slices.ContainsFunc(formats, func(f v4l2.FormatDesc) bool {
+		u := use(f)
+		return u == useRaw || u == useJPEG
+	}) {
+		return ""
+	}
+	names := make([]string, len(formats))
+	bayer := len(formats) > 0
+	for i, f := range formats {
+		names[i] = f.FourCC.String()
+		bayer = bayer && f.FourCC.IsBayer()
+	}
+	switch {
+	case len(formats) == 0:
+		return "it lists no format"
+	case bayer:
+		return "it delivers raw Bayer pictures only, which need an image signal processor (ISP): use a camera with its own, or an HDMI or USB source"
+	}
+	return "none of its formats can be used: " + strings.Join(names, ", ")
+}
+
+const mostSizes = 12 // of a format, in the report
+
+func sizes(d *v4l2.Device, f v4l2.FourCC) []string {
+	ranges, err := d.FrameSizes(f)
+	if err != nil {
+		return nil // many bridges list none: the source decides
+	}
+	var list []string
+	for _, s := range ranges {
+		if len(list) == mostSizes {
+			return append(list, fmt.Sprintf("and %d more", len(ranges)-mostSizes))
+		}
+		text := fmt.Sprintf("%dx%d", s.MaxWidth, s.MaxHeight)
+		if s.MinWidth != s.MaxWidth || s.MinHeight != s.MaxHeight {
+			text = fmt.Sprintf("%dx%d to %s", s.MinWidth, s.MinHeight, text)
+		}
+		if rates, err := d.FrameRates(f, s.MaxWidth, s.MaxHeight); err == nil && len(rates) > 0 {
+			fps := make([]string, len(rates))
+			for i, r := range rates {
+				fps[i] = fmt.Sprintf("%.4g", r.Float())
+			}
+			text += " at " + strings.Join(fps, ", ") + " fps"
+		}
+		list = append(list, text)
+	}
+	return list
+}
