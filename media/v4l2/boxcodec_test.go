@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/encoderbox/encoderbox/media"
 )
 
 // codec is an encoder set up: negotiated, allocated, streaming.
@@ -349,4 +351,33 @@ func TestBoxUnplug(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Error(fmt.Errorf("%s did not come back", c.d.Path()))
+}
+
+// TestBoxMapping: what is drawn by a mapping of the encoder's memory is what
+// the encoder's own mapping of it shows.
+func TestBoxMapping(t *testing.T) {
+	c := openCodec(t, "V4L2_ENCODER", H264, 320, 180)
+	must(t, c.out.Map())
+	lend := exportAll(t, c)[1]
+	stride := c.raw.Planes[0].Stride
+	dma := &media.DMA{Index: 1}
+	for p := range c.raw.Planes {
+		dma.Memory = append(dma.Memory, media.DMAMemory{FD: lend.Planes[p].FD, Length: lend.Planes[p].Length})
+	}
+	dma.Planes[1] = media.DMAPlane{Memory: 1}
+	if len(c.raw.Planes) == 1 {
+		dma.Planes[1] = media.DMAPlane{Offset: stride * c.raw.Height}
+	}
+	b := media.NewBuffer(media.VideoFormat{Width: 320, Height: 180, Pixel: media.NV12}, [3]media.Plane{{Stride: stride}, {Stride: stride}}, nil)
+	b.DMA = dma
+	m := value(MapBuffer(b))(t)
+	must(t, m.Begin(true))
+	m.Planes[0].Data[179*stride+319] = 77 // the last sample of luma
+	m.Planes[1].Data[0] = 99              // the first of chroma
+	must(t, m.End(), m.Close())
+	luma := c.out.Bytes(1, 0)
+	chroma := c.out.Bytes(1, dma.Planes[1].Memory)[dma.Planes[1].Offset:]
+	if luma[179*stride+319] != 77 || chroma[0] != 99 {
+		t.Errorf("the encoder has %d and %d, drawn were 77 and 99", luma[179*stride+319], chroma[0])
+	}
 }
