@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -298,6 +299,35 @@ func TestBoxCopy(t *testing.T) {
 		func(stop context.CancelFunc) { stop() })
 	if way, reason, _ := s.Status(); !errors.Is(err, context.Canceled) || way != capture.OneCopy || reason == "" {
 		t.Errorf("%v, %v %q", err, way, reason)
+	}
+}
+
+// TestBoxGarbage: a stream makes none; what there is comes from the pool of this
+// test.
+func TestBoxGarbage(t *testing.T) {
+	m := boxLayouts(boxNode(t, "V4L2_ENCODER"))[0]
+	pool := newBoxPool(t, boxNode(t, "V4L2_ENCODER"), m.pixel, m.planes, boxW, boxH)
+	s := boxOpen(t, boxVideo(t, boxCamera))
+	defer s.Close()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	var before, after runtime.MemStats
+	const from, frames = 10, 100
+	n := 0
+	err := s.Run(ctx, pool, func(f media.Frame) {
+		f.Release()
+		switch n++; n {
+		case from:
+			runtime.ReadMemStats(&before)
+		case from + frames:
+			runtime.ReadMemStats(&after)
+			stop()
+		}
+	})
+	made := after.Mallocs - before.Mallocs
+	t.Logf("%d allocations in %d pictures", made, frames)
+	if !errors.Is(err, context.Canceled) || made > frames/2 {
+		t.Errorf("%v; %d allocations in %d pictures", err, made, frames)
 	}
 }
 

@@ -61,8 +61,9 @@ func newCopied(sys system, q queue, p plan, pool capture.Pool) (*copied, error) 
 	return f, nil
 }
 
-func (f *copied) fill() error { return nil }
-func (f *copied) queued() int { return f.n }
+func (f *copied) fill() error     { return nil }
+func (f *copied) queued() int     { return f.n }
+func (f *copied) streaming() bool { return true }
 
 func (f *copied) take(b *v4l2.Buffer) (pic *media.Buffer, damage, err error) {
 	pic = f.pool.Get()

@@ -120,6 +120,9 @@ func (q *fakeQueue) Dequeue() (v4l2.Buffer, error) {
 	if err := errors.Join(err, q.d.dequeue); err != nil {
 		return v4l2.Buffer{}, err
 	}
+	if !q.streaming {
+		return v4l2.Buffer{}, fmt.Errorf("v4l2: dequeue on %s: %w", q.d.node.Path, unix.EINVAL)
+	}
 	if len(q.done) == 0 {
 		return v4l2.Buffer{}, v4l2.ErrAgain
 	}

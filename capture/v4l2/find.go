@@ -183,8 +183,10 @@ type Found struct {
 	Problem                 string // why it cannot be used; empty where it can
 }
 
-// List looks at every capture device of the system. cfg's Selector is not read.
+// List looks at every capture device of the system and changes none. cfg's
+// Selector and Input are not read.
 func List(cfg Config) ([]Found, error) {
+	cfg.Input = ""
 	v := New(cfg, nil)
 	return v.list()
 }

@@ -61,11 +61,16 @@ func (p *pipeline) find(sys system, node v4l2.Node, name string) (found bool, er
 		return false, nil
 	}
 	heads := p.heads(end.ID, nil, map[uint32]bool{end.ID: true})
-	for _, links := range heads {
-		err = errors.Join(err, p.openPath(sys, links))
-	}
-	if err != nil {
-		return true, err
+	var failed []error
+	heads = slices.DeleteFunc(heads, func(links []v4l2.Link) bool {
+		err := p.openPath(sys, links)
+		if err != nil {
+			failed = append(failed, err)
+		}
+		return err != nil
+	})
+	if len(heads) == 0 && failed != nil {
+		return true, failed[0]
 	}
 	best := slices.IndexFunc(heads, func(links []v4l2.Link) bool {
 		e, _ := p.at(links[0].Source)

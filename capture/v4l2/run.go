@@ -29,12 +29,13 @@ type run struct {
 	emit    func(media.Frame)
 	payload [3]int // fewest bytes of each memory plane
 
-	deadline time.Time // when a picture must have come
-	doubt    bool      // the device told of a change, and no picture has come since
-	sequence uint32    // of the last buffer
-	numbered bool      // there was one
-	damage   error     // of the last picture that was damaged, nil after a good one
-	told     bool      // the transfer is reported
+	got      v4l2.Buffer // just dequeued; here, so that none is allocated
+	deadline time.Time   // when a picture must have come
+	doubt    bool        // the device told of a change, and no picture has come since
+	sequence uint32      // of the last buffer
+	numbered bool        // there was one
+	damage   error       // of the last picture that was damaged, nil after a good one
+	told     bool        // the transfer is reported
 }
 
 // loop waits, takes what has come and gives memory, until the session ends.
@@ -62,13 +63,15 @@ func (r *run) loop(ctx context.Context) error {
 
 // starved says that the device has less memory than it needs to deliver: its
 // silence means nothing.
-func (r *run) starved() bool { return r.feed.queued() < min(r.minQueued(), 2) }
+func (r *run) starved() bool {
+	return !r.feed.streaming() || r.feed.queued() < min(r.minQueued(), 2)
+}
 
 // wait waits for the device, at most until a picture must have come.
 func (r *run) wait() (got, ofBridge v4l2.PollEvents, err error) {
 	events := v4l2.PollPri
-	if r.feed.queued() > 0 {
-		events |= v4l2.PollIn // with nothing queued it would be ready at once, with PollErr
+	if r.feed.streaming() && r.feed.queued() > 0 {
+		events |= v4l2.PollIn // else it would be ready at once, with PollErr
 	}
 	left := stallAfter
 	if !r.starved() {
@@ -124,7 +127,13 @@ func (r *run) news() error {
 		return err
 	}
 	if r.timed == nil {
-		return &live.Changed{}
+		f, err := r.dev.Format(r.typ)
+		if err != nil {
+			return err
+		}
+		if f.Width != r.plan.format.Width || f.Height != r.plan.format.Height {
+			return &live.Changed{}
+		}
 	}
 	r.doubt = true
 	r.waitFrom(time.Now())
@@ -150,7 +159,8 @@ func (r *run) silent() error {
 // drain takes every finished buffer.
 func (r *run) drain(ctx context.Context) (took bool, err error) {
 	for ctx.Err() == nil {
-		b, err := r.queue.Dequeue()
+		var err error
+		r.got, err = r.queue.Dequeue()
 		switch {
 		case errors.Is(err, v4l2.ErrAgain):
 			return took, nil
@@ -160,7 +170,7 @@ func (r *run) drain(ctx context.Context) (took bool, err error) {
 			return took, err
 		}
 		took = true
-		if err := r.picture(&b); err != nil {
+		if err := r.picture(&r.got); err != nil {
 			return took, err
 		}
 	}

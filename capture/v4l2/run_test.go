@@ -65,6 +65,30 @@ func TestSlowReaderCostsPictures(t *testing.T) {
 	})
 }
 
+// TestStartWithOnePicture: the rest of the pool is in use still, by a slate.
+func TestStartWithOnePicture(t *testing.T) {
+	for _, n := range []int{0, 1} {
+		h := hdmi()
+		tale(t, Config{}, h, func(st *story) {
+			st.mustOpen()
+			st.pool = newDMAPool(t, layout(media.NV12, 1280, 720))
+			var slate []*media.Buffer
+			for range 6 - n {
+				slate = append(slate, st.pool.Get())
+			}
+			st.run(st.pool.layout)
+			st.shoot(h, 500)
+			st.wantFrames(0)
+			for _, b := range slate {
+				giveBack(b)
+			}
+			synctest.Wait()
+			st.shoot(h, 5)
+			st.wantFrames(5)
+		})
+	}
+}
+
 func TestSignalLoss(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -183,6 +207,18 @@ func TestSourceChange(t *testing.T) {
 			st.mustOpen()
 			h.tell(func() { h.timing = vga })
 			st.run(layout(media.NV12, 1280, 720))
+			changed(st)
+		})
+	})
+	t.Run("a camera's size", func(t *testing.T) {
+		h := webcam()
+		tale(t, Config{Width: 640, Height: 480}, h, func(st *story) {
+			st.mustOpen()
+			st.run(layout(media.YUYV, 640, 480))
+			h.tell(func() {}) // no change: some drivers say so at each start
+			st.shoot(h, 5)
+			st.wantFrames(5)
+			h.tell(func() { h.format.Width = 320 })
 			changed(st)
 		})
 	})

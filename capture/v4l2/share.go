@@ -16,6 +16,9 @@ type feeder interface {
 	fill() error
 	// queued is how many pictures the device may write now.
 	queued() int
+	// streaming says that the device was started: until then there is nothing to
+	// wait for.
+	streaming() bool
 	// take makes the pool's picture of a finished buffer. It is nil where the
 	// pool has no memory, and where what came is damaged (then with the reason).
 	take(b *v4l2.Buffer) (pic *media.Buffer, damage, err error)
@@ -69,7 +72,8 @@ func refused(err error) error {
 	return fmt.Errorf("%w: %w", errRefused, cause(err))
 }
 
-func (f *shared) queued() int { return f.n }
+func (f *shared) queued() int     { return f.n }
+func (f *shared) streaming() bool { return f.started }
 
 func (f *shared) fill() error {
 	for f.n < f.most {
