@@ -101,7 +101,9 @@ type card struct {
 
 const (
 	periodTime = 10 * time.Millisecond
-	bufferTime = 200 * time.Millisecond
+	// bufferTime is how long the box may have no time for the card before sound
+	// is lost. It costs memory alone: what is there is read by the period.
+	bufferTime = 500 * time.Millisecond
 )
 
 // openCard opens a card at a rate, or another that it can do.

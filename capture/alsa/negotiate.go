@@ -84,11 +84,11 @@ func (a abilities) attempts(rate int) ([]alsa.Config, error) {
 	return list, nil
 }
 
-// countsFor is how many periods to ask for: 200 ms, else as many as can be.
+// countsFor is how many periods to ask for: those of bufferTime, else what can be.
 func (a abilities) countsFor(period, rate int) []int {
 	want := (inFrames(bufferTime, rate) + period - 1) / period
 	var list []int
-	for _, n := range []int{want, a.buffer.max / period, 32, 16, 8, 4, 3, 2} {
+	for _, n := range []int{want, a.buffer.max / period, 32, 20, 16, 8, 4, 3, 2} {
 		n = a.counts.near(max(2, min(n, 2*want)))
 		if !slices.Contains(list, n) {
 			list = append(list, n)

@@ -79,7 +79,7 @@ func (s *Session) Stats() Stats {
 //
 // The first sound comes 100 ms after the start. A run does not follow the one
 // before where the card lost frames: it ran over because the box had no time to
-// read for 200 ms. A card that turns out to run at another rate than its driver
+// read for longer than its buffer (500 ms where the card can). A card that turns out to run at another rate than its driver
 // says (HDMI sources change theirs) ends the session; the next one goes by what
 // was measured.
 func (s *Session) Run(ctx context.Context, emit func(media.Samples)) error {

@@ -136,7 +136,7 @@ func (c *fakeCard) Close() error {
 	return nil
 }
 
-var usual = params{Rate: 48000, Channels: 2, Format: S16, Period: 480, Buffer: 9600}
+var usual = params{Rate: 48000, Channels: 2, Format: S16, Period: 480, Buffer: 24000}
 
 // rig is a sound input with a fake card, and what it emitted.
 type rig struct {
@@ -260,12 +260,12 @@ func TestOverrunIsCountedAndWhatIsLostIsAHole(t *testing.T) {
 		r := newRig(t, usual, 48000)
 		r.run(t)
 		time.Sleep(5 * time.Second)
-		r.busy(500 * time.Millisecond)
+		r.busy(900 * time.Millisecond)
 		time.Sleep(5 * time.Second)
 		r.end(t)
 		holes := r.holes(t)
 		require.Len(t, holes, 1)
-		require.InDelta(t, 0.5, holes[0].Seconds(), 0.03)
+		require.InDelta(t, 0.9, holes[0].Seconds(), 0.03)
 		require.EqualValues(t, 1, r.session.Stats().Overruns)
 		for _, s := range r.runs[:len(r.runs)-3] {
 			if len(s.Data) >= 400*2 { // not the end before the hole
@@ -283,6 +283,7 @@ func TestLateReadingWithoutAnOverrunLosesNothing(t *testing.T) {
 			time.Sleep(time.Second)
 			r.busy(150 * time.Millisecond)
 		}
+		time.Sleep(time.Second)
 		r.end(t)
 		require.Empty(t, r.holes(t))
 		require.Zero(t, r.session.Stats().Overruns)
@@ -348,7 +349,7 @@ func TestSourceChangesItsRate(t *testing.T) {
 		r.run(t)
 		time.Sleep(3 * time.Second)
 		r.card.mu.Lock()
-		r.card.started, r.card.read = r.clock.Now()-time.Duration(float64(r.card.read)/44100*1e9), r.card.read
+		r.card.started = r.clock.Now() - time.Duration(float64(r.card.read)/44100*1e9)
 		r.card.real = 44100
 		r.card.mu.Unlock()
 		e := r.ended(t)

@@ -1,0 +1,274 @@
+//go:build box
+
+package alsa
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/gen2brain/alsa"
+	"golang.org/x/sys/unix"
+
+	"github.com/encoderbox/encoderbox/capture"
+	"github.com/encoderbox/encoderbox/media"
+	kernel "github.com/encoderbox/encoderbox/media/v4l2"
+)
+
+// The tests of this tag run inside the virtual ARM box, against snd-aloop as
+// card 0: what is played to its device 1 is captured from its device 0.
+// ALSA_SHIFT is how many ppm its clock was set off, below zero: slow.
+
+// saw is the period of the signal: frame k is played as k modulo saw, which
+// tells after any delay below 200 ms which frame it was.
+const saw = 20000
+
+// player plays the saw, and knows when each frame was due.
+type player struct {
+	pcm   *alsa.PCM
+	rate  int
+	stop  chan struct{}
+	done  chan error
+	mu    sync.Mutex // guards first
+	first time.Duration
+}
+
+func play(t *testing.T, rate int) *player {
+	t.Helper()
+	const period = 960 // two seconds ahead: it must not run dry on a busy machine
+	pcm, err := alsa.PcmOpen(0, 1, alsa.PCM_OUT|alsa.PCM_MONOTONIC|alsa.PCM_NORESTART, &alsa.Config{
+		Channels: 2, Rate: uint32(rate), Format: alsa.SNDRV_PCM_FORMAT_S16_LE,
+		PeriodSize: period, PeriodCount: 100, StartThreshold: 80 * period,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &player{pcm: pcm, rate: int(pcm.Rate()), stop: make(chan struct{}), done: make(chan error, 1), first: math.MaxInt64}
+	go func() { p.done <- p.run(period) }()
+	t.Cleanup(func() {
+		close(p.stop)
+		if err := errors.Join(<-p.done, pcm.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func (p *player) run(period int) error {
+	data := make([]int16, 2*period)
+	for k := 0; ; {
+		for i := range period {
+			data[2*i], data[2*i+1] = int16(k%saw), int16(-(k % saw))
+			k++
+		}
+		if _, err := p.pcm.Write(data); err != nil {
+			return err
+		}
+		var st pcmStatus
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, p.pcm.Fd(), ioctlStatus, uintptr(unsafe.Pointer(&st))); errno != 0 {
+			return errno
+		}
+		if look := st.decode(); look.State == running {
+			p.mu.Lock()
+			p.first = min(p.first, look.At-media.SamplesToDuration(int64(st.hardware), p.rate))
+			p.mu.Unlock()
+		}
+		select {
+		case <-p.stop:
+			return nil
+		default:
+		}
+	}
+}
+
+// zero is when frame 0 was due, by what is known now: the least late report.
+// It holds for a clock that is not off.
+func (p *player) zero() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.first
+}
+
+func shift(t *testing.T) float64 {
+	t.Helper()
+	ppm, err := strconv.Atoi(os.Getenv("ALSA_SHIFT"))
+	if err != nil {
+		t.Fatalf("ALSA_SHIFT: %v", err)
+	}
+	return float64(ppm) * 1e-6
+}
+
+// recording is what a session brought.
+type recording struct {
+	runs    []media.Samples
+	holes   int
+	hole    time.Duration
+	session *Session
+	ahead   time.Duration
+}
+
+// record captures for a while. each is called with every run, may be nil.
+func record(t *testing.T, d time.Duration, each func(media.Samples)) recording {
+	t.Helper()
+	clock := media.NewClock()
+	a := New(Config{Selector: "Loopback"}, clock)
+	opened, err := a.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := opened.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r := recording{session: opened.(*Session), ahead: kernel.MonotonicNow() - clock.Now()}
+	t.Logf("%s: %+v", r.session.Device(), r.session.device.Params())
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	next := int64(-1)
+	err = r.session.Run(ctx, func(s media.Samples) {
+		at := media.ToTimescale(s.PTS, s.Format.SampleRate)
+		switch {
+		case next >= 0 && at < next:
+			t.Errorf("run at %v overlaps by %d samples", s.PTS, next-at)
+		case next >= 0 && at > next:
+			r.holes++
+			r.hole += media.SamplesToDuration(at-next, s.Format.SampleRate)
+		}
+		next = at + int64(len(s.Data)/s.Format.Channels)
+		r.runs = append(r.runs, s)
+		if each != nil {
+			each(s)
+		}
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("Run returned %v", err)
+	}
+	if late := clock.Now() - r.ends(); late > 2*time.Second {
+		t.Errorf("Run returned %v behind the last sound", late)
+	}
+	t.Logf("%+v, %d runs, %d holes", r.session.Stats(), len(r.runs), r.holes)
+	return r
+}
+
+func (r recording) ends() time.Duration {
+	last := r.runs[len(r.runs)-1]
+	return last.PTS + last.Duration()
+}
+
+// off is how far the sound in the middle of a run is from when it was played.
+func (r recording) off(s media.Samples, p *player, drift float64) (d time.Duration, ok bool) {
+	mid := len(s.Data) / 2 / 2
+	at := s.PTS + media.SamplesToDuration(int64(mid), s.Format.SampleRate)
+	v := int(s.Data[2*mid])
+	if v < 1500 || v > saw-1500 || s.Data[2*mid+1] > -1400 {
+		return 0, false // near the edge of the saw, or silence
+	}
+	played := (at + r.ahead - p.zero()).Seconds() * float64(p.rate) * (1 + drift)
+	diff := math.Remainder(float64(v)-played, saw)
+	return time.Duration(-diff / float64(p.rate) * 1e9), true
+}
+
+// The card's clock is tracked, the sound is where it was on the stream's clock,
+// and nothing is missing.
+func TestLoopback(t *testing.T) {
+	off := shift(t)
+	for _, rate := range []int{48000, 44100} {
+		t.Run(strconv.Itoa(rate), func(t *testing.T) {
+			p := play(t, rate)
+			r := record(t, 20*time.Second, nil)
+			st := r.session.Stats()
+			// A machine too busy for its box may let the card run over: sound is
+			// missing then, and only then.
+			if uint64(r.holes) != st.Overruns+st.Holes || st.Skips != 0 || st.Overruns > 3 {
+				t.Errorf("%d holes, %+v", r.holes, st)
+			}
+			if math.Abs(st.Drift-off) > 50e-6 {
+				t.Errorf("the card is %+.0f ppm off, measured were %+.0f", off*1e6, st.Drift*1e6)
+			}
+			if got := r.session.device.Params().Rate; got != rate {
+				t.Errorf("the card runs at %d Hz, the player at %d", got, rate)
+			}
+			checked, worst := 0, time.Duration(0)
+			for _, s := range r.runs {
+				if d, ok := r.off(s, p, off); ok {
+					checked++
+					worst = max(worst, d, -d)
+				}
+			}
+			t.Logf("%d runs, at most %v from when they were played", checked, worst)
+			if checked < len(r.runs)/2 || worst > 40*time.Millisecond {
+				t.Errorf("%d of %d runs heard, the worst is off by %v", checked, len(r.runs), worst)
+			}
+		})
+	}
+}
+
+// Nobody read for half a second: the kernel stopped the card. It is started
+// again, and the sound behind the hole is in time.
+func TestOverrunInTheKernel(t *testing.T) {
+	p := play(t, 48000)
+	begun := time.Now()
+	slept := 0
+	var zeros []time.Duration
+	r := record(t, 10*time.Second, func(media.Samples) {
+		zeros = append(zeros, p.zero())
+		if slept == 0 && time.Since(begun) > 3*time.Second {
+			slept = len(zeros)
+			time.Sleep(time.Second)
+		}
+	})
+	st := r.session.Stats()
+	if st.Overruns == 0 || r.holes == 0 || r.hole < 400*time.Millisecond {
+		t.Errorf("%d holes of %v, %+v", r.holes, r.hole, st)
+	}
+	for _, i := range []int{20, slept - 20, slept + 100, slept + 200, slept + 300, slept + 400} {
+		if i > 0 && i < len(r.runs) {
+			d, ok := r.off(r.runs[i], p, shift(t))
+			t.Logf("run %d at %v: %v off (%v), zero %v now %v", i, r.runs[i].PTS, d, ok, zeros[i], p.zero())
+		}
+	}
+}
+
+// Run ends at once when its context does, and a card in use says so.
+func TestCancelAndBusy(t *testing.T) {
+	a := New(Config{Selector: "hw:0,0"}, media.NewClock())
+	s, err := a.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx, func(media.Samples) {}) }()
+	time.Sleep(time.Second)
+	var others []interface{ Close() error }
+	for range 8 { // it has eight subdevices
+		o, err := a.Open(t.Context())
+		if err != nil {
+			var signal *capture.SignalError
+			if !errors.As(err, &signal) || signal.Signal != capture.SignalNone {
+				t.Errorf("a card in use: %v", err)
+			}
+			break
+		}
+		others = append(others, o)
+	}
+	if len(others) == 8 {
+		t.Error("a card in use was opened again")
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for _, o := range append(others, s) {
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
