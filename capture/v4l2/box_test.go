@@ -24,6 +24,8 @@ import (
 //	V4L2_CAPTURE  a capture node of vivid, single- or multi-planar, with its
 //	              usual four inputs
 //	V4L2_ENCODER  vh264, single- or multi-planar: its memory is what vivid writes
+//
+// and vimc, which is found by its name.
 
 func boxNode(t *testing.T, variable string) *v4l2.Device {
 	t.Helper()
