@@ -177,7 +177,7 @@ func TestPicturesThatJustStop(t *testing.T) {
 			return silent(time.Second, stalls)(ctx, s)
 		}, shoots(-1, nil))
 		r := start(t, d, Config{})
-		time.Sleep(29*interval30 + 200*time.Millisecond)
+		time.Sleep(29*interval30 + minThreshold - 50*time.Millisecond)
 		synctest.Wait()
 		if live := r.frames.Live(); live.Signal != capture.SignalOK || live.Slate {
 			t.Errorf("status before the threshold: %+v", live)

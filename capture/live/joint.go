@@ -11,8 +11,8 @@ import (
 
 const (
 	// minThreshold is how long nothing may come before the slate goes on the
-	// air, at least.
-	minThreshold = 250 * time.Millisecond
+	// air, at least: a still of half a second disturbs less than a flash of slate.
+	minThreshold = 500 * time.Millisecond
 	// startThreshold holds before the first picture: a device takes a moment to
 	// start, and nobody has seen anything yet.
 	startThreshold = time.Second
