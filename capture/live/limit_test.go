@@ -86,7 +86,7 @@ func TestSurplusPicturesAreLeftOut(t *testing.T) {
 // TestTheGridBeginsAnewAfterASlate: the first picture that comes back is not
 // judged by where those before the loss lay.
 func TestTheGridBeginsAnewAfterASlate(t *testing.T) {
-	for _, pause := range []time.Duration{500, 504, 508, 512, 517, 521, 525, 529} {
+	for _, pause := range []time.Duration{1000, 1004, 1008, 1012, 1017, 1021, 1025, 1029} {
 		bubble(t, func(t *testing.T) {
 			d := newDevice(size(1280, 720, media.Rational{Num: 60, Den: 1}), func(ctx context.Context, s *session) error {
 				if err := shoots(60, nil)(ctx, s); err != nil {
