@@ -67,6 +67,7 @@ func (v *Video) find() (*source, error) {
 	}
 	v.known = identify(src.node)
 	v.known.seen = v.sys.now()
+	v.parent.Store(&src.node.Parent)
 	return src, nil
 }
 

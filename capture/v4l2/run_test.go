@@ -321,9 +321,16 @@ func TestSoundOfTheSignal(t *testing.T) {
 	h := hdmi()
 	h.controls[v4l2.CtrlTC358743AudioSamplingRate] = 44100
 	h.controls[v4l2.CtrlTC358743AudioPresent] = 0
+	h.node.Parent = "devices/platform/soc/fe801000.csi"
 	tale(t, Config{}, h, func(st *story) {
+		if _, _, ok := st.video.AudioRate(); ok || st.video.Parent() != "" {
+			t.Error("told before there was a device")
+		}
 		st.mustOpen()
-		if hz, present, ok := st.s.AudioRate(); hz != 44100 || present || !ok {
+		if p := st.video.Parent(); p != h.node.Parent {
+			t.Errorf("parent %q", p)
+		}
+		if hz, present, ok := st.video.AudioRate(); hz != 44100 || present || !ok {
 			t.Errorf("%d %v %v", hz, present, ok)
 		}
 		st.run(layout(media.NV12, 1280, 720))
@@ -333,10 +340,17 @@ func TestSoundOfTheSignal(t *testing.T) {
 				v4l2.Event{Type: v4l2.EventCtrl, ID: uint32(v4l2.CtrlTC358743AudioPresent), Control: 1})
 		})
 		synctest.Wait()
-		if hz, present, ok := st.s.AudioRate(); hz != 48000 || !present || !ok {
+		if hz, present, ok := st.video.AudioRate(); hz != 48000 || !present || !ok {
 			t.Errorf("%d %v %v", hz, present, ok)
 		}
 		st.shoot(h, 1)
 		st.wantFrames(1)
+		st.stop()
+		<-st.ended
+		st.ended = nil
+		st.shut()
+		if _, _, ok := st.video.AudioRate(); ok {
+			t.Error("told of a closed device")
+		}
 	})
 }

@@ -81,6 +81,7 @@ func (s *session) report(way capture.Transfer, reason string) {
 
 // Close implements live.VideoSession.
 func (s *session) Close() error {
+	s.hasAudio.Store(false)
 	err := s.close()
 	if s.wake != nil {
 		err = errors.Join(err, s.wake.close())

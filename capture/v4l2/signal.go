@@ -49,9 +49,7 @@ func (s *session) control(id v4l2.ControlID, value int64) {
 	}
 }
 
-// AudioRate is what an HDMI receiver says of the sound in the signal: the rate
-// in Hz, and whether there is any. ok is false where it says nothing. It may be
-// called from any goroutine.
+// AudioRate is Video.AudioRate of this session.
 func (s *session) AudioRate() (hz int, present, ok bool) {
 	return int(s.audioRate.Load()), s.audioPresent.Load(), s.hasAudio.Load()
 }

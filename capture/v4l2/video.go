@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/encoderbox/encoderbox/capture"
@@ -94,6 +95,9 @@ type Video struct {
 	known   identity
 	told    capture.Signal // of the last Open, where it failed
 	edidOf  string         // node whose EDID was written
+
+	last   atomic.Pointer[session] // that Open returned
+	parent atomic.Pointer[string]  // of the device found last
 }
 
 // New returns a Video. It does not look for the device; Open does.
@@ -123,7 +127,28 @@ func (v *Video) Open(ctx context.Context) (live.VideoSession, error) {
 		return nil, err
 	}
 	v.told = capture.SignalOK
+	v.last.Store(s)
 	return s, nil
+}
+
+// Parent is the sysfs path of the physical device that was found last, with a
+// signal or without, as v4l2.Node has it: by it the sound card of the same device
+// is known. It is empty before there was one. It may be called from any goroutine.
+func (v *Video) Parent() string {
+	if p := v.parent.Load(); p != nil {
+		return *p
+	}
+	return ""
+}
+
+// AudioRate is what an HDMI receiver says of the sound in its signal: the rate
+// in Hz, and whether there is any. ok is false where it says nothing, or is not
+// open. It may be called from any goroutine.
+func (v *Video) AudioRate() (hz int, present, ok bool) {
+	if s := v.last.Load(); s != nil {
+		return s.AudioRate()
+	}
+	return 0, false, false
 }
 
 func (v *Video) open(ctx context.Context) (*session, error) {
