@@ -168,11 +168,21 @@ func (v *Video) best(nodes []v4l2.Node) (*source, error) {
 	if len(found) == 0 {
 		return nil, failed[0]
 	}
-	slices.SortStableFunc(found, func(a, b *source) int { return cmp.Compare(a.class, b.class) })
+	slices.SortStableFunc(found, func(a, b *source) int {
+		return cmp.Or(cmp.Compare(v.rank(a), v.rank(b)), cmp.Compare(a.class, b.class))
+	})
 	for _, other := range found[1:] {
 		_ = other.close() // nothing was asked of it
 	}
 	return found[0], nil
+}
+
+// rank is the place of a device's driver among those preferred.
+func (v *Video) rank(s *source) int {
+	if i := slices.Index(v.cfg.Prefer, s.node.Info.Driver); i >= 0 {
+		return i
+	}
+	return len(v.cfg.Prefer)
 }
 
 // Found is a capture device, for people who look for the right selector.

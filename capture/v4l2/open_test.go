@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,6 +202,7 @@ func TestSelector(t *testing.T) {
 	for _, c := range []struct{ selector, want string }{
 		{"", "/dev/video5"},
 		{"auto", "/dev/video5"},
+		{"auto, but of uvcvideo first", "/dev/video4"},
 		{"/dev/video4", "/dev/video4"},
 		{"usb:1-1.4", "/dev/video4"},
 		{"hd webcam", "/dev/video4"},
@@ -212,7 +214,11 @@ func TestSelector(t *testing.T) {
 		t.Run(c.selector, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				k := newKernel(t, all()...)
-				s, err := k.video(Config{Selector: c.selector}, media.NewClock()).Open(t.Context())
+				cfg := Config{Selector: c.selector}
+				if selector, driver, ok := strings.Cut(c.selector, ", but of "); ok {
+					cfg.Selector, cfg.Prefer = selector, []string{"absent", strings.TrimSuffix(driver, " first")}
+				}
+				s, err := k.video(cfg, media.NewClock()).Open(t.Context())
 				if err != nil {
 					wantSignal(t, err, capture.SignalDeviceLost, c.want)
 					return

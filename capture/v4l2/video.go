@@ -28,6 +28,9 @@ type Config struct {
 	// socket, "usb:1-1.4"; or the name of a card, a driver or a bus as
 	// Found has them.
 	Selector string
+	// Prefer are drivers, best first, that "auto" takes before all others: what the
+	// board's model knows. Among the rest, and within a driver, the kind decides.
+	Prefer []string
 	// Input is the number or name of the device's input; empty: the one it has.
 	Input string
 	// Width, Height and FrameRate are wished of a device that offers a choice, a

@@ -36,7 +36,7 @@ func (b *Box) OpenInput(ctx context.Context, in Input, clock *media.Clock) (*cap
 		return nil, err
 	}
 	video := v4l2capture.New(v4l2capture.Config{
-		Selector: in.Device,
+		Selector: in.Device, Prefer: b.model.Capture.Drivers,
 		Width:    in.Width, Height: in.Height, FrameRate: in.FrameRate,
 		EDID: edid, Quirks: v4l2capture.Quirks{EDIDWait: b.model.Capture.EDIDWait},
 		Sys: b.sub("sys"), Dev: "/dev", Log: in.Log,
@@ -44,7 +44,7 @@ func (b *Box) OpenInput(ctx context.Context, in Input, clock *media.Clock) (*cap
 	var sound live.Audio
 	if in.AudioDevice != None {
 		sound = alsa.New(alsa.Config{
-			Selector: in.AudioDevice, Hints: b.model.Capture.Sound,
+			Selector: in.AudioDevice, Video: video.Parent, Hints: b.model.Capture.Sound,
 			Log: in.Log,
 		}, clock)
 	}

@@ -274,7 +274,7 @@ func (p *Programme) reportNotes(in *capture.Input) {
 
 func (p *Programme) setInput(spec Spec, in *capture.Input, state status.InputState, dropped uint64) {
 	p.report.SetInput(status.Input{
-		Kind: spec.Input.Kind, Description: in.Description, State: state, Dropped: dropped, Signal: p.signalOf(in),
+		Kind: spec.Input.Kind, Description: describe(in), State: state, Dropped: dropped, Signal: p.signalOf(in),
 	})
 }
 

@@ -75,6 +75,19 @@ func (p *Programme) signalOf(in *capture.Input) *status.Signal {
 	}
 }
 
+// describe is an input for people: of a live one, what delivers now.
+func describe(in *capture.Input) string {
+	reporter, ok := in.Frames.(capture.LiveReporter)
+	if !ok {
+		return in.Description
+	}
+	s := reporter.Live()
+	if s.Device == "" {
+		return "no capture device yet"
+	}
+	return s.Device
+}
+
 // wall is a time of the stream's clock for a person. Where the system's clock
 // is not set yet it is as wrong as everything else the box shows.
 func (p *Programme) wall(t time.Duration) time.Time {
