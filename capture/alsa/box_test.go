@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/encoderbox/encoderbox/capture"
+	"github.com/encoderbox/encoderbox/capture/drift"
 	"github.com/encoderbox/encoderbox/media"
 	kernel "github.com/encoderbox/encoderbox/media/v4l2"
 )
@@ -31,12 +32,12 @@ const saw = 20000
 
 // player plays the saw, and knows when each frame was due.
 type player struct {
-	pcm   *alsa.PCM
-	rate  int
-	stop  chan struct{}
-	done  chan error
-	mu    sync.Mutex // guards first
-	first time.Duration
+	pcm  *alsa.PCM
+	rate int
+	stop chan struct{}
+	done chan error
+	mu   sync.Mutex // guards line
+	line *drift.Line
 }
 
 func play(t *testing.T, rate int) *player {
@@ -49,7 +50,7 @@ func play(t *testing.T, rate int) *player {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &player{pcm: pcm, rate: int(pcm.Rate()), stop: make(chan struct{}), done: make(chan error, 1), first: math.MaxInt64}
+	p := &player{pcm: pcm, rate: int(pcm.Rate()), stop: make(chan struct{}), done: make(chan error, 1), line: drift.NewLine(rate)}
 	go func() { p.done <- p.run(period) }()
 	t.Cleanup(func() {
 		close(p.stop)
@@ -76,7 +77,7 @@ func (p *player) run(period int) error {
 		}
 		if look := st.decode(); look.State == running {
 			p.mu.Lock()
-			p.first = min(p.first, look.At-media.SamplesToDuration(int64(st.hardware), p.rate))
+			p.line.Observe(int64(st.hardware), look.At)
 			p.mu.Unlock()
 		}
 		select {
@@ -87,12 +88,11 @@ func (p *player) run(period int) error {
 	}
 }
 
-// zero is when frame 0 was due, by what is known now: the least late report.
-// It holds for a clock that is not off.
-func (p *player) zero() time.Duration {
+// frame is which frame was played at a time.
+func (p *player) frame(at time.Duration) float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.first
+	return p.line.Frame(at)
 }
 
 func shift(t *testing.T) float64 {
@@ -122,11 +122,11 @@ func record(t *testing.T, d time.Duration, each func(media.Samples)) recording {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	defer func() {
 		if err := opened.Close(); err != nil {
 			t.Error(err)
 		}
-	})
+	}()
 	r := recording{session: opened.(*Session), ahead: kernel.MonotonicNow() - clock.Now()}
 	t.Logf("%s: %+v", r.session.Device(), r.session.device.Params())
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -163,15 +163,14 @@ func (r recording) ends() time.Duration {
 }
 
 // off is how far the sound in the middle of a run is from when it was played.
-func (r recording) off(s media.Samples, p *player, drift float64) (d time.Duration, ok bool) {
+func (r recording) off(s media.Samples, p *player) (d time.Duration, ok bool) {
 	mid := len(s.Data) / 2 / 2
 	at := s.PTS + media.SamplesToDuration(int64(mid), s.Format.SampleRate)
 	v := int(s.Data[2*mid])
 	if v < 1500 || v > saw-1500 || s.Data[2*mid+1] > -1400 {
 		return 0, false // near the edge of the saw, or silence
 	}
-	played := (at + r.ahead - p.zero()).Seconds() * float64(p.rate) * (1 + drift)
-	diff := math.Remainder(float64(v)-played, saw)
+	diff := math.Remainder(float64(v)-p.frame(at+r.ahead), saw)
 	return time.Duration(-diff / float64(p.rate) * 1e9), true
 }
 
@@ -184,6 +183,13 @@ func TestLoopback(t *testing.T) {
 			p := play(t, rate)
 			r := record(t, 20*time.Second, nil)
 			st := r.session.Stats()
+			for range 3 { // a rate is measured by a card that runs for some seconds
+				if st.Overruns == 0 {
+					break
+				}
+				r = record(t, 20*time.Second, nil)
+				st = r.session.Stats()
+			}
 			// A machine too busy for its box may let the card run over: sound is
 			// missing then, and only then.
 			if uint64(r.holes) != st.Overruns+st.Holes || st.Skips != 0 || st.Overruns > 3 {
@@ -197,7 +203,7 @@ func TestLoopback(t *testing.T) {
 			}
 			checked, worst := 0, time.Duration(0)
 			for _, s := range r.runs {
-				if d, ok := r.off(s, p, off); ok {
+				if d, ok := r.off(s, p); ok {
 					checked++
 					worst = max(worst, d, -d)
 				}
@@ -216,11 +222,8 @@ func TestOverrunInTheKernel(t *testing.T) {
 	p := play(t, 48000)
 	begun := time.Now()
 	slept := 0
-	var zeros []time.Duration
 	r := record(t, 10*time.Second, func(media.Samples) {
-		zeros = append(zeros, p.zero())
-		if slept == 0 && time.Since(begun) > 3*time.Second {
-			slept = len(zeros)
+		if slept++; slept == 200 && time.Since(begun) > time.Second {
 			time.Sleep(time.Second)
 		}
 	})
@@ -228,11 +231,16 @@ func TestOverrunInTheKernel(t *testing.T) {
 	if st.Overruns == 0 || r.holes == 0 || r.hole < 400*time.Millisecond {
 		t.Errorf("%d holes of %v, %+v", r.holes, r.hole, st)
 	}
-	for _, i := range []int{20, slept - 20, slept + 100, slept + 200, slept + 300, slept + 400} {
-		if i > 0 && i < len(r.runs) {
-			d, ok := r.off(r.runs[i], p, shift(t))
-			t.Logf("run %d at %v: %v off (%v), zero %v now %v", i, r.runs[i].PTS, d, ok, zeros[i], p.zero())
+	checked, worst := 0, time.Duration(0)
+	for _, s := range r.runs {
+		if d, ok := r.off(s, p); ok {
+			checked++
+			worst = max(worst, d, -d)
 		}
+	}
+	t.Logf("%d runs, at most %v from when they were played", checked, worst)
+	if checked < len(r.runs)/2 || worst > 40*time.Millisecond {
+		t.Errorf("%d of %d runs heard, the worst is off by %v", checked, len(r.runs), worst)
 	}
 }
 

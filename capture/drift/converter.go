@@ -34,7 +34,7 @@ func New(c Config) (*Converter, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	line := newLine(c.Rate)
+	line := NewLine(c.Rate)
 	v := &Converter{
 		config: c,
 		line:   line,

@@ -117,7 +117,7 @@ func TestDayStaysWithThePicture(t *testing.T) {
 			t.Parallel()
 			const rate, day, hour = 48000, 86400.0, 3600.0
 			card := newSimCard(rate, 7, wander(off), usb)
-			line := newLine(rate)
+			line := NewLine(rate)
 			s := &steer{line: line, in: rate, out: rate}
 			var worst, worstLater, worstDrift float64
 			var xruns int

@@ -36,7 +36,7 @@ const (
 
 // Line is when a card captures its frames: a straight line through the pairs
 // that its driver gives, robust against lateness, outliers and bad timestamps.
-// The zero value is not ready; see newLine. It belongs to one goroutine and
+// The zero value is not ready; see NewLine. It belongs to one goroutine and
 // does not allocate.
 type Line struct {
 	rate float64
@@ -68,8 +68,8 @@ type Line struct {
 
 type point struct{ x, y float64 }
 
-// newLine returns the line of a card of that nominal rate in Hz.
-func newLine(rate int) *Line {
+// NewLine returns the line of a card of that nominal rate in Hz.
+func NewLine(rate int) *Line {
 	return &Line{rate: float64(rate), priorSD: driftSD}
 }
 

@@ -35,7 +35,7 @@ func watched(t *testing.T, card *simCard, s *steer, seconds float64) (worst floa
 }
 
 func newSteer(rate int) *steer {
-	return &steer{line: newLine(rate), in: rate, out: rate}
+	return &steer{line: NewLine(rate), in: rate, out: rate}
 }
 
 func TestFirstTimestampsAreWrong(t *testing.T) {
@@ -134,7 +134,7 @@ func TestAtTheLimitAndBeyond(t *testing.T) {
 func TestCardRunsAtAnotherRateThanItsDriverSays(t *testing.T) {
 	for _, c := range []struct{ said, is int }{{48000, 44100}, {44100, 48000}, {48000, 32000}, {48000, 96000}, {48000, 192000}} {
 		card := newSimCard(c.said, 17, steady(float64(c.is)/float64(c.said)*1.0001-1), usb)
-		line := newLine(c.said)
+		line := NewLine(c.said)
 		got, ok := 0, false
 		for card.at < 20 && !ok { // a nonsensical timestamp sets it back by three seconds
 			line.Observe(card.tick())
@@ -143,7 +143,7 @@ func TestCardRunsAtAnotherRateThanItsDriverSays(t *testing.T) {
 		require.Equal(t, c.is, got)
 	}
 	card := newSimCard(48000, 17, steady(2000e-6), usb)
-	line := newLine(48000)
+	line := NewLine(48000)
 	for card.at < 30 {
 		line.Observe(card.tick())
 		_, ok := line.Mismatch()
