@@ -37,7 +37,7 @@ func (b *Box) OpenInput(ctx context.Context, in Input, clock *media.Clock) (*cap
 	}
 	video := v4l2capture.New(v4l2capture.Config{
 		Selector: in.Device, Prefer: b.model.Capture.Drivers,
-		Width:    in.Width, Height: in.Height, FrameRate: in.FrameRate,
+		Width: in.Width, Height: in.Height, FrameRate: in.FrameRate,
 		EDID: edid, Quirks: v4l2capture.Quirks{EDIDWait: b.model.Capture.EDIDWait},
 		Sys: b.sub("sys"), Dev: "/dev", Log: in.Log,
 	}, clock)

@@ -17,7 +17,7 @@ func (r Report) Print(w io.Writer) error {
 	fmt.Fprintf(&p, "Kernel        %s\n", r.Kernel)
 	section(&p, "Capture", len(r.Capture))
 	for _, c := range r.Capture {
-		fmt.Fprintf(&p, "  %s  %s (%s)   input.device = %q\n", c.Path, c.Card, c.Driver, c.Select)
+		fmt.Fprintf(&p, "  %s  %s (%s), %s   input.device = %q\n", c.Path, c.Card, c.Driver, c.Role, c.Select)
 		if len(c.Inputs) > 0 {
 			fmt.Fprintf(&p, "      inputs: %s\n", strings.Join(c.Inputs, ", "))
 		}
@@ -70,7 +70,10 @@ func (c ReportCapture) printFormats(p *strings.Builder) {
 			fmt.Fprintf(p, "        %s\n", size)
 		}
 	}
-	if unused > 0 {
+	switch {
+	case unused == 1:
+		p.WriteString("      not used: 1 other format\n")
+	case unused > 1:
 		fmt.Fprintf(p, "      not used: %d other formats\n", unused)
 	}
 }

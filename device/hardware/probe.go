@@ -45,7 +45,7 @@ type ReportNode struct {
 	Driver string `json:"driver"`
 	Card   string `json:"card"`
 	Bus    string `json:"bus"`
-	Role   string `json:"role"`
+	Role   string `json:"role"` // of a capture device "hdmi", "usb" or "camera"
 }
 
 // ReportCapture is a node that delivers pictures.
@@ -95,23 +95,21 @@ func (b *Box) Probe() Report {
 		r.problem("%v", err)
 	}
 	b.probeEncoders(&r)
+	b.probeCaptures(&r, nodes)
 	for _, n := range nodes {
-		if slices.ContainsFunc(r.Encoders, func(e ReportEncoder) bool { return e.Path == n.Path }) {
-			continue
-		}
-		if _, ok := n.Info.CaptureType(); !ok {
+		if !r.has(n.Path) {
 			r.Other = append(r.Other, node(n, role(n.Info)))
-			continue
-		}
-		c := probeCapture(n)
-		r.Capture = append(r.Capture, c)
-		if c.Problem != "" {
-			r.problem("%s (%s): %s", n.Path, n.Info.Card, c.Problem)
 		}
 	}
 	r.judge(b.model)
 	r.fill()
 	return r
+}
+
+// has says whether a node is listed as a capture device or an encoder.
+func (r *Report) has(path string) bool {
+	return slices.ContainsFunc(r.Encoders, func(e ReportEncoder) bool { return e.Path == path }) ||
+		slices.ContainsFunc(r.Capture, func(c ReportCapture) bool { return c.Path == path })
 }
 
 // fill makes what is empty an empty list in JSON, and not null.

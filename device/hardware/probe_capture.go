@@ -5,12 +5,34 @@ import (
 	"slices"
 	"strings"
 
+	v4l2capture "github.com/encoderbox/encoderbox/capture/v4l2"
 	"github.com/encoderbox/encoderbox/media/v4l2"
 )
 
+// probeCaptures lists the capture devices, as a stream would find them.
+func (b *Box) probeCaptures(r *Report, nodes []v4l2.Node) {
+	found, err := v4l2capture.List(v4l2capture.Config{Sys: b.sub("sys")})
+	if err != nil {
+		r.problem("%v", err)
+	}
+	for _, f := range found {
+		i := slices.IndexFunc(nodes, func(n v4l2.Node) bool { return n.Path == f.Path })
+		if i < 0 {
+			continue // it has just gone
+		}
+		c := probeCapture(nodes[i])
+		c.Role = f.Kind
+		if f.Problem != "" {
+			c.Problem = f.Problem
+			r.problem("%s (%s): %s", f.Path, f.Card, f.Problem)
+		}
+		r.Capture = append(r.Capture, c)
+	}
+}
+
 // probeCapture asks a capture node what it delivers.
 func probeCapture(n v4l2.Node) ReportCapture {
-	c := ReportCapture{ReportNode: node(n, "capture"), Select: selector(n)}
+	c := ReportCapture{ReportNode: node(n, ""), Select: selector(n)}
 	t, _ := n.Info.CaptureType()
 	d, err := v4l2.Open(n.Path)
 	if err != nil {
@@ -31,7 +53,6 @@ func probeCapture(n v4l2.Node) ReportCapture {
 	for _, f := range formats {
 		c.Formats = append(c.Formats, ReportFormat{f.FourCC.String(), use(f), sizes(d, f.FourCC)})
 	}
-	c.Problem = unusable(formats)
 	return c
 }
 
@@ -75,29 +96,6 @@ func use(f v4l2.FormatDesc) string {
 		return useBayer
 	}
 	return useNone
-}
-
-// unusable says why none of the formats serves, or "".
-func unusable(formats []v4l2.FormatDesc) string {
-	if slices.ContainsFunc(formats, func(f v4l2.FormatDesc) bool {
-		u := use(f)
-		return u == useRaw || u == useJPEG
-	}) {
-		return ""
-	}
-	names := make([]string, len(formats))
-	bayer := len(formats) > 0
-	for i, f := range formats {
-		names[i] = f.FourCC.String()
-		bayer = bayer && f.FourCC.IsBayer()
-	}
-	switch {
-	case len(formats) == 0:
-		return "it lists no format"
-	case bayer:
-		return "it delivers raw Bayer pictures only, which need an image signal processor (ISP): use a camera with its own, or an HDMI or USB source"
-	}
-	return "none of its formats can be used: " + strings.Join(names, ", ")
 }
 
 const mostSizes = 12 // of a format, in the report
