@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"sync"
 	"time"
@@ -38,8 +39,9 @@ type Options struct {
 	// Reboots lets the box start again after a reboot or a reset from inside;
 	// otherwise that ends it, as a power-off does.
 	Reboots bool
-	Kernel  []string // words added to the kernel's command line
-	Args    []string // arguments added to QEMU's
+	Kernel  []string  // words added to the kernel's command line; "box.shell" puts a shell on the console
+	Args    []string  // arguments added to QEMU's
+	Console io.Writer // gets a copy of what the box writes on its console
 }
 
 // Disk is a raw image file as a virtio disk: /dev/vda is the first. The module
@@ -197,3 +199,6 @@ func (b *Box) Resets() int { return b.qmp.resets() }
 // Console is the end of what the box has written on its console, the kernel's
 // messages included.
 func (b *Box) Console() string { return b.console.text() }
+
+// ConsoleInput takes what is typed on the console.
+func (b *Box) ConsoleInput() io.Writer { return b.console.wire }

@@ -2,6 +2,7 @@ package box
 
 import (
 	"fmt"
+	"io"
 	"sync"
 )
 
@@ -11,6 +12,7 @@ const consoleKept = 256 << 10
 // console keeps what the box writes on its first serial port.
 type console struct {
 	wire *wireEnd
+	copy io.Writer // nil for none
 	done chan struct{}
 
 	mu      sync.Mutex // guards the fields below
@@ -18,14 +20,17 @@ type console struct {
 	dropped int
 }
 
-func readConsole(w *wireEnd) *console {
-	c := &console{wire: w, done: make(chan struct{})}
+func readConsole(w *wireEnd, copied io.Writer) *console {
+	c := &console{wire: w, copy: copied, done: make(chan struct{})}
 	go func() {
 		defer close(c.done)
 		b := make([]byte, 4096)
 		for {
 			n, err := w.Read(b)
 			c.add(b[:n])
+			if c.copy != nil {
+				_, _ = c.copy.Write(b[:n]) // who watches may be gone; the box goes on
+			}
 			if err != nil {
 				return
 			}

@@ -55,7 +55,7 @@ func (b *Box) launch(dir string) (err error) {
 	if b.qemu, err = spawn(args, files); err != nil {
 		return err
 	}
-	b.console, b.qmp, b.agent = readConsole(wires[0]), newQMP(wires[1], b.brokenByReset), wires[2]
+	b.console, b.qmp, b.agent = readConsole(wires[0], b.options.Console), newQMP(wires[1], b.brokenByReset), wires[2]
 	return nil
 }
 

@@ -54,15 +54,14 @@ func (a *agent) run(w http.ResponseWriter, r *http.Request) {
 	cmd.WaitDelay = time.Second // what it left behind may hold its output
 	// Not cmd.Stdin: Wait would wait for input that the command never reads.
 	stdin, err := cmd.StdinPipe()
+	done := func() {}
 	if err == nil {
-		err = cmd.Start()
+		err = out.start(cmd, func() { done = a.add(cmd) })
 	}
 	if err != nil {
 		out.exit(wire.Exit{Code: -1, Error: err.Error()})
 		return
 	}
-	done := a.add(cmd)
-	out.send(wire.Started, []byte(strconv.Itoa(cmd.Process.Pid)))
 	fed := make(chan struct{})
 	go func() {
 		defer close(fed)
@@ -141,9 +140,27 @@ type frames struct {
 	rc *http.ResponseController
 }
 
+// start starts a command, calls started, and then says so before anything that
+// the command says.
+func (f *frames) start(cmd *exec.Cmd, started func()) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	started()
+	f.write(wire.Started, []byte(strconv.Itoa(cmd.Process.Pid)))
+	return nil
+}
+
 func (f *frames) send(k wire.Kind, payload []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.write(k, payload)
+}
+
+// write is called with the lock held.
+func (f *frames) write(k wire.Kind, payload []byte) {
 	// The host is gone when this fails: the request's context ends, and so does the command.
 	if wire.WriteFrame(f.w, k, payload) == nil {
 		_ = f.rc.Flush()
