@@ -90,7 +90,7 @@ func (b *Box) Probe() Report {
 		Media: b.deviceFiles("dev", "media"), Watchdogs: b.deviceFiles("dev", "watchdog"),
 		Serial: b.serialPorts(), Sound: b.soundCards(), Panel: b.panel(),
 	}
-	nodes, err := v4l2.Nodes(b.sub("sys"), "/dev")
+	nodes, err := b.nodes()
 	if err != nil {
 		r.problem("%v", err)
 	}
