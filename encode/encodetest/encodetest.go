@@ -32,6 +32,12 @@ type Options struct {
 	// RateTolerance is how far the bit rate over two seconds may be from the
 	// target, as a share of it; zero means 0.15.
 	RateTolerance float64
+	// MaxBitrate is the highest bit rate the encoder is asked for; zero means 10
+	// bits a second for each pixel.
+	MaxBitrate int
+	// Still says that rate control is tested with a picture that stands still: the
+	// encoder fills up to the bit rate, and cannot compress moving ones to it.
+	Still bool
 	// Deterministic says that the same frames always give the same bytes.
 	Deterministic bool
 }
@@ -68,7 +74,7 @@ type suite struct {
 // Run runs the whole suite.
 func Run(t *testing.T, open Open, o Options) {
 	o.defaults()
-	s := &suite{open: open, Options: o, settings: settingsFor(o.Format)}
+	s := &suite{open: open, Options: o, settings: o.settingsFor(o.Format)}
 	t.Run("one packet a frame, in order, with its PTS", s.order)
 	t.Run("pictures look like the frames", s.pictures)
 	t.Run("ForceKey makes that picture a key", s.forceKey)
@@ -88,8 +94,11 @@ func Run(t *testing.T, open Open, o Options) {
 
 // settingsFor are a bit rate of 0.13 bits a pixel at 30 pictures a second, and
 // room above it.
-func settingsFor(f media.VideoFormat) encode.Settings {
+func (o *Options) settingsFor(f media.VideoFormat) encode.Settings {
 	area := f.Width * f.Height
+	if o.MaxBitrate > 0 {
+		return encode.Settings{Format: f, Bitrate: o.MaxBitrate * 4 / 10, MaxBitrate: o.MaxBitrate}
+	}
 	return encode.Settings{Format: f, Bitrate: 4 * area, MaxBitrate: 10 * area}
 }
 

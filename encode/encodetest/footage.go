@@ -15,7 +15,9 @@ import (
 type Footage struct {
 	Format media.VideoFormat
 	// Pad is added to every row of every plane.
-	Pad   int
+	Pad int
+	// Still makes every picture look like the first.
+	Still bool
 	alive atomic.Int64
 
 	scene, patch []byte
@@ -56,7 +58,11 @@ func (s *Footage) Alive() int { return int(s.alive.Load()) }
 // not zero.
 func (s *Footage) Frame(n int) media.Frame {
 	s.alive.Add(1)
-	b := media.NewBuffer(s.Format, s.planes(n), func(*media.Buffer) { s.alive.Add(-1) })
+	look := n
+	if s.Still {
+		look = 0
+	}
+	b := media.NewBuffer(s.Format, s.planes(look), func(*media.Buffer) { s.alive.Add(-1) })
 	return media.Frame{Buffer: b, PTS: 3*time.Second + s.Format.FrameRate.FrameTime(int64(n))}
 }
 

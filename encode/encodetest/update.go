@@ -116,8 +116,9 @@ func (s *suite) anyTime(t *testing.T) {
 
 // rate measures the two seconds that begin one second after each change.
 func (s *suite) rate(t *testing.T) {
-	settings := settingsFor(s.RateFormat)
+	settings := s.settingsFor(s.RateFormat)
 	run := start(t, s.open, settings)
+	run.footage.Still = s.Still
 	fps := int(settings.Format.FrameRate.Float() + 0.5)
 	type phase struct {
 		bitrate  int

@@ -95,7 +95,8 @@ func (w *rateWatch) judge() verdict {
 	from, to := float64(w.from), float64(w.to)
 	if w.falls() {
 		switch {
-		case w.before <= 1.2*to: // there was nothing to save
+		case w.before <= 1.2*to, // there was nothing to save
+			w.before >= 1.5*from: // the pictures need more than the encoder may give
 			return unproven
 		case is <= 1.2*to:
 			return held

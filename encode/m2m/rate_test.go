@@ -17,6 +17,7 @@ func TestRateWatch(t *testing.T) {
 		"down, and it follows":                     {[]phase{{4000, 4000, 4}, {1000, 1000, 4}}, held},
 		"down, and it stays":                       {[]phase{{4000, 4000, 4}, {1000, 4000, 4}}, unchanged},
 		"down, and it stays where plain it was":    {[]phase{{4000, 900, 4}, {1000, 900, 4}}, unproven},
+		"down, and it was above the old target":    {[]phase{{4000, 9000, 4}, {1000, 9000, 4}}, unproven},
 		"down, and it stays somewhat above":        {[]phase{{4000, 4000, 4}, {1000, 2000, 4}}, unproven},
 		"down, and it stays below the old target":  {[]phase{{4000, 2500, 4}, {1000, 2500, 4}}, unchanged},
 		"up, and it follows":                       {[]phase{{1000, 1000, 4}, {4000, 4000, 4}}, held},

@@ -12,6 +12,9 @@ import (
 	"github.com/encoderbox/encoderbox/media/v4l2"
 )
 
+// maxErrors is how many damaged pictures in a row make a failure.
+const maxErrors = 10
+
 // collect takes back what the driver finished.
 func (r *run) collect(events v4l2.PollEvents) error {
 	got := false
@@ -49,7 +52,7 @@ func (r *run) takeCoded() (n int, err error) {
 		n++
 		r.progress = time.Now()
 		packet, ok, full := r.coded(b)
-		if full {
+		if full || r.errors >= maxErrors {
 			return n, r.grow(len(r.s.cod.Bytes(b.Index, 0)))
 		}
 		r.last = b.Flags.Has(v4l2.FlagLast)
@@ -140,15 +143,22 @@ func (r *run) find(stamp time.Duration) int {
 
 // damaged drops what a coded buffer was for.
 func (r *run) damaged(at int, why string) {
+	r.errors++
 	r.e.stats.errors.Add(1)
 	r.e.log.Warn("a coded picture is lost", "cause", why)
 	r.skip(at + 1)
 	r.needKey()
 }
 
-// grow has the encoder opened anew with larger buffers for coded pictures.
+// grow has the encoder opened anew with larger buffers for coded pictures. Some
+// drivers tell of too small ones by nothing but damaged pictures.
 func (r *run) grow(size int) error {
-	r.e.codedSize = 2 * size
+	const enough = 2 << 20 // for small pictures; for large ones it is more than the raw one
+	f := r.e.settings.Format
+	r.e.codedSize = min(2*size, max(size, enough, 2*f.Width*f.Height))
+	if r.errors >= maxErrors {
+		return fmt.Errorf("%d coded pictures in a row were damaged", r.errors)
+	}
 	return fmt.Errorf("coded pictures do not fit into %d bytes: they get %d", size, r.e.codedSize)
 }
 
@@ -166,7 +176,7 @@ func (r *run) packet(pic picture, u unit) (media.Packet, bool) {
 		Key: u.idr && (asked || r.fresh || r.waitKey), Gap: r.gap,
 	}
 	r.waitKey, r.fresh, r.gap = false, false, false
-	r.silent, r.failures = 0, 0
+	r.silent, r.failures, r.errors = 0, 0, 0
 	r.e.stats.pictures.Add(1)
 	r.e.stats.healthy.Store(true)
 	r.judge(pic.pts, len(u.data))

@@ -32,6 +32,7 @@ type run struct {
 	stamp    time.Duration       // given to the picture before
 	progress time.Time           // when the driver last gave something back
 	silent   int                 // times it took pictures and gave nothing, in a row
+	errors   int                 // damaged pictures, in a row
 	last     bool                // the drain is over
 	bitrate  int                 // set in the driver
 	change   change              // of the bit rate, waiting for a restart
@@ -122,7 +123,7 @@ func (r *run) step(ctx context.Context) error {
 // begin starts a stream in the driver.
 func (r *run) begin() error {
 	r.started, r.fresh, r.first, r.last = true, true, true, false
-	r.keyLate, r.silent = 0, 0
+	r.keyLate, r.silent, r.errors = 0, 0, 0
 	r.watch.reset()
 	return r.s.start()
 }

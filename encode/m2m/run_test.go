@@ -221,6 +221,18 @@ func TestDamagedPicture(t *testing.T) {
 	})
 }
 
+func TestNothingButDamageIsAFailure(t *testing.T) {
+	m := newMachine()
+	m.damaged = func(n int) bool { return n >= 10 && n < 30 }
+	play(t, m, Config{}, func(r *rig) {
+		r.send(60)
+		r.drain()
+		require.Equal(t, uint64(2), r.stats().Recoveries)
+		require.Equal(t, uint64(20), r.stats().ErrorBuffers)
+		require.Len(t, r.gaps(), 1)
+	})
+}
+
 // With several pictures in flight, those that refer to the damaged one stay in.
 func TestNothingGoesOutBetweenDamageAndKey(t *testing.T) {
 	m := newMachine()
