@@ -2,18 +2,27 @@ package m2m
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/encoderbox/encoderbox/media"
 )
 
-// feeder brings frames from a channel to the goroutine that waits in the
+// feeder brings frames from a channel to the loop, which may be waiting in the
 // kernel. It takes one from the channel only when there is room in the encoder,
-// so that the newest wins while there is none.
+// so that the newest wins while there is none. While the encoder is empty the
+// loop waits for it here, and the kernel has nothing to do with it.
 type feeder struct {
 	room chan struct{}    // capacity 1: a frame may be taken
 	slot chan media.Frame // capacity 1; closed when there are no more
 	wake func()
-	owed bool // room was granted and not used: the loop's alone
+	// inKernel: the loop waits there, or is about to, and has to be woken.
+	inKernel atomic.Bool
+
+	// The loop's alone:
+	owed   bool // room was granted and not used
+	next   media.Frame
+	got    bool // next is to be taken
+	closed bool
 }
 
 func newFeeder(wake func()) *feeder {
@@ -33,12 +42,12 @@ func (f *feeder) run(ctx context.Context, frames <-chan media.Frame) {
 		case frame, ok := <-frames:
 			if !ok {
 				close(f.slot)
-				f.wake()
+				f.notify()
 				<-ctx.Done() // the end of ctx wakes a drain
 				return
 			}
 			f.slot <- frame // there is room: the last one was taken
-			f.wake()
+			f.notify()
 		case <-ctx.Done():
 			return
 		}
@@ -53,15 +62,53 @@ func (f *feeder) grant() {
 	}
 }
 
+func (f *feeder) notify() {
+	if f.inKernel.Load() {
+		f.wake()
+	}
+}
+
+// enter says that the loop is about to wait in the kernel; false: something came
+// and it is not to. leave follows.
+func (f *feeder) enter() bool {
+	f.inKernel.Store(true)
+	f.fetch()
+	return !f.got && !f.closed
+}
+
+func (f *feeder) leave() { f.inKernel.Store(false) }
+
+// await waits for a frame, the last one, or the end of ctx.
+func (f *feeder) await(ctx context.Context) {
+	if f.got || f.closed {
+		return
+	}
+	select {
+	case frame, ok := <-f.slot:
+		f.next, f.got, f.closed = frame, ok, !ok
+	case <-ctx.Done():
+	}
+}
+
+func (f *feeder) fetch() {
+	if f.got || f.closed {
+		return
+	}
+	select {
+	case frame, ok := <-f.slot:
+		f.next, f.got, f.closed = frame, ok, !ok
+	default:
+	}
+}
+
 // take returns a frame that came, if any. closed says that none will.
 func (f *feeder) take() (frame media.Frame, ok, closed bool) {
-	select {
-	case frame, ok = <-f.slot:
-		f.owed = false
-		return frame, ok, !ok
-	default:
-		return media.Frame{}, false, false
+	f.fetch()
+	if !f.got {
+		return media.Frame{}, false, f.closed
 	}
+	frame, f.next, f.got, f.owed = f.next, media.Frame{}, false, false
+	return frame, true, false
 }
 
 // drop releases a frame that nobody took, after run has returned.

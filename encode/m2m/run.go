@@ -117,7 +117,7 @@ func (r *run) step(ctx context.Context) error {
 	if len(r.held) < r.s.depth {
 		r.feed.grant()
 	}
-	return r.wait()
+	return r.wait(ctx)
 }
 
 // begin starts a stream in the driver.
@@ -167,16 +167,22 @@ func (r *run) release() {
 //
 // A raw buffer that came back is no reason to wake up: it is taken along with
 // the next coded picture. Only where there is none to come, or no room for the
-// next frame, is it waited for.
-func (r *run) wait() error {
+// next frame, is it waited for. With nothing inside, the kernel has nothing to
+// say.
+func (r *run) wait(ctx context.Context) error {
+	if len(r.inside) == 0 && len(r.held) == 0 {
+		r.feed.await(ctx)
+		return nil
+	}
 	want := v4l2.PollIn
 	if len(r.held) > 0 && (len(r.inside) == 0 || len(r.held) >= r.s.depth) {
 		want |= v4l2.PollOut
 	}
-	timeout := time.Duration(-1)
-	if len(r.inside) > 0 || len(r.held) > 0 {
-		timeout = max(0, time.Until(r.progress.Add(r.e.cfg.Quirks.deadline())))
+	defer r.feed.leave()
+	if !r.feed.enter() {
+		return nil
 	}
+	timeout := max(0, time.Until(r.progress.Add(r.e.cfg.Quirks.deadline())))
 	events, err := r.e.poll.wait(timeout, r.s.dev, want)
 	if err != nil {
 		return err

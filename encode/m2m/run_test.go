@@ -35,17 +35,21 @@ func TestOwnPicturesAreNeverTouched(t *testing.T) {
 	})
 }
 
-// Two wake-ups a picture: one for the frame, one for what came of it.
+// A picture is waited for in the kernel once, where its raw buffer comes back
+// with it. While the encoder is empty nothing waits there.
 func TestNoNeedlessWakeUps(t *testing.T) {
-	for name, late := range map[string]bool{"raw buffers with the picture": false, "raw buffers later": true} {
+	for name, c := range map[string]struct {
+		late bool
+		most int
+	}{"raw buffers with the picture": {false, 100}, "raw buffers later": {true, 200}} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine()
-			m.delay, m.keepRaw = 10*time.Millisecond, late
+			m.delay, m.keepRaw = 10*time.Millisecond, c.late
 			play(t, m, Config{}, func(r *rig) {
 				r.send(10)
 				from := m.wakeUps
 				r.send(100)
-				require.LessOrEqual(t, m.wakeUps-from, 201)
+				require.LessOrEqual(t, m.wakeUps-from, c.most)
 				r.drain()
 				require.Len(t, r.got, 110)
 			})
@@ -125,8 +129,8 @@ func TestTwoCodedBuffersForOnePicture(t *testing.T) {
 		r.send(10)
 		r.drain()
 		require.Equal(t, uint64(1), r.stats().Strays)
-		require.Equal(t, []int{0, 6}, r.keys())
-		require.Equal(t, []int{6}, r.gaps())
+		require.Equal(t, []int{0, 7}, r.keys(), "6 was inside when it showed")
+		require.Equal(t, []int{7}, r.gaps())
 	})
 }
 
