@@ -81,20 +81,24 @@ func (r *run) loop(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := r.step(ctx)
-		var mistake frameError
-		switch {
-		case err == nil:
-		case errors.Is(err, errDrained):
-			return nil
-		case errors.As(err, &mistake):
-			return err
-		default:
-			if err := r.recover(ctx, err); err != nil {
+		if err := r.step(ctx); err != nil {
+			if err := r.trouble(ctx, err); err != nil {
+				if errors.Is(err, errDrained) {
+					return nil
+				}
 				return err
 			}
 		}
 	}
+}
+
+// trouble recovers from what the hardware did, and returns everything else.
+func (r *run) trouble(ctx context.Context, err error) error {
+	var mistake frameError
+	if errors.Is(err, errDrained) || errors.As(err, &mistake) {
+		return err
+	}
+	return r.recover(ctx, err)
 }
 
 // step takes a frame if one came, waits for what happens next, and deals with
