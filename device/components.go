@@ -95,6 +95,7 @@ func (d *box) httpComponent(cfg *config.Config) reconcile.Component {
 
 func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Stream) reconcile.Component {
 	spec := programme.Spec{Input: sc.Input, Video: sc.Video, Audio: sc.Audio, Board: cfg.Board.Model}
+	hw := d.hardware // Make is called on another goroutine
 	failures := failureLog{log: st.log, message: "input failed"}
 	spec.Input.Path, spec.Input.AudioPath = cfg.Path(sc.Input.Path), cfg.Path(sc.Input.AudioPath)
 	if e := sc.Input.EDID; e != hardware.Auto && e != hardware.None {
@@ -104,7 +105,7 @@ func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Strea
 		ID: "stream " + st.name + "/programme", Spec: spec,
 		Make: func() (reconcile.Runner, error) {
 			return programme.New(spec, programme.Options{
-				Stream: st.name, Hub: st.hub, Hardware: d.hardware, Report: st.report, Log: st.log,
+				Stream: st.name, Hub: st.hub, Hardware: hw, Report: st.report, Log: st.log,
 				Address: d.pageAddress,
 				Health:  func(good bool) { d.health.set(st.name, !good) },
 			}), nil
@@ -117,7 +118,7 @@ func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Strea
 		Failed: func(err error, retry time.Time) {
 			again := failures.add(err, retry)
 			st.report.SetInput(status.Input{
-				Kind: spec.Input.Kind, Description: filepath.Base(spec.Input.Path),
+				Kind: spec.Input.Kind, Description: inputName(spec.Input),
 				State: status.InputRetrying, Error: err.Error(), Retry: &retry,
 			})
 			st.report.Raise(status.Condition{Code: conditionInput, Severity: status.Error, Message: err.Error()})
@@ -125,5 +126,18 @@ func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Strea
 				d.store.Log(status.Event{Severity: status.Error, Stream: st.name, Subject: "input", Message: err.Error()})
 			}
 		},
+		// What follows, if anything, is another input or encoder, or none.
+		Ended: func() { d.health.set(st.name, false) },
 	}
+}
+
+// inputName is a configured input for people, as long as it is not open.
+func inputName(in config.Input) string {
+	switch in.Kind {
+	case "file":
+		return filepath.Base(in.Path)
+	case "capture":
+		return in.Device
+	}
+	return in.Kind
 }

@@ -91,6 +91,7 @@ type box struct {
 	health       health
 	watchdog     *hardwareWatchdog // the loop's alone; nil when there is none
 	watchdogPath string            // the loop's alone
+	watchdogErr  string            // the loop's alone: why it is not open, as told
 
 	changing sync.Mutex // orders the changes of config
 	config   atomic.Pointer[config.Config]
@@ -117,11 +118,11 @@ func newBox(opts Options, cfg *config.Config) *box {
 // service manager, and stops everything when ctx ends.
 func (d *box) loop(ctx context.Context, reload <-chan os.Signal) error {
 	defer d.stop()
+	defer d.leaveWatchdog()
 	if err := d.apply(); err != nil {
 		return err
 	}
 	d.notify(daemon.SdNotifyReady)
-	defer d.stopWatchdog()
 	watched, stopWatched := d.serviceWatchdog()
 	defer stopWatched()
 	board := time.NewTicker(watchdogInterval)

@@ -57,10 +57,12 @@ func openWatchdog(path string) (*hardwareWatchdog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watchdog: %w", err)
 	}
-	if err := unix.IoctlSetPointerInt(int(file.Fd()), unix.WDIOC_SETTIMEOUT, watchdogTimeout); err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTTY) {
-		return nil, errors.Join(fmt.Errorf("watchdog: set the time-out of %s: %w", path, err), file.Close())
+	w := &hardwareWatchdog{file}
+	err = unix.IoctlSetPointerInt(int(file.Fd()), unix.WDIOC_SETTIMEOUT, watchdogTimeout)
+	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTTY) {
+		return nil, errors.Join(fmt.Errorf("watchdog: set the time-out of %s: %w", path, err), w.stop())
 	}
-	return &hardwareWatchdog{file}, nil
+	return w, nil
 }
 
 func (w *hardwareWatchdog) feed() error {
@@ -68,8 +70,7 @@ func (w *hardwareWatchdog) feed() error {
 	return err
 }
 
-// stop ends the watch, where the driver lets it: the daemon is stopped on
-// purpose.
+// stop ends the watch, where the driver lets it.
 func (w *hardwareWatchdog) stop() error {
 	_, err := w.file.WriteString("V") // "magic close", Documentation/watchdog/watchdog-api.rst
 	return errors.Join(err, w.file.Close())
@@ -81,37 +82,60 @@ func (d *box) followWatchdog(path string) {
 	if path == d.watchdogPath {
 		return
 	}
-	d.stopWatchdog()
-	d.watchdogPath = path
-	if path == "" {
-		d.store.Clear(conditionWatchdog)
-		return
-	}
-	w, err := openWatchdog(path)
-	if err != nil {
-		d.log.Error("no hardware watchdog", "err", err)
-		d.store.Raise(status.Condition{Code: conditionWatchdog, Severity: status.Warning, Message: err.Error() + ": see board.watchdog"})
-		return
-	}
+	d.stopWatchdog() // also while it is to bite: it is not wanted any more
+	d.watchdogPath, d.watchdogErr = path, ""
 	d.store.Clear(conditionWatchdog)
-	d.watchdog = w
-	d.log.Info("hardware watchdog started", "device", path, "timeout_s", watchdogTimeout)
+	d.startWatchdog()
 }
 
+// startWatchdog opens the configured watchdog, if it is not open. It is called
+// again as long as that fails: its driver may come late.
+func (d *box) startWatchdog() {
+	if d.watchdog != nil || d.watchdogPath == "" {
+		return
+	}
+	w, err := openWatchdog(d.watchdogPath)
+	if err != nil {
+		if err.Error() != d.watchdogErr {
+			d.watchdogErr = err.Error()
+			d.log.Error("no hardware watchdog", "err", err)
+			d.store.Raise(status.Condition{Code: conditionWatchdog, Severity: status.Warning, Message: err.Error() + ": see board.watchdog"})
+		}
+		return
+	}
+	d.watchdogErr = ""
+	d.store.Clear(conditionWatchdog)
+	d.watchdog = w
+	d.log.Info("hardware watchdog started", "device", d.watchdogPath, "timeout_s", watchdogTimeout)
+}
+
+// stopWatchdog ends the watch: nothing resets the board.
 func (d *box) stopWatchdog() {
 	if d.watchdog == nil {
 		return
 	}
-	if d.health.good() { // else it must bite
-		if err := d.watchdog.stop(); err != nil {
-			d.log.Warn("the hardware watchdog could not be stopped", "err", err)
-		}
+	if err := d.watchdog.stop(); err != nil {
+		d.log.Warn("the hardware watchdog could not be stopped", "err", err)
+	}
+	d.watchdog = nil
+}
+
+// leaveWatchdog is stopWatchdog at the daemon's end. Where the hardware needs a
+// reset it leaves the watch on, and that comes.
+func (d *box) leaveWatchdog() {
+	if d.watchdog == nil || d.health.good() {
+		d.stopWatchdog()
+		return
+	}
+	if err := d.watchdog.file.Close(); err != nil {
+		d.log.Warn("the hardware watchdog could not be closed", "err", err)
 	}
 	d.watchdog = nil
 }
 
 // feedWatchdog tells the board that the loop is alive and the hardware works.
 func (d *box) feedWatchdog() {
+	d.startWatchdog()
 	if d.watchdog == nil || !d.health.good() {
 		return
 	}

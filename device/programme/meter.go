@@ -17,7 +17,8 @@ const rateSamples = 4
 // meter counts what passes to the hub.
 type meter struct {
 	next  media.Writer
-	first func() // called once, with the first packet
+	proof media.Kind // whose packets show that the programme works
+	first func()     // called once, with the first packet of that kind
 
 	mu     sync.Mutex // guards the fields below
 	begun  bool
@@ -48,12 +49,22 @@ func (m *meter) Write(p media.Packet) {
 	if p.Key {
 		t.keys++
 	}
-	first := !m.begun
-	m.begun = true
+	first := !m.begun && p.Track.Kind() == m.proof
+	m.begun = m.begun || first
 	m.mu.Unlock()
 	if first {
 		m.first()
 	}
+}
+
+// state is that of the input, by what has passed.
+func (m *meter) state() status.InputState {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.begun {
+		return status.InputRunning
+	}
+	return status.InputStarting
 }
 
 // tick takes a sample of the totals at a time.

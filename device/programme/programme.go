@@ -43,7 +43,8 @@ type Options struct {
 	Log      *slog.Logger
 	Address  func() string // of the page, for the slate; "" while there is none
 	// Health is told when a hardware encoder does not come back by itself (false),
-	// and when one works (true).
+	// and when pictures come out again (true). One that cannot even be opened
+	// after that is no better, and sound alone is no sign of life.
 	Health func(good bool)
 }
 
@@ -62,6 +63,9 @@ type Programme struct {
 	spec    Spec
 	encoder encode.Encoder // nil until it runs, and for passthrough
 	format  media.VideoFormat
+	// A time of the stream's clock and what it is for people, see wall.
+	since     time.Duration
+	sinceWall time.Time
 }
 
 var (
@@ -78,13 +82,13 @@ func New(spec Spec, o Options) *Programme {
 }
 
 // Run works until ctx ends or the input fails. It returns reconcile.ErrDone at
-// the end of a file that is not looped. ready is called with the first packet.
+// the end of a file that is not looped. ready is called with the first picture,
+// or the first packet of a programme without any.
 // An input whose format the stream follows is opened anew at each change.
 func (p *Programme) Run(ctx context.Context, ready func()) error {
 	for {
 		err := p.once(ctx, ready)
 		if !errors.Is(err, live.ErrChanged) || ctx.Err() != nil {
-			p.health(!errors.Is(err, m2m.ErrDead))
 			return err
 		}
 		p.log.Info("the stream follows its input", "reason", err)
@@ -151,11 +155,16 @@ func (p *Programme) current() Spec {
 
 // run joins input, encoders and hub, and waits for all of them.
 func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan plan, ready func()) (err error) {
-	m := &meter{next: p.hub, first: func() {
+	m := &meter{next: p.hub, proof: plan.kinds[0], first: func() {
 		ready()
 		p.health(true)
 		p.setInput(spec, in, status.InputRunning, 0)
 	}}
+	defer func() {
+		if errors.Is(err, m2m.ErrDead) {
+			p.health(false)
+		}
+	}()
 	var encoder *chosen
 	if !plan.passthrough && in.Frames != nil {
 		if encoder, err = p.makeEncoder(in); err != nil {
@@ -210,14 +219,14 @@ type watched struct {
 func (p *Programme) watch(ctx context.Context, w *watched) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var dropped uint64
+	dropped, shown := uint64(0), status.InputStarting
 	_, live := w.in.Frames.(capture.LiveReporter)
 	for {
 		w.meter.tick(p.hub.Clock().Now())
 		p.report.SetMedia(p.video(w), w.meter.audio(w.plan.audioEncoder))
-		if n := lost(w.in, w.feed); live || n != dropped {
-			dropped = n
-			p.setInput(w.spec, w.in, status.InputRunning, dropped)
+		if n, state := lost(w.in, w.feed), w.meter.state(); live || n != dropped || state != shown {
+			dropped, shown = n, state
+			p.setInput(w.spec, w.in, state, dropped)
 		}
 		select {
 		case <-ctx.Done():

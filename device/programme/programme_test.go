@@ -106,7 +106,7 @@ func TestMeterMeasuresRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := media.NewClock()
 		begun := 0
-		m := &meter{next: media.WriterFunc(func(media.Packet) {}), first: func() { begun++ }}
+		m := &meter{next: media.WriterFunc(func(media.Packet) {}), proof: media.Video, first: func() { begun++ }}
 		track := &media.Track{Codec: media.H264, Video: &media.VideoParams{Width: 640, Height: 360, SPS: []byte{0x67, 0x42, 0xc0, 0x1f}}}
 		if m.video("x", 1) != nil || m.audio("x") != nil {
 			t.Error("a track before the first packet")
@@ -194,5 +194,23 @@ func TestAnInputThatPlaysInPartIsACondition(t *testing.T) {
 	p.reportNotes(&capture.Input{Description: "whole.mp4: h264"})
 	if got := store.Load().Streams[0].Conditions; len(got) != 0 {
 		t.Errorf("still there: %+v", got)
+	}
+}
+
+// Two clocks are never read at once. Without care the same moment would be
+// another at each report.
+func TestASignalsTimeStaysTheSame(t *testing.T) {
+	p := newProgramme(hub.New(media.NewClock()), status.NewStore("").Stream("main"))
+	first := p.wall(time.Second)
+	p.sinceWall = first.Add(-3 * time.Millisecond) // read a little apart
+	if got := p.wall(time.Second); !got.Equal(p.sinceWall) || got.Equal(first) {
+		t.Errorf("%v, was %v", got, first)
+	}
+	p.sinceWall = first.Add(-time.Hour) // the system's clock was set
+	if got := p.wall(time.Second); got.Sub(first).Abs() > time.Second {
+		t.Errorf("%v after the clock was set, want about %v", got, first)
+	}
+	if got := p.wall(3 * time.Second); got.Sub(first).Round(time.Second) != 2*time.Second {
+		t.Errorf("two seconds later: %v after %v", got, first)
 	}
 }

@@ -89,9 +89,17 @@ func describe(in *capture.Input) string {
 }
 
 // wall is a time of the stream's clock for a person. Where the system's clock
-// is not set yet it is as wrong as everything else the box shows.
+// is not set yet it is as wrong as everything else the box shows; once it is, the
+// time is another. While it is not, the same time stays the same.
 func (p *Programme) wall(t time.Duration) time.Time {
-	return time.Now().Add(t - p.hub.Clock().Now()).Round(time.Millisecond)
+	now := time.Now().Add(t - p.hub.Clock().Now()).Round(time.Millisecond)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	const apart = 100 * time.Millisecond // of the readings of the two clocks, at most
+	if t != p.since || now.Sub(p.sinceWall).Abs() > apart {
+		p.since, p.sinceWall = t, now
+	}
+	return p.sinceWall
 }
 
 func rate(r media.Rational) float64 {

@@ -36,7 +36,7 @@ var ErrRestart = errors.New("change needs a restart")
 // not started again until its spec changes.
 var ErrDone = errors.New("finished")
 
-// Component is what should run. Ready, Failed and Removed belong to the ID:
+// Component is what should run. Ready, Failed, Ended and Removed belong to the ID:
 // a new spec that is taken live keeps the old ones.
 type Component struct {
 	ID    string   // unique: "stream main/destination youtube"
@@ -48,6 +48,9 @@ type Component struct {
 	Ready func()
 	// Failed is told of each failure and when the next try comes. May be nil.
 	Failed func(err error, retry time.Time)
+	// Ended is called when the component ends, for good or to be made anew for
+	// another spec, and not between the tries of one. May be nil.
+	Ended func()
 	// Removed is called after the component has ended for good. May be nil.
 	Removed func()
 }
@@ -182,6 +185,9 @@ func (u *unit) adopt(c Component) bool {
 func (u *unit) supervise(ctx context.Context, needs []*unit) {
 	defer close(u.done)
 	defer u.settle()
+	if u.Ended != nil {
+		defer u.Ended()
+	}
 	for _, n := range needs {
 		select {
 		case <-n.tried:

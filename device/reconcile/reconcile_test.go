@@ -225,3 +225,33 @@ func TestTheSameIDTwiceIsRefused(t *testing.T) {
 		t.Error("accepted")
 	}
 }
+
+// The Ended of a component that waits for its next try is called too: what it
+// said of its health must not outlive it.
+func TestEndedIsToldOfEachEndAndOfNoTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(slog.New(slog.DiscardHandler))
+		ended := 0
+		component := func(spec string) Component {
+			return Component{
+				ID: "a", Spec: spec, Ended: func() { ended++ },
+				Make: func() (Runner, error) { return nil, errors.New("broken") },
+			}
+		}
+		apply := func(want int, components ...Component) {
+			t.Helper()
+			if err := r.Apply(components); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second) // several tries
+			if ended != want {
+				t.Errorf("ended %d times, want %d", ended, want)
+			}
+		}
+		apply(0, component("one"))
+		apply(0, component("one"))
+		apply(1, component("another"))
+		apply(2)
+		r.Close()
+	})
+}

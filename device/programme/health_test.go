@@ -1,0 +1,54 @@
+package programme
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/encoderbox/encoderbox/capture"
+	"github.com/encoderbox/encoderbox/device/status"
+	"github.com/encoderbox/encoderbox/encode/m2m"
+	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/output/hub"
+)
+
+// dies is a programme whose encoder dies after what it writes.
+type dies []*media.Track
+
+func (d dies) Run(_ context.Context, w media.Writer) error {
+	for _, t := range d {
+		w.Write(media.Packet{Track: t, Key: true})
+	}
+	return m2m.ErrDead
+}
+
+// With a dead encoder the sound goes on at each new try. Were that a sign of
+// health, the watchdog would be fed again each time and never bite.
+func TestSoundAloneIsNoSignOfHealth(t *testing.T) {
+	sound := &media.Track{Codec: media.AAC, Audio: &media.AudioParams{}}
+	picture := &media.Track{Codec: media.H264, Video: &media.VideoParams{}}
+	for name, c := range map[string]struct {
+		writes dies
+		kinds  []media.Kind
+		ready  int
+		want   []bool
+	}{
+		"sound without its picture": {dies{sound, sound}, []media.Kind{media.Video, media.Audio}, 0, []bool{false}},
+		"a picture":                 {dies{sound, picture, picture}, []media.Kind{media.Video, media.Audio}, 1, []bool{true, false}},
+		"sound only":                {dies{sound}, []media.Kind{media.Audio}, 1, []bool{true, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := hub.New(media.NewClock())
+			defer h.Close()
+			p := newProgramme(h, status.NewStore("").Stream("main"))
+			var told []bool
+			p.health = func(good bool) { told = append(told, good) }
+			ready := 0
+			in := &capture.Input{Packets: c.writes, Kinds: c.kinds}
+			_ = p.run(t.Context(), Spec{}, in, plan{passthrough: true, kinds: c.kinds}, func() { ready++ })
+			if !slices.Equal(told, c.want) || ready != c.ready {
+				t.Errorf("health %v, want %v; ready %d times, want %d", told, c.want, ready, c.ready)
+			}
+		})
+	}
+}
