@@ -80,7 +80,7 @@ const (
 	MaxGOP            QuirkKind = "max-gop"            // longest GOP, in pictures
 	MinBitrate        QuirkKind = "min-bitrate"        // below Value bit/s pictures are skipped
 	MultiPlanarOnly   QuirkKind = "multi-planar-only"  // NV12M and the like only; for people
-	LowLevelStalls    QuirkKind = "low-level-stalls"   // too low a level stalls it: it gets the highest
+	LowLevelStalls    QuirkKind = "low-level-stalls"   // a level too low for size and rate stalls it
 	CaptureBufferSize QuirkKind = "capture-buffer"     // coded buffers of Value bytes at least
 	DeadlineMS        QuirkKind = "deadline"           // ms after which a picture is late; default 1000
 )

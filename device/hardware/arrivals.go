@@ -56,7 +56,7 @@ func (a *Arrivals) Watch(ctx context.Context) error {
 			return errors.Join(ctx.Err(), events.Close())
 		case e, ok := <-events.C:
 			if !ok {
-				return errors.New("hardware: the kernel's events ended")
+				return errors.Join(errors.New("hardware: the kernel's events ended"), events.Close())
 			}
 			if announces(e) {
 				a.tell()

@@ -10,17 +10,19 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/board"
+	"github.com/encoderbox/encoderbox/board/models"
 	"github.com/encoderbox/encoderbox/encode"
 	"github.com/encoderbox/encoderbox/encode/m2m"
 	"github.com/encoderbox/encoderbox/media"
 )
 
-// ErrNoEncoder says that the box has no hardware encoder for H.264.
+// ErrNoEncoder says that the box has no hardware encoder for H.264, and that no
+// other was to be expected of its model.
 var ErrNoEncoder = errors.New("no hardware encoder for H.264")
 
 // Encoder opens the box's hardware encoder. Formats of prefer are taken before
 // others where the encoder has them. The error wraps ErrNoEncoder where there
-// is none; any other is of one that is there.
+// is none and none is missed; any other is of one that should work.
 func (b *Box) Encoder(s encode.Settings, prefer []media.PixelFormat, log *slog.Logger) (*m2m.Encoder, error) {
 	found, known, err := b.findEncoder()
 	if err != nil {
@@ -39,9 +41,32 @@ func (b *Box) findEncoder() (m2m.Found, board.Encoder, error) {
 		return m2m.Found{}, board.Encoder{}, err
 	}
 	if len(found) == 0 {
-		return m2m.Found{}, board.Encoder{}, ErrNoEncoder
+		return m2m.Found{}, board.Encoder{}, b.noEncoder()
 	}
 	return found[0], b.known(found[0]), nil
+}
+
+// noEncoder is what it means that there is no encoder.
+func (b *Box) noEncoder() error {
+	if !b.expectsEncoder() {
+		return ErrNoEncoder
+	}
+	return fmt.Errorf("a %s has a hardware encoder, but none is there: is the driver %s loaded?", b.model.Title, b.encoderDrivers())
+}
+
+// expectsEncoder says that the model has an encoder for certain: any machine may
+// have none.
+func (b *Box) expectsEncoder() bool {
+	return b.model.Name != models.Generic.Name && len(b.model.Encoders) > 0
+}
+
+// encoderDrivers names the drivers of the model's encoders.
+func (b *Box) encoderDrivers() string {
+	names := make([]string, len(b.model.Encoders))
+	for i, e := range b.model.Encoders {
+		names[i] = e.Driver
+	}
+	return strings.Join(names, " or ")
 }
 
 // known is what the model knows of an encoder.

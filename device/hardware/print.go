@@ -35,6 +35,7 @@ func (r Report) Print(w io.Writer) error {
 	list(&p, "Media", r.Media)
 	list(&p, "Buttons", r.Panel.Buttons)
 	list(&p, "LEDs", r.Panel.LEDs)
+	list(&p, "LEDs missing", r.Panel.Missing)
 	list(&p, "Serial", r.Serial)
 	list(&p, "Watchdogs", r.Watchdogs)
 	if len(r.Problems) > 0 {

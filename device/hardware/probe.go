@@ -101,7 +101,7 @@ func (b *Box) Probe() Report {
 			r.Other = append(r.Other, node(n, role(n.Info)))
 		}
 	}
-	r.judge(b.model)
+	b.judge(&r)
 	r.fill()
 	return r
 }
@@ -144,17 +144,17 @@ func (r *Report) problem(format string, args ...any) {
 }
 
 // judge says what a stream would lack here.
-func (r *Report) judge(m board.Model) {
+func (b *Box) judge(r *Report) {
 	usable := slices.ContainsFunc(r.Capture, func(c ReportCapture) bool { return c.Problem == "" })
 	if !usable {
 		r.problem("no capture device: plug one in, or load its driver (a CSI bridge needs its device tree overlay); until then, input.kind \"pattern\" or \"file\"")
 	}
 	if len(r.Encoders) == 0 {
-		names := make([]string, len(m.Encoders))
-		for i, e := range m.Encoders {
-			names[i] = e.Driver
+		says := "no hardware encoder, so the CPU encodes; known are those of the drivers %s"
+		if b.expectsEncoder() {
+			says = "no hardware encoder, so the CPU encodes, though this model has one: load its driver, %s"
 		}
-		r.problem("no hardware encoder, so the CPU encodes; this model's would be of driver %s", strings.Join(names, " or "))
+		r.problem(says, b.encoderDrivers())
 	}
 }
 

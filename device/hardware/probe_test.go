@@ -1,6 +1,7 @@
 package hardware
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -55,6 +56,27 @@ func TestAModelThatIsNoneIsRefused(t *testing.T) {
 	b := &Box{root: pi, log: slog.New(slog.DiscardHandler)}
 	if err := b.choose("pi5"); err == nil || !strings.Contains(err.Error(), `"pi5"`) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A board whose encoder's driver is not loaded is not like a PC, where the CPU
+// encodes as a matter of course.
+func TestAnEncoderIsMissedWhereTheModelHasOne(t *testing.T) {
+	for name, missed := range map[string]bool{models.Pi4.Name: true, models.Generic.Name: false} {
+		b := &Box{root: fstest.MapFS{}, log: slog.New(slog.DiscardHandler)}
+		if err := b.choose(name); err != nil {
+			t.Fatal(err)
+		}
+		err := b.noEncoder()
+		if errors.Is(err, ErrNoEncoder) == missed {
+			t.Errorf("%s: %v", name, err)
+		}
+		var r Report
+		b.judge(&r)
+		says := strings.Join(r.Problems, "\n")
+		if strings.Contains(says, "though this model has one") != missed || !strings.Contains(says, "bcm2835-codec") {
+			t.Errorf("%s: %s", name, says)
+		}
 	}
 }
 
