@@ -44,6 +44,9 @@ type Capture struct {
 	// EDIDWait is how long after an EDID was set the source may take to show up
 	// (the hot-plug line is released and raised again).
 	EDIDWait time.Duration
+	// MaxPixelRate is how many pixels a second the wires between bridge and SoC
+	// carry; 0: as the driver says.
+	MaxPixelRate float64
 }
 
 // Encoder is a hardware encoder by its driver.

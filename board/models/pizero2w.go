@@ -12,6 +12,8 @@ var PiZero2W = board.Model{
 		Drivers:  []string{"unicam", "uvcvideo"},
 		Sound:    []string{"tc358743"},
 		EDIDWait: hotPlugWait,
+		// Two CSI lanes of 972 Mbit/s, 16 bits a pixel, end at 1080p50.
+		MaxPixelRate: 1920 * 1080 * 50,
 	},
 	Encoders: []board.Encoder{bcm2835},
 	EDID: board.EDID{

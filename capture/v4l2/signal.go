@@ -116,15 +116,15 @@ func (s *session) accept(t v4l2.DVTimings) error {
 	unsupported := func(why string) error {
 		return &capture.SignalError{Signal: capture.SignalUnsupported, Detail: t.String() + ": " + why}
 	}
-	limit := s.cfg.Quirks.MaxPixelClock
+	limit, rate := s.cfg.Quirks.MaxPixelRate, float64(t.Width)*float64(t.Height)*t.FrameRate().Float()
 	switch {
 	case t.Interlaced:
 		return unsupported("interlaced pictures are not taken; set the source to progressive (p)")
 	case t.Width <= 0 || t.Height <= 0 || t.Width%2 != 0 || t.Height%2 != 0:
 		return unsupported("width and height must be even")
-	case limit > 0 && t.PixelClock > limit:
-		return unsupported(fmt.Sprintf("the wiring of this board carries up to %.1f MHz, this needs %.1f; set the source to a lower rate or size",
-			float64(limit)/1e6, float64(t.PixelClock)/1e6))
+	case limit > 0 && rate > 1.001*limit: // measured rates wobble
+		return unsupported(fmt.Sprintf("the wiring of this board carries up to %.1f million pixels a second, this needs %.1f; set the source to a lower rate or size",
+			limit/1e6, rate/1e6))
 	}
 	if err := s.timed.SetDVTimings(t); err != nil {
 		if errors.Is(err, unix.ERANGE) || errors.Is(err, unix.EINVAL) {

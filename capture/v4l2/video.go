@@ -60,9 +60,10 @@ type Quirks struct {
 	// ForceCopy is the reason, in words, why this device is not given the
 	// encoder's memory; empty: it is.
 	ForceCopy string
-	// MaxPixelClock is the fastest timing the board's wiring carries, in Hz: two
-	// CSI lanes end at 1080p50. Zero: what the driver accepts.
-	MaxPixelClock uint64
+	// MaxPixelRate is how many pixels a second the board's wiring carries, of the
+	// picture alone: two CSI lanes end at 1080p50, whose pixel clock is that of
+	// 1080p60. Zero: what the driver accepts.
+	MaxPixelRate float64
 	// Bridge is the name, or its beginning, of the entity that has timings and
 	// EDID, for a media controller whose links lead to several. Empty: the first
 	// that is found.

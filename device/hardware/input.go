@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/encoderbox/encoderbox/board"
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/capture/alsa"
 	"github.com/encoderbox/encoderbox/capture/live"
@@ -38,7 +39,7 @@ func (b *Box) OpenInput(ctx context.Context, in Input, clock *media.Clock) (*cap
 	video := v4l2capture.New(v4l2capture.Config{
 		Selector: in.Device, Prefer: b.model.Capture.Drivers,
 		Width: in.Width, Height: in.Height, FrameRate: in.FrameRate,
-		EDID: edid, Quirks: v4l2capture.Quirks{EDIDWait: b.model.Capture.EDIDWait},
+		EDID: edid, Quirks: captureQuirks(b.model.Capture),
 		Sys: b.sub("sys"), Dev: "/dev", Log: in.Log,
 	}, clock)
 	var sound live.Audio
@@ -54,4 +55,9 @@ func (b *Box) OpenInput(ctx context.Context, in Input, clock *media.Clock) (*cap
 		Follow: in.Follow, Wake: b.came.wake, OnChange: in.OnChange,
 		Stream: in.Stream, Address: in.Address, Log: in.Log,
 	}, clock)
+}
+
+// captureQuirks are a model's data as the driver code takes them.
+func captureQuirks(c board.Capture) v4l2capture.Quirks {
+	return v4l2capture.Quirks{EDIDWait: c.EDIDWait, MaxPixelRate: c.MaxPixelRate}
 }
