@@ -317,40 +317,16 @@ func TestOnlyWantedPicturesAreTaken(t *testing.T) {
 	})
 }
 
-func TestSoundOfTheSignal(t *testing.T) {
+func TestTheDeviceTellsItsPlace(t *testing.T) {
 	h := hdmi()
-	h.controls[v4l2.CtrlTC358743AudioSamplingRate] = 44100
-	h.controls[v4l2.CtrlTC358743AudioPresent] = 0
 	h.node.Parent = "devices/platform/soc/fe801000.csi"
 	tale(t, Config{}, h, func(st *story) {
-		if _, _, ok := st.video.AudioRate(); ok || st.video.Parent() != "" {
-			t.Error("told before there was a device")
+		if p := st.video.Parent(); p != "" {
+			t.Errorf("parent %q before there was a device", p)
 		}
 		st.mustOpen()
 		if p := st.video.Parent(); p != h.node.Parent {
 			t.Errorf("parent %q", p)
-		}
-		if hz, present, ok := st.video.AudioRate(); hz != 44100 || present || !ok {
-			t.Errorf("%d %v %v", hz, present, ok)
-		}
-		st.run(layout(media.NV12, 1280, 720))
-		h.change(func() {
-			h.events = append(h.events,
-				v4l2.Event{Type: v4l2.EventCtrl, ID: uint32(v4l2.CtrlTC358743AudioSamplingRate), Control: 48000},
-				v4l2.Event{Type: v4l2.EventCtrl, ID: uint32(v4l2.CtrlTC358743AudioPresent), Control: 1})
-		})
-		synctest.Wait()
-		if hz, present, ok := st.video.AudioRate(); hz != 48000 || !present || !ok {
-			t.Errorf("%d %v %v", hz, present, ok)
-		}
-		st.shoot(h, 1)
-		st.wantFrames(1)
-		st.stop()
-		<-st.ended
-		st.ended = nil
-		st.shut()
-		if _, _, ok := st.video.AudioRate(); ok {
-			t.Error("told of a closed device")
 		}
 	})
 }

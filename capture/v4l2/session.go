@@ -31,10 +31,6 @@ type session struct {
 	wanted   func(pts time.Duration) bool // nil: all
 	refused  string                       // why the device did not take the pool's memory
 
-	audioRate    atomic.Int64
-	audioPresent atomic.Bool
-	hasAudio     atomic.Bool
-
 	skipped atomic.Uint64
 	mu      sync.Mutex // guards the fields below
 	way     capture.Transfer
@@ -81,7 +77,6 @@ func (s *session) report(way capture.Transfer, reason string) {
 
 // Close implements live.VideoSession.
 func (s *session) Close() error {
-	s.hasAudio.Store(false)
 	err := s.close()
 	if s.wake != nil {
 		err = errors.Join(err, s.wake.close())

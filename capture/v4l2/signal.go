@@ -16,7 +16,8 @@ import (
 )
 
 // subscribe asks for news of the signal. A driver that has none is polled when
-// its pictures stop.
+// its pictures stop. What a receiver says of the sound in its signal is not asked
+// for: capture/alsa measures the rate, and a card without sound gives silence.
 func (s *session) subscribe() {
 	from := s.events()
 	id := uint32(max(0, s.input))
@@ -26,32 +27,6 @@ func (s *session) subscribe() {
 	if err := from.Subscribe(v4l2.EventSourceChange, id); err != nil {
 		s.log.Debug("the driver tells of no source changes", "error", err)
 	}
-	for _, c := range [...]v4l2.ControlID{v4l2.CtrlTC358743AudioSamplingRate, v4l2.CtrlTC358743AudioPresent} {
-		value, err := from.Get(c)
-		if err != nil {
-			return // it has no such controls
-		}
-		s.control(c, value)
-		if err := from.Subscribe(v4l2.EventCtrl, uint32(c)); err != nil {
-			s.log.Debug("the driver tells of no changes of its sound", "error", err)
-		}
-	}
-	s.hasAudio.Store(true)
-}
-
-// control notes what a control of the receiver's sound says now.
-func (s *session) control(id v4l2.ControlID, value int64) {
-	switch id {
-	case v4l2.CtrlTC358743AudioSamplingRate:
-		s.audioRate.Store(value)
-	case v4l2.CtrlTC358743AudioPresent:
-		s.audioPresent.Store(value != 0)
-	}
-}
-
-// AudioRate is Video.AudioRate of this session.
-func (s *session) AudioRate() (hz int, present, ok bool) {
-	return int(s.audioRate.Load()), s.audioPresent.Load(), s.hasAudio.Load()
 }
 
 // writeEDID gives the receiver its EDID. One that has it is left alone: writing
@@ -185,12 +160,7 @@ func (s *session) takeEvents() (changed bool, err error) {
 		case err != nil:
 			return changed, s.failed(err)
 		}
-		switch ev.Type {
-		case v4l2.EventSourceChange:
-			changed = true
-		case v4l2.EventCtrl:
-			s.control(v4l2.ControlID(ev.ID), ev.Control)
-		}
+		changed = changed || ev.Type == v4l2.EventSourceChange
 	}
 }
 

@@ -100,8 +100,7 @@ type Video struct {
 	told    capture.Signal // of the last Open, where it failed
 	edidOf  string         // node whose EDID was written
 
-	last   atomic.Pointer[session] // that Open returned
-	parent atomic.Pointer[string]  // of the device found last
+	parent atomic.Pointer[string] // of the device found last
 }
 
 // New returns a Video. It does not look for the device; Open does.
@@ -131,7 +130,6 @@ func (v *Video) Open(ctx context.Context) (live.VideoSession, error) {
 		return nil, err
 	}
 	v.told = capture.SignalOK
-	v.last.Store(s)
 	return s, nil
 }
 
@@ -143,16 +141,6 @@ func (v *Video) Parent() string {
 		return *p
 	}
 	return ""
-}
-
-// AudioRate is what an HDMI receiver says of the sound in its signal: the rate
-// in Hz, and whether there is any. ok is false where it says nothing, or is not
-// open. It may be called from any goroutine.
-func (v *Video) AudioRate() (hz int, present, ok bool) {
-	if s := v.last.Load(); s != nil {
-		return s.AudioRate()
-	}
-	return 0, false, false
 }
 
 func (v *Video) open(ctx context.Context) (*session, error) {
