@@ -127,7 +127,10 @@ func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Strea
 			}
 		},
 		// What follows, if anything, is another input or encoder, or none.
-		Ended: func() { d.health.set(st.name, false) },
+		Ended: func() {
+			d.health.set(st.name, false)
+			st.report.Clear(programme.ConditionDead)
+		},
 	}
 }
 

@@ -20,6 +20,10 @@ import (
 // its work.
 const ConditionSoftware = "encoder.software"
 
+// ConditionDead (an error): the hardware encoder was opened anew again and again,
+// and coded nothing. No watchdog is fed while it holds.
+const ConditionDead = "encoder.dead"
+
 // chosen is the encoder of a run.
 type chosen struct {
 	encode.Encoder

@@ -40,7 +40,9 @@ func TestSoundAloneIsNoSignOfHealth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := hub.New(media.NewClock())
 			defer h.Close()
-			p := newProgramme(h, status.NewStore("").Stream("main"))
+			store := status.NewStore("")
+			p := newProgramme(h, store.Stream("main"))
+			p.report.Raise(status.Condition{Code: ConditionSoftware})
 			var told []bool
 			p.health = func(good bool) { told = append(told, good) }
 			ready := 0
@@ -48,6 +50,10 @@ func TestSoundAloneIsNoSignOfHealth(t *testing.T) {
 			_ = p.run(t.Context(), Spec{}, in, plan{passthrough: true, kinds: c.kinds}, func() { ready++ })
 			if !slices.Equal(told, c.want) || ready != c.ready {
 				t.Errorf("health %v, want %v; ready %d times, want %d", told, c.want, ready, c.ready)
+			}
+			// That the CPU encodes is not said of a programme that encodes no pictures.
+			if got := store.Load().Streams[0].Conditions; len(got) != 1 || got[0].Code != ConditionDead {
+				t.Errorf("conditions %+v", got)
 			}
 		})
 	}

@@ -158,11 +158,16 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 	m := &meter{next: p.hub, proof: plan.kinds[0], first: func() {
 		ready()
 		p.health(true)
+		p.report.Clear(ConditionDead)
 		p.setInput(spec, in, status.InputRunning, 0)
 	}}
 	defer func() {
 		if errors.Is(err, m2m.ErrDead) {
 			p.health(false)
+			p.report.Raise(status.Condition{
+				Code: ConditionDead, Severity: status.Error,
+				Message: "the hardware encoder does not come back by itself: switch the box off and on; a watchdog, where there is one, resets it",
+			})
 		}
 	}()
 	var encoder *chosen
@@ -174,6 +179,8 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 		defer p.setEncoder(nil, media.VideoFormat{})
 		plan.videoEncoder = encoder.name
 		p.log.Info("encoder open", "video", encoder.name)
+	} else {
+		p.report.Clear(ConditionSoftware)
 	}
 	group, ctx := newTasks(ctx, p.log)
 	defer p.hub.OnKeyRequest(nil)
