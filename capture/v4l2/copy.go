@@ -62,6 +62,7 @@ func newCopied(sys system, q queue, p plan, pool capture.Pool) (*copied, error) 
 }
 
 func (f *copied) fill() error     { return nil }
+func (f *copied) hungry() bool    { return false }
 func (f *copied) queued() int     { return f.n }
 func (f *copied) streaming() bool { return true }
 

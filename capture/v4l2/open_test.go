@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -265,5 +266,24 @@ func TestInputIsSet(t *testing.T) {
 				t.Errorf("input %d, format %+v", h.input, st.s.Format())
 			}
 		})
+	}
+}
+
+// What a driver answers is on the slate, in words, with a way out.
+func TestErrorsInWords(t *testing.T) {
+	for err, c := range map[error]struct {
+		signal capture.Signal
+		says   string
+	}{
+		unix.ENOSPC: {capture.SignalUnsupported, "no bandwidth on the USB bus: use another port"},
+		unix.ENOMEM: {capture.SignalStalled, "(cma=)"},
+		unix.EPIPE:  {capture.SignalStalled, "/dev/video0 cannot be set up: broken pipe"},
+		unix.ENODEV: {capture.SignalDeviceLost, "/dev/video0 was unplugged or has failed"},
+	} {
+		got := signalOf(fmt.Errorf("v4l2: start video capture on /dev/video0: %w", err), "/dev/video0")
+		e := (*capture.SignalError)(nil)
+		if !errors.As(got, &e) || e.Signal != c.signal || !strings.Contains(e.Detail, c.says) || !errors.Is(got, err) {
+			t.Errorf("%v: %v", err, got)
+		}
 	}
 }

@@ -45,9 +45,11 @@ func (r *run) loop(ctx context.Context) error {
 			return err
 		}
 		starved := r.starved()
+		r.hungry.Store(true) // before the pool is looked into: what comes back after that wakes
 		if err := r.feed.fill(); err != nil {
 			return r.end(err)
 		}
+		r.hungry.Store(r.feed.hungry())
 		if starved && !r.starved() {
 			r.waitFrom(time.Now())
 		}

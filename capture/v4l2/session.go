@@ -31,6 +31,7 @@ type session struct {
 	wanted   func(pts time.Duration) bool // nil: all
 	refused  string                       // why the device did not take the pool's memory
 
+	hungry  atomic.Bool // Run waits for memory
 	skipped atomic.Uint64
 	mu      sync.Mutex // guards the fields below
 	way     capture.Transfer
@@ -102,7 +103,11 @@ func (s *session) minQueued() int {
 // Run implements live.VideoSession.
 func (s *session) Run(ctx context.Context, pool capture.Pool, emit func(media.Frame)) error {
 	defer wakeAtEnd(ctx, s.wake)()
-	defer pool.OnFree(s.wake.Wake)()
+	defer pool.OnFree(func() {
+		if s.hungry.Load() {
+			s.wake.Wake()
+		}
+	})()
 	for {
 		err := s.stream(ctx, pool, emit)
 		switch {

@@ -14,6 +14,8 @@ import (
 type feeder interface {
 	// fill gives the device what memory there is for it.
 	fill() error
+	// hungry says that fill would have given the device more.
+	hungry() bool
 	// queued is how many pictures the device may write now.
 	queued() int
 	// streaming says that the device was started: until then there is nothing to
@@ -72,6 +74,7 @@ func refused(err error) error {
 	return fmt.Errorf("%w: %w", errRefused, cause(err))
 }
 
+func (f *shared) hungry() bool    { return f.n < f.most }
 func (f *shared) queued() int     { return f.n }
 func (f *shared) streaming() bool { return f.started }
 

@@ -214,8 +214,12 @@ func signalOf(err error, path string) error {
 		e.Signal, e.Detail = capture.SignalDeviceLost, path+" was unplugged or has failed"
 	case errors.Is(err, unix.EBUSY):
 		e.Signal, e.Detail = capture.SignalDeviceLost, path+" is in use by another program"
+	case errors.Is(err, unix.ENOSPC):
+		e.Signal, e.Detail = capture.SignalUnsupported, path+" finds no bandwidth on the USB bus: use another port, or a smaller size or rate"
+	case errors.Is(err, unix.ENOMEM):
+		e.Signal, e.Detail = capture.SignalStalled, path+" finds no memory for its pictures: give the kernel more for devices (cma=)"
 	default:
-		e.Signal, e.Detail = capture.SignalStalled, path+" cannot be set up"
+		e.Signal, e.Detail = capture.SignalStalled, fmt.Sprintf("%s cannot be set up: %v", path, cause(err))
 	}
 	return e
 }
