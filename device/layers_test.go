@@ -46,7 +46,7 @@ func TestImportsGoOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, top := range []string{"media", "capture", "encode", "output", "device", "cmd"} {
+	for _, top := range []string{"media", "capture", "encode", "output", "board", "device", "cmd"} {
 		if !seen[top] {
 			t.Errorf("no Go file found below %s: the test looks in the wrong place", top)
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,4 +20,14 @@ func TestFormatOfAnInputIsKnownForThePatternAndOpenForCapture(t *testing.T) {
 	again, err := MergePatch(c, shown, Rules{})
 	require.NoError(t, err)
 	require.True(t, again.Equal(c))
+}
+
+func TestTwoStreamsDoNotCaptureFromOneDevice(t *testing.T) {
+	const doc = "[streams.a.input]\nkind = \"capture\"\n[streams.b.input]\nkind = %q\ndevice = %q\n"
+	_, err := Parse("box.toml", fmt.Appendf(nil, doc, "capture", "auto"), Rules{})
+	require.ErrorContains(t, err, `box.toml:5:1: streams.b.input.device: "auto" is what stream a captures from`)
+	for kind, device := range map[string]string{"capture": "usb:1-1.4", "pattern": "auto"} {
+		_, err := Parse("box.toml", fmt.Appendf(nil, doc, kind, device), Rules{})
+		require.NoError(t, err)
+	}
 }

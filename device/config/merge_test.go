@@ -133,6 +133,7 @@ func drawConfig(t *rapid.T) *Config {
 	for _, name := range names {
 		s := DefaultStreamConfig()
 		s.Input.Kind = rapid.SampledFrom([]string{"pattern", "capture"}).Draw(t, "kind")
+		s.Input.Device = "card " + name // each stream its own
 		s.Input.Width = 2 * rapid.IntRange(8, 2048).Draw(t, "width")
 		s.Input.Loop = rapid.Bool().Draw(t, "loop")
 		s.Input.FrameRate = rapid.SampledFrom([]FrameRate{{30, 1}, {30000, 1001}, {25, 2}, {24, 1}}).Draw(t, "rate")

@@ -34,7 +34,7 @@ func (d *decoder) validate(c *Config, rules Rules) {
 		d.fail("streams", "no stream, expected at least one: [streams.main]")
 	}
 	d.validateBoard(c.Board, rules)
-	marked := ""
+	marked, captured := "", map[string]string{}
 	for _, name := range c.StreamNames() {
 		path := "streams." + name
 		s := c.Streams[name]
@@ -45,6 +45,7 @@ func (d *decoder) validate(c *Config, rules Rules) {
 			marked = name
 		}
 		d.validateInput(path, s)
+		d.validateDevice(path, name, s.Input, captured)
 		d.validateTiming(path, s)
 		for _, dest := range s.DestinationNames() {
 			d.validateDestination(path+".destinations."+dest, dest, s.Destinations[dest], rules)
@@ -91,6 +92,19 @@ func (d *decoder) validateInput(path string, s Stream) {
 	if s.Video.Bitrate > s.Video.MaxBitrate && d.good(path, "video.bitrate", "video.max_bitrate") {
 		d.fail(path+".video.bitrate", "got %s, expected at most max_bitrate, which is %s", s.Video.Bitrate, s.Video.MaxBitrate)
 	}
+}
+
+// validateDevice refuses a capture device that another stream has: there it would
+// be in use for ever. captured are the streams by their devices.
+func (d *decoder) validateDevice(path, name string, in Input, captured map[string]string) {
+	if in.Kind != "capture" || !d.good(path, "input.kind", "input.device") {
+		return
+	}
+	if other, taken := captured[in.Device]; taken {
+		d.fail(path+".input.device", "%s is what stream %s captures from, expected another device: encoderd -probe lists them", quote(in.Device), other)
+		return
+	}
+	captured[in.Device] = name
 }
 
 // validateFormat checks what the range of a key cannot say: zero stands for
