@@ -9,7 +9,7 @@ var DragonBoard410c = board.Model{
 	Title:      "DragonBoard 410c (Qualcomm APQ8016)",
 	Compatible: []string{"qcom,apq8016-sbc"},
 	Capture:    board.Capture{Drivers: []string{"uvcvideo", "qcom-camss"}},
-	Encoders:   []board.Encoder{venus},
+	Encoders:   []board.Encoder{venus8916()},
 	Buttons:    panelKeys,
 	LEDs:       []board.LED{{Name: "live", Path: "green:user1"}, {Name: "error", Path: "green:user2"}},
 	Serial:     "/dev/ttyMSM0",
@@ -18,4 +18,11 @@ var DragonBoard410c = board.Model{
 		Slots: []string{"/dev/mmcblk0p10", "/dev/mmcblk0p11"},
 	},
 	Sources: []string{"arch/arm64/boot/dts/qcom/apq8016-sbc.dts (LEDs, serial port)"},
+}
+
+// venus8916 is the venus of the MSM8916, the smallest there is.
+func venus8916() board.Encoder {
+	e := venus
+	e.MaxWidth, e.MaxHeight, e.MaxRate, e.MaxLevel = 1920, 1088, 30, "4.0"
+	return e
 }

@@ -25,8 +25,9 @@ var (
 			{Is: board.DeadlineMS, Value: 2000, Source: "as long as its STREAMOFF may take"},
 		},
 	}
+	// Its limits are those of the SoC.
 	venus = board.Encoder{
-		Driver: "qcom-venus", MaxWidth: 1920, MaxHeight: 1088, MaxRate: 30, MaxLevel: "4.0",
+		Driver: "qcom-venus",
 		Quirks: []board.Quirk{
 			{Is: board.IntegerFrameRate, Source: "drivers/media/platform/qcom/venus/venc.c: venc_s_parm"},
 		},

@@ -84,3 +84,16 @@ func TestDetectTakesTheMostSpecificEntry(t *testing.T) {
 		t.Error("auto is no model")
 	}
 }
+
+// A limit of one board must not bind another that has a greater SoC of the
+// same driver.
+func TestLimitsOfABoardAreItsOwn(t *testing.T) {
+	if e := DragonBoard410c.Encoders[0]; e.MaxWidth != 1920 || e.MaxLevel != "4.0" || len(e.Quirks) == 0 {
+		t.Errorf("DragonBoard 410c: %+v", e)
+	}
+	for _, e := range Generic.Encoders {
+		if e.Driver == venus.Driver && (e.MaxWidth != 0 || e.MaxLevel != "") {
+			t.Errorf("any machine: %+v", e)
+		}
+	}
+}
