@@ -127,10 +127,16 @@ func planesLike(l *capture.Layout, m mode) []v4l2.PlaneLayout {
 }
 
 // mismatch says why bytes in the layout f do not lie where the pool's reader
-// looks for them; "" when they do.
+// looks for them, or mean something else there; "" when all is as it should be.
+// The range may differ where the stream began without a signal, or with another
+// device's.
 func mismatch(f v4l2.Format, m mode, l capture.Layout) string {
 	if f.Width != l.Format.Width || f.Height != l.Format.Height {
 		return fmt.Sprintf("%dx%d is scaled to %dx%d", f.Width, f.Height, l.Format.Width, l.Format.Height)
+	}
+	if full := f.Color.Media().FullRange; full != l.Format.Color.FullRange {
+		name := map[bool]string{true: "full", false: "limited"}
+		return fmt.Sprintf("its samples are of %s range, the stream's of %s", name[full], name[!full])
 	}
 	for i, p := range f.Planes {
 		if p.Stride != l.Strides[i] {
