@@ -99,6 +99,7 @@ type Video struct {
 	known   identity
 	told    capture.Signal // of the last Open, where it failed
 	edidOf  string         // node whose EDID was written
+	opened  string         // the device and what arrived, of the last Open that succeeded
 
 	parent atomic.Pointer[string] // of the device found last
 }
@@ -160,7 +161,12 @@ func (v *Video) open(ctx context.Context) (*session, error) {
 		_ = s.Close()
 		return nil, err
 	}
-	s.log.Info("capture device opened", "arrives", s.describe(), "bus", src.node.Info.Bus)
+	level, opened := slog.LevelInfo, src.name()+" "+s.describe()
+	if opened == v.opened { // one that fails and is opened again would fill the log
+		level = slog.LevelDebug
+	}
+	v.opened = opened
+	s.log.Log(ctx, level, "capture device opened", "arrives", s.describe(), "bus", src.node.Info.Bus)
 	return s, nil
 }
 
