@@ -21,6 +21,8 @@ struct vh264_options vh264_options = {
 
 module_param_named(multiplanar, vh264_options.multiplanar, uint, 0444);
 MODULE_PARM_DESC(multiplanar, "0: single-planar API; 1: multi-planar; 2: multi-planar, NV12M and YUV420M only");
+module_param_named(only, vh264_options.only, charp, 0444);
+MODULE_PARM_DESC(only, "four characters: the one OUTPUT format that is offered");
 module_param_named(stride_align, vh264_options.stride_align, uint, 0444);
 MODULE_PARM_DESC(stride_align, "alignment of a line of the OUTPUT format, a power of two (64)");
 module_param_named(height_align, vh264_options.height_align, uint, 0444);
@@ -298,6 +300,10 @@ static int __init vh264_init(void)
 	int ret;
 
 	o->multiplanar = min(o->multiplanar, 2U);
+	if (!vh264_any_fmt()) {
+		pr_err("vh264: multiplanar=%u has no format %s\n", o->multiplanar, o->only);
+		return -EINVAL;
+	}
 	o->stride_align = roundup_pow_of_two(clamp(o->stride_align, 2U, 4096U));
 	o->height_align = roundup_pow_of_two(clamp(o->height_align, 2U, 64U));
 	o->default_b_frames = min_t(u32, o->default_b_frames, VH264_MAX_B);

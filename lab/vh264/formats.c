@@ -23,6 +23,11 @@ static const struct vh264_fmt formats[] = {
 
 static bool offered(const struct vh264_fmt *fmt)
 {
+	const char *only = vh264_options.only;
+
+	if (only && (strlen(only) != 4 ||
+		     v4l2_fourcc(only[0], only[1], only[2], only[3]) != fmt->fourcc))
+		return false;
 	switch (vh264_options.multiplanar) {
 	case 0:
 		return fmt->single_api;
@@ -51,6 +56,11 @@ static const struct vh264_fmt *nth_fmt(unsigned int n)
 		if (offered(&formats[i]) && n-- == 0)
 			return &formats[i];
 	return NULL;
+}
+
+bool vh264_any_fmt(void)
+{
+	return nth_fmt(0);
 }
 
 int vh264_enum_fmt_out(struct file *file, void *priv, struct v4l2_fmtdesc *f)

@@ -25,6 +25,7 @@
 /* How the device presents itself; fixed when the module is loaded. */
 struct vh264_options {
 	unsigned int multiplanar;
+	char *only;
 	unsigned int stride_align;
 	unsigned int height_align;
 	unsigned int default_b_frames;
@@ -218,6 +219,7 @@ int vh264_g_fmt(struct file *file, void *priv, struct v4l2_format *f);
 int vh264_try_fmt(struct file *file, void *priv, struct v4l2_format *f);
 int vh264_s_fmt(struct file *file, void *priv, struct v4l2_format *f);
 const struct vh264_fmt *vh264_find_fmt(u32 fourcc);
+bool vh264_any_fmt(void);			/* with these options */
 
 /* controls.c */
 int vh264_controls_init(struct vh264_ctx *ctx);
