@@ -231,6 +231,7 @@ func (p *Programme) watch(ctx context.Context, w *watched) error {
 	for {
 		w.meter.tick(p.hub.Clock().Now())
 		p.report.SetMedia(p.video(w), w.meter.audio(w.plan.audioEncoder))
+		p.reportSound(w.in)
 		if n, state := lost(w.in, w.feed), w.meter.state(); live || n != dropped || state != shown {
 			dropped, shown = n, state
 			p.setInput(w.spec, w.in, state, dropped)

@@ -1,6 +1,7 @@
 package programme
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -53,8 +54,36 @@ func (p *Programme) reportSignal(s capture.LiveStatus) {
 	p.report.Event(severity, "input", message)
 }
 
-// clearSignal takes back what reportSignal raised, when the input ends.
+// ConditionSound (a warning, or an info where there never was any): the sound
+// card brings nothing, and silence takes its place.
+const ConditionSound = "input.no_sound"
+
+// reportSound takes the state of a live input's sound into a condition.
+func (p *Programme) reportSound(in *capture.Input) {
+	reporter, ok := in.Samples.(capture.LiveReporter)
+	if !ok {
+		return
+	}
+	s := reporter.Live()
+	if !s.Slate || s.Signal == capture.SignalOK || s.Signal == capture.SignalStarting {
+		p.report.Clear(ConditionSound)
+		return
+	}
+	severity := status.Info
+	if s.Losses > 0 {
+		severity = status.Warning
+	}
+	p.report.Raise(status.Condition{
+		Code: ConditionSound, Severity: severity,
+		Message: fmt.Sprintf("no sound comes in, silence takes its place (%s): see input.audio_device; encoderd -probe lists the sound cards",
+			cmp.Or(s.Detail, s.Signal.String())),
+	})
+}
+
+// clearSignal takes back what reportSignal and reportSound raised, when the
+// input ends.
 func (p *Programme) clearSignal() {
+	p.report.Clear(ConditionSound)
 	for _, c := range signalConditions {
 		p.report.Clear(c.code)
 	}
