@@ -84,9 +84,6 @@ func (r *rig) received() map[string]string {
 	return map[string]string{"RTMP": files[0], "SRT": r.srt.File()}
 }
 
-// hls is the address of the playlist, for this machine.
-func (r *rig) hls() string { return r.url + "/hls/index.m3u8" }
-
 // pictures decodes a file or a URL into NV12 pictures of size bytes, n at most
 // (all for 0), in order. ffmpeg must have nothing to complain of.
 func pictures(t *testing.T, input string, size, n int) [][]byte {
