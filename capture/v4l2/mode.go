@@ -273,5 +273,11 @@ func (s *session) setFormat(m mode, like *capture.Layout) (v4l2.Format, error) {
 	case !m.jpeg && len(f.Planes) != m.planes:
 		return unsupported("%v in %d memory planes", f.FourCC, len(f.Planes))
 	}
+	m.width = f.Width
+	for i, p := range f.Planes {
+		if !m.jpeg && p.Stride < rowBytes(m, i) {
+			return unsupported("its driver says rows of %d bytes, where %d pixels of %v take %d", p.Stride, f.Width, f.FourCC, rowBytes(m, i))
+		}
+	}
 	return f, nil
 }

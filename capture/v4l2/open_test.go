@@ -92,6 +92,7 @@ func TestWhyThereIsNoPicture(t *testing.T) {
 		{"too fast for the wiring", Config{Quirks: Quirks{MaxPixelRate: 40e6}}, hdmi, nil, capture.SignalUnsupported, "1280x720p50: the wiring of this board carries up to 40.0 million pixels a second, this needs 46.1"},
 		{"in use", Config{}, hdmi, func(h *hardware) { h.busy = true }, capture.SignalDeviceLost, "/dev/video0 is in use by another program"},
 		{"fields", Config{}, webcam, func(h *hardware) { h.field = v4l2.FieldInterlaced }, capture.SignalUnsupported, "it delivers fields"},
+		{"rows that hold no picture", Config{}, hdmi, func(h *hardware) { h.lay = func(f *v4l2.Format) { f.Planes[0].Stride = 0 } }, capture.SignalUnsupported, "its driver says rows of 0 bytes"},
 		{"input without signal", Config{}, webcam, func(h *hardware) { h.inputs[0].Status = v4l2.NoSignal }, capture.SignalNone, "nothing is connected to Camera 1"},
 		{"input without lock", Config{}, webcam, func(h *hardware) { h.inputs[0].Status = v4l2.NoHLock }, capture.SignalUnstable, "Camera 1"},
 		{"input without power", Config{}, webcam, func(h *hardware) { h.inputs[0].Status = v4l2.NoPower }, capture.SignalNone, "Camera 1 has no power"},
