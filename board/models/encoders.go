@@ -21,7 +21,8 @@ var (
 			{Is: board.LowLevelStalls, Source: "https://github.com/raspberrypi/linux/issues/4906"},
 			{Is: board.StreamOffBlocks, Value: 2000, Source: "https://github.com/raspberrypi/linux/issues/4606"},
 			{Is: board.CaptureBufferSize, Value: 768 << 10, Source: "bcm2835-v4l2-codec.c: DEF_COMP_BUF_SIZE_GREATER_720P"},
-			{Is: board.MinBitrate, Value: 250_000, Source: "https://github.com/raspberrypi/picamera2/issues/1236"},
+			// At very low bit rates it leaves pictures out
+			// (https://github.com/raspberrypi/picamera2/issues/1236); from where on, nobody says.
 			{Is: board.DeadlineMS, Value: 2000, Source: "as long as its STREAMOFF may take"},
 		},
 	}
@@ -33,7 +34,7 @@ var (
 		},
 	}
 	wave5 = board.Encoder{
-		Driver: "wave5-enc", MaxLevel: "5.1",
+		Driver: "wave5-enc",
 		Quirks: []board.Quirk{
 			{Is: board.NoForceKey, Source: "drivers/media/platform/chips-media/wave5/wave5-vpu-enc.c: no V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME"},
 			{Is: board.NoLiveBitrate, Source: "wave5-vpu-enc.c: the control is read when the instance is opened"},
