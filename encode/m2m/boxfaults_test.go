@@ -233,7 +233,7 @@ func TestBoxBitrate(t *testing.T) {
 			s := l.e.settings
 			s.Bitrate = 1_000_000
 			require.NoError(t, l.e.Update(s))
-			l.send(200, 25, 75, 125, 175)
+			l.send(250, 25, 75, 125, 175, 225) // a verdict, a trial, a verdict
 			require.Equal(t, c.want, l.e.Stats().LiveBitrate)
 			require.Equal(t, c.restarts, l.e.Stats().Restarts > 0)
 			got := l.end()

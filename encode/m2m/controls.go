@@ -93,6 +93,11 @@ func (c *controls) scaled(bitrate int) int {
 	return int(float64(max(bitrate, c.q.MinBitrate))*c.scale + 0.5)
 }
 
+// effective is the bit rate that the driver works with for one that is asked for.
+func (c *controls) effective(bitrate int) int {
+	return int(float64(c.inRange(v4l2.CtrlBitrate, int64(c.scaled(bitrate)))) / c.scale)
+}
+
 // setBitrate sets the bit rate.
 func (c *controls) setBitrate(bitrate int) error {
 	return c.set(v4l2.CtrlBitrate, int64(c.scaled(bitrate)))
@@ -179,13 +184,17 @@ func (c *controls) try(id v4l2.ControlID, v int64) bool {
 
 // set brings the value into the control's range and sets it.
 func (c *controls) set(id v4l2.ControlID, v int64) error {
+	return c.dev.Set(id, c.inRange(id, v))
+}
+
+func (c *controls) inRange(id v4l2.ControlID, v int64) int64 {
 	if ctl := c.has[id]; ctl.Type == v4l2.ControlInteger || ctl.Type == v4l2.ControlInteger64 {
 		v = min(max(v, ctl.Min), ctl.Max)
 		if ctl.Step > 1 {
 			v -= (v - ctl.Min) % ctl.Step
 		}
 	}
-	return c.dev.Set(id, v)
+	return v
 }
 
 // forceKey makes the picture queued next a key picture.

@@ -68,6 +68,7 @@ type hardware struct {
 	swallow       bool             // raw buffers come back, nothing is coded
 	stopTakes     time.Duration
 	eio           bool
+	controlErr    error
 	keepRaw       bool // raw buffers come back only with the next picture
 }
 
@@ -170,45 +171,6 @@ func (m *machine) closeFD(fd int) error {
 	}
 	delete(m.fds, fd)
 	return nil
-}
-
-func (m *machine) poller() (poller, error) { return fakePoller{m}, nil }
-
-type fakePoller struct{ m *machine }
-
-func (p fakePoller) Close() error { return nil }
-
-func (p fakePoller) Wake() {
-	p.m.mu.Lock()
-	p.m.woken = true
-	p.m.mu.Unlock()
-	p.m.signal()
-}
-
-func (p fakePoller) wait(timeout time.Duration, d device, want v4l2.PollEvents) (v4l2.PollEvents, error) {
-	m, dev := p.m, d.(*fakeDevice)
-	var late <-chan time.Time
-	if timeout >= 0 {
-		t := time.NewTimer(timeout)
-		defer t.Stop()
-		late = t.C
-	}
-	for {
-		m.mu.Lock()
-		events, woken := dev.ready(want), m.woken
-		m.woken = false
-		if events != 0 || woken {
-			m.wakeUps++
-			m.mu.Unlock()
-			return events, nil
-		}
-		m.mu.Unlock()
-		select {
-		case <-m.kick:
-		case <-late:
-			return 0, nil
-		}
-	}
 }
 
 // fakeDevice is the open node.
@@ -354,6 +316,8 @@ func (d *fakeDevice) Set(id v4l2.ControlID, v int64) error {
 	}
 	streaming := d.in != nil && d.in.streaming
 	switch {
+	case d.m.controlErr != nil:
+		return d.m.controlErr
 	case id == v4l2.CtrlForceKeyFrame && d.m.refusesKey:
 		return syscall.EINVAL
 	case id == v4l2.CtrlForceKeyFrame:

@@ -15,6 +15,8 @@ import (
 type plainCoder struct {
 	size   int  // bytes of a slice; 0: as the bit rate says at 25 a second
 	most   int  // that the pictures need, 0: any
+	least  int  // that they can be coded with
+	open   bool // no IDR pictures: key pictures of an open GOP
 	small  bool // three-byte start codes
 	filler int
 	pps    uint32 // id
@@ -38,8 +40,9 @@ func (c *plainCoder) code(d *fakeDevice, _ int, bitrate int, key bool) []byte {
 		if c.most > 0 {
 			n = min(n, c.most)
 		}
+		n = max(n, c.least)
 	}
-	add(slice(key, c.pps, n))
+	add(slice(key && !c.open, c.pps, n))
 	if c.filler > 0 {
 		add(append(filled(12, c.filler), 0x80))
 	}

@@ -30,6 +30,7 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/encode"
@@ -119,6 +120,7 @@ func New(c Config) (*Encoder, error) {
 		e.log = slog.New(slog.DiscardHandler)
 	}
 	e.bitrate.Store(int64(s.Bitrate))
+	e.stats.began = time.Now()
 	var err error
 	if e.poll, err = e.sys.poller(); err != nil {
 		return nil, fmt.Errorf("m2m: %w", err)

@@ -10,7 +10,8 @@ const (
 	unproven verdict = iota
 	// held: the coded pictures follow the new bit rate.
 	held
-	// unchanged: the encoder took the new bit rate and goes on with the old one.
+	// unchanged: the encoder took a lower bit rate, and what is coded stays as it
+	// was. So do pictures that cannot be coded with less.
 	unchanged
 	// pinned: the encoder was held down by the old bit rate, was given a higher
 	// one, and stays where it was. Content that needs exactly the old rate looks
@@ -34,9 +35,10 @@ const (
 //
 // A change downward by a fifth or more shows, unless the pictures were plain
 // enough to stay below the new rate anyway; one that leaves the coded rate where
-// it was, above the new one, was ignored. A change upward shows only when the
-// coded rate rises over the old target; that it does not proves nothing, since
-// the pictures may not need more.
+// it was, above the new one, was ignored, or is below what the pictures need at
+// the encoder's coarsest. A change upward shows only when the coded rate rises
+// over the old target; that it does not proves nothing, since the pictures may
+// not need more. So what does not show is tried once more by a restart (again).
 type rateWatch struct {
 	slots [rateSlots]int // bits
 	first int64          // number of the first slot there is a measure from

@@ -169,6 +169,9 @@ func (r *run) packet(pic picture, u unit) (media.Packet, bool) {
 	if (r.waitKey || r.fresh) && !u.idr {
 		r.needKey()
 		r.e.stats.skip.Add(1)
+		if r.useless.IsZero() {
+			r.useless = time.Now()
+		}
 		return media.Packet{}, false
 	}
 	p := media.Packet{
@@ -176,7 +179,7 @@ func (r *run) packet(pic picture, u unit) (media.Packet, bool) {
 		Key: u.idr && (asked || r.fresh || r.waitKey), Gap: r.gap,
 	}
 	r.waitKey, r.fresh, r.gap = false, false, false
-	r.silent, r.failures, r.errors = 0, 0, 0
+	r.silent, r.failures, r.errors, r.useless = 0, 0, 0, time.Time{}
 	r.e.stats.pictures.Add(1)
 	r.e.stats.healthy.Store(true)
 	r.judge(pic.pts, len(u.data))
@@ -203,7 +206,9 @@ func (r *run) honoured(pic picture, idr bool) {
 	}
 }
 
-// judge measures what became of the last change of the bit rate.
+// judge measures what became of the last change of the bit rate. A wrong
+// "ignored" would cost a key picture at each change for ever, so that it takes a
+// restart to be said: one that made the new rate hold.
 func (r *run) judge(pts time.Duration, bytes int) {
 	v := r.watch.coded(pts, bytes)
 	live := &r.e.stats.bitrate
@@ -212,15 +217,13 @@ func (r *run) judge(pts time.Duration, bytes int) {
 	}
 	switch {
 	case v == held && r.tried:
-		live.Store(int32(ignored)) // it took a restart
+		r.e.log.Warn("the encoder takes new bit rates and goes on with the old one: it is restarted for each")
+		live.Store(int32(ignored))
 	case v == held:
 		live.Store(int32(kept))
-	case v == unchanged:
-		r.e.log.Warn("the encoder took a new bit rate and goes on with the old one: it is restarted for it")
-		live.Store(int32(ignored))
-		r.bitrate = 0 // whatever it is
-	case v == pinned && !r.tried:
-		r.trial = true
+	case (v == unchanged || v == pinned) && !r.tried && pts >= r.nextTrial:
+		// Not before a restart made no difference either is it the pictures' doing.
+		r.trial = change{wanted: true, since: pts, patient: v == pinned}
 	}
 }
 
@@ -243,6 +246,7 @@ func (r *run) drain(ctx context.Context) error {
 	}
 	r.progress = time.Now()
 	for !r.last && (command || len(r.inside) > 0) {
+		r.e.stats.alive(false)
 		if err := ctx.Err(); err != nil {
 			return err
 		}

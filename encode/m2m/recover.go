@@ -33,13 +33,14 @@ func (r *run) recover(ctx context.Context, cause error) error {
 		r.e.stats.recoveries.Add(1)
 	}
 	for began := time.Now(); ; {
+		r.e.stats.alive(false)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		s, err := r.e.openSession()
 		if err == nil {
 			r.s, r.bitrate = s, s.bitrate
-			r.change.wanted, r.trial = false, false
+			r.change.wanted, r.trial.wanted = false, false
 			r.e.stats.name(s.dev)
 			return nil
 		}
@@ -70,7 +71,7 @@ func (r *run) failed(ctx context.Context, cause error) error {
 func (r *run) abandon() <-chan struct{} {
 	s, held := r.s, r.held
 	r.lose(len(r.inside))
-	r.gap = true
+	r.gap, r.useless = true, time.Time{}
 	r.s, r.held, r.started = nil, map[int]media.Frame{}, false
 	r.e.pool.detach(s.gen)
 	closed := make(chan struct{})

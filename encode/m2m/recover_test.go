@@ -180,6 +180,53 @@ func TestDeadAfterFiveRecoveriesWithoutAPicture(t *testing.T) {
 	}
 }
 
+// A call that never returns cannot be ended, and nobody but Stats can tell.
+func TestStuckInACall(t *testing.T) {
+	m := newMachine()
+	m.hang = func(n int) bool { return n >= 10 }
+	m.stopTakes = time.Hour
+	m.openErr = func(n int) error {
+		if n > 0 {
+			return syscall.EIO
+		}
+		return nil
+	}
+	play(t, m, Config{}, func(r *rig) {
+		r.send(10)
+		time.Sleep(time.Hour)
+		require.False(t, r.stats().Stuck, "it waits for a frame")
+		r.send(1)
+		time.Sleep(20 * time.Second)
+		require.False(t, r.stats().Stuck)
+		require.False(t, r.stats().Healthy)
+		time.Sleep(25 * time.Second)
+		require.True(t, r.stats().Stuck, "ErrDead waits for the old device to close")
+		require.ErrorIs(t, <-r.done, ErrDead)
+		require.False(t, r.stats().Stuck)
+		m.alter(func(h *hardware) { h.stopTakes, h.openErr = 0, nil })
+	})
+}
+
+// Pictures come out, and none of them is of any use.
+func TestDeadWithoutKeyPictures(t *testing.T) {
+	m := newMachine()
+	m.coder = func(*fakeDevice) coder { return &plainCoder{size: 400, open: true} }
+	play(t, m, Config{}, func(r *rig) {
+		var err error
+		for from := time.Now(); err == nil; {
+			require.Less(t, time.Since(from), 2*time.Minute)
+			r.send(1)
+			select {
+			case err = <-r.done:
+			default:
+			}
+		}
+		require.ErrorIs(t, err, ErrDead)
+		require.ErrorContains(t, err, "no key picture")
+		require.Empty(t, r.got)
+	})
+}
+
 func TestCancelDuringRecovery(t *testing.T) {
 	m := newMachine()
 	play(t, m, Config{}, func(r *rig) {

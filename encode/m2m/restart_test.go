@@ -1,11 +1,13 @@
 package m2m
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/media/v4l2"
 )
 
@@ -84,13 +86,78 @@ func TestBitrateTakenAndIgnored(t *testing.T) {
 	play(t, m, Config{}, func(r *rig) {
 		r.send(60)
 		r.update(500_000)
-		r.send(140, 100, 150)
+		r.send(180, 100, 150)
 		r.requireRate(130, 1_000_000)
 		r.requireRate(150, 500_000)
 		require.Equal(t, "ignored: restarts", r.stats().LiveBitrate)
+		r.update(250_000)
+		r.send(20, 250)
+		r.requireRate(249, 500_000)
+		r.requireRate(250, 250_000)
 		r.drain()
-		require.Len(t, r.got, 200)
-		require.Equal(t, uint64(1), r.stats().Restarts)
+		require.Len(t, r.got, 260)
+		require.Empty(t, r.gaps())
+		require.Equal(t, uint64(2), r.stats().Restarts)
+	})
+}
+
+// Pictures that cannot be coded with less look as if the encoder had ignored a
+// lower rate, just when the uplink is short. They cost a trial now and then, and
+// the encoder goes on to be believed.
+func TestBitrateBelowWhatThePicturesNeed(t *testing.T) {
+	m := rated()
+	m.coder = func(*fakeDevice) coder { return &plainCoder{least: 900_000 / 8 / 25} }
+	play(t, m, Config{}, func(r *rig) {
+		r.send(60)
+		for _, rate := range []int{500_000, 300_000, 150_000} {
+			r.update(rate)
+			r.send(150)
+		}
+		require.Empty(t, r.stats().LiveBitrate)
+		require.Equal(t, uint64(1), r.stats().Restarts, "one trial in 20 s")
+		r.update(4_000_000)
+		r.send(100)
+		r.drain()
+		r.requireRate(511, 4_000_000)
+		require.Equal(t, "yes", r.stats().LiveBitrate)
+		require.Empty(t, r.gaps())
+	})
+}
+
+// What the driver cannot do is not held against it.
+func TestBitrateOutsideTheDriversRange(t *testing.T) {
+	m := rated()
+	play(t, m, Config{Quirks: Quirks{MinBitrate: 900_000}}, func(r *rig) {
+		r.send(60)
+		r.update(100_000)
+		r.send(200, 150, 200)
+		r.drain()
+		require.Zero(t, r.stats().Restarts)
+		require.Empty(t, r.stats().LiveBitrate)
+	})
+}
+
+// A device that fails while it is asked has refused nothing.
+func TestFailureDuringAControlIsNoRefusal(t *testing.T) {
+	m := rated()
+	play(t, m, Config{}, func(r *rig) {
+		r.send(60)
+		m.alter(func(h *hardware) { h.eio, h.controlErr = true, syscall.EIO })
+		r.update(500_000)
+		b := r.e.Pool().Get()
+		r.offer(media.Frame{Buffer: b, PTS: pts(60), ForceKey: true})
+		m.alter(func(h *hardware) { h.eio, h.controlErr = false, nil })
+		r.sent++
+		r.send(100)
+		before := r.stats().Restarts
+		r.update(1_000_000)
+		r.send(50, 200)
+		r.drain()
+		s := r.stats()
+		require.Equal(t, uint64(1), s.Recoveries)
+		require.Equal(t, before, s.Restarts)
+		require.NotContains(t, s.LiveBitrate, "refused")
+		require.NotContains(t, s.LiveKey, "refused")
 	})
 }
 

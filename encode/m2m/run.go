@@ -36,9 +36,12 @@ type run struct {
 	last     bool                // the drain is over
 	bitrate  int                 // set in the driver
 	change   change              // of the bit rate, waiting for a restart
-	trial    bool                // a restart at the next key picture would tell more about the bit rate
+	trial    change              // a restart that would tell more about the bit rate
 	tried    bool                // it was made
 	restart  time.Time           // the last one
+
+	nextTrial time.Duration // PTS from which on there may be another trial
+	useless   time.Time     // since when pictures come out that a key picture is missing for
 
 	keyOwed  bool // a key picture was asked for, and none has gone in for it
 	keyLate  int  // pictures since one that should have been a key picture, 0: none is due
@@ -126,6 +129,7 @@ func (r *run) step(ctx context.Context) error {
 
 // begin starts a stream in the driver.
 func (r *run) begin() error {
+	r.e.stats.alive(false)
 	r.started, r.fresh, r.first, r.last = true, true, true, false
 	r.keyLate, r.silent, r.errors = 0, 0, 0
 	r.watch.reset()
@@ -148,6 +152,8 @@ func (r *run) finish(ctx context.Context) error {
 
 // end stops the queues and releases what they hold.
 func (r *run) end() {
+	r.e.stats.alive(false)
+	defer r.e.stats.alive(true)
 	if r.s != nil && r.started {
 		if err := r.s.stop(); err != nil {
 			r.e.log.Debug("stopping the encoder", "error", err)
@@ -174,7 +180,9 @@ func (r *run) release() {
 // next frame, is it waited for. With nothing inside, the kernel has nothing to
 // say.
 func (r *run) wait(ctx context.Context) error {
-	if len(r.inside) == 0 && len(r.held) == 0 {
+	empty := len(r.inside) == 0 && len(r.held) == 0
+	r.e.stats.alive(empty)
+	if empty {
 		r.feed.await(ctx)
 		return nil
 	}
@@ -200,6 +208,10 @@ func (r *run) wait(ctx context.Context) error {
 // overdue finds a driver that hangs.
 func (r *run) overdue() error {
 	now, deadline := time.Now(), r.e.cfg.Quirks.deadline()
+	const keyless = 10 // deadlines of pictures that are of no use without a key picture
+	if !r.useless.IsZero() && now.Sub(r.useless) >= keyless*deadline {
+		return errors.New("the encoder makes no key picture")
+	}
 	if len(r.inside) == 0 && len(r.held) == 0 {
 		return nil
 	}

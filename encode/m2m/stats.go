@@ -1,6 +1,9 @@
 package m2m
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats tell what became of the pictures, and of the driver's promises.
 type Stats struct {
@@ -8,6 +11,10 @@ type Stats struct {
 	// Healthy: it is open and does what it is told, as far as is known. After a
 	// failure it takes a coded picture.
 	Healthy bool
+	// Stuck: a call to the driver has not returned for half a minute. Nothing in
+	// this process can end it, Run neither goes on nor returns, and only a new boot
+	// may help, as with ErrDead.
+	Stuck bool
 
 	Pictures     uint64 // coded
 	Recoveries   uint64 // times the device was opened anew after a failure
@@ -55,6 +62,28 @@ type counters struct {
 	healthy                                                     atomic.Bool
 	pictures, recoveries, restarts, errors, skip, stray, copied atomic.Uint64
 	bitrate, key                                                atomic.Int32 // promise
+
+	began time.Time
+	heard atomic.Int64 // time since began at which Run was last not in a call, 0: it has nothing to do
+}
+
+// stuckAfter is longer than any driver takes that ever returns: bcm2835 needs
+// 2 s to stop a queue.
+const stuckAfter = 30 * time.Second
+
+// alive is called by Run before it calls the driver. idle: what it waits for
+// next is a frame, for as long as that takes.
+func (c *counters) alive(idle bool) {
+	if idle {
+		c.heard.Store(0)
+		return
+	}
+	c.heard.Store(int64(max(1, time.Since(c.began))))
+}
+
+func (c *counters) stuck() bool {
+	heard := time.Duration(c.heard.Load())
+	return heard > 0 && time.Since(c.began)-heard >= stuckAfter
 }
 
 func (c *counters) name(d device) {
@@ -66,8 +95,9 @@ func (c *counters) name(d device) {
 // Stats are the counters so far. It may be called from any goroutine.
 func (e *Encoder) Stats() Stats {
 	c := &e.stats
+	stuck := c.stuck()
 	return Stats{
-		Device: *c.device.Load(), Driver: *c.driver.Load(), Healthy: c.healthy.Load(),
+		Device: *c.device.Load(), Driver: *c.driver.Load(), Healthy: c.healthy.Load() && !stuck, Stuck: stuck,
 		Pictures: c.pictures.Load(), Recoveries: c.recoveries.Load(), Restarts: c.restarts.Load(),
 		ErrorBuffers: c.errors.Load(), Skipped: c.skip.Load(), Strays: c.stray.Load(), Copied: c.copied.Load(),
 		LiveBitrate: promise(c.bitrate.Load()).String(), LiveKey: promise(c.key.Load()).String(),

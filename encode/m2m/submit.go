@@ -3,6 +3,7 @@ package m2m
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/encoderbox/encoderbox/media"
@@ -14,12 +15,21 @@ import (
 const (
 	restartEvery    = time.Second
 	restartPatience = 2 * time.Second
+	// trialEvery is how often a stream is begun anew only to learn what became of
+	// a change. Each costs a key picture, at worst just when the uplink is short.
+	trialEvery = 20 * time.Second
 )
 
-// change is a bit rate that takes a restart.
+// change is a restart that is wanted: at the next key picture, or, where it is
+// not patient, soon.
 type change struct {
-	wanted bool
-	since  time.Duration // PTS
+	wanted  bool
+	since   time.Duration // PTS
+	patient bool
+}
+
+func (c change) due(pts time.Duration, key bool) bool {
+	return c.wanted && (key || !c.patient && pts-c.since >= restartPatience)
 }
 
 // code queues a frame, after what is to hold from it on. The frame is the
@@ -29,6 +39,7 @@ func (r *run) code(ctx context.Context, frame media.Frame) error {
 		frame.Release()
 		return frameError{fmt.Errorf("m2m: the frame is %dx%d, the encoder was made for %dx%d", f.Width, f.Height, want.Width, want.Height)}
 	}
+	r.e.stats.alive(false)
 	pts := frame.PTS
 	// The request is taken first: one that comes later is for the next picture.
 	key := r.e.key.Swap(false) || frame.ForceKey || r.keyOwed
@@ -111,20 +122,32 @@ func (r *run) control(ctx context.Context, pts time.Duration, key bool) (bool, e
 	if r.first {
 		return true, nil
 	}
+	may := time.Since(r.restart) >= restartEvery
 	cannot := key && !r.canForce()
-	due := r.change.wanted && (key || pts-r.change.since >= restartPatience) || r.trial && key
-	if (cannot || due) && time.Since(r.restart) >= restartEvery {
+	if may && (cannot || r.change.due(pts, key) || r.trial.due(pts, key)) {
 		return true, r.renew(ctx, pts)
 	}
 	if !key || cannot {
 		return false, nil // owed, where it was asked for
 	}
-	if err := r.s.ctl.forceKey(); err != nil {
-		r.e.log.Warn("the encoder refuses to be asked for key pictures: it is restarted for them", "error", err)
-		r.e.stats.key.Store(int32(refused))
-		return r.control(ctx, pts, key)
+	err := r.s.ctl.forceKey()
+	if err == nil {
+		return true, nil
 	}
-	return true, nil
+	r.e.log.Warn("the encoder refuses to be asked for a key picture: it is restarted for it", "error", err)
+	refuse(&r.e.stats.key, err)
+	if !may {
+		return false, nil
+	}
+	return true, r.renew(ctx, pts)
+}
+
+// refuse notes that a control was refused while streaming. What a device says
+// that has failed is no such thing: it may be opened anew and keep its promise.
+func refuse(p *atomic.Int32, err error) {
+	if !v4l2.IsGone(err) {
+		p.Store(int32(refused))
+	}
 }
 
 func (r *run) canForce() bool {
@@ -142,7 +165,10 @@ func (r *run) applyBitrate(pts time.Duration) {
 		r.change.wanted = false
 		return
 	}
-	r.trial, r.tried = false, false
+	if r.change.wanted {
+		return // the restart will bring it
+	}
+	r.trial.wanted, r.tried = false, false
 	if r.e.cfg.Quirks.NoLiveBitrate {
 		r.e.stats.bitrate.CompareAndSwap(int32(unknown), int32(ignored))
 	}
@@ -150,17 +176,15 @@ func (r *run) applyBitrate(pts time.Duration) {
 		err := r.s.ctl.setBitrate(want)
 		if err == nil {
 			if !r.first && promise(r.e.stats.bitrate.Load()) == unknown {
-				r.watch.changed(pts, r.bitrate, want)
+				r.watch.changed(pts, r.s.ctl.effective(r.bitrate), r.s.ctl.effective(want))
 			}
-			r.bitrate, r.change.wanted = want, false
+			r.bitrate = want
 			return
 		}
 		r.e.log.Warn("the encoder refuses a new bit rate while it runs: it is restarted for it", "error", err)
-		r.e.stats.bitrate.Store(int32(refused))
+		refuse(&r.e.stats.bitrate, err)
 	}
-	if !r.change.wanted {
-		r.change = change{wanted: true, since: pts}
-	}
+	r.change = change{wanted: true, since: pts}
 }
 
 // queue gives a raw buffer to the driver.
@@ -215,8 +239,8 @@ func (r *run) renew(ctx context.Context, pts time.Duration) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
-	if r.trial {
-		r.trial, r.tried = false, true
+	if r.trial.wanted {
+		r.trial.wanted, r.tried, r.nextTrial = false, true, pts+trialEvery
 		r.watch = watch
 		r.watch.again(pts)
 	}
