@@ -21,7 +21,8 @@ import (
 const ConditionSoftware = "encoder.software"
 
 // ConditionDead (an error): the hardware encoder was opened anew again and again,
-// and coded nothing. No watchdog is fed while it holds.
+// and coded nothing, or its driver does not return from a call. No watchdog is
+// fed while it holds.
 const ConditionDead = "encoder.dead"
 
 // chosen is the encoder of a run.
@@ -30,6 +31,8 @@ type chosen struct {
 	name string
 	pool capture.Pool // memory that sources may draw into
 	hw   *m2m.Encoder // nil for the software's
+	// stuck: a call to the driver does not return; nil for the software's.
+	stuck func() bool
 }
 
 // Close frees what the encoder holds. It must not be running.
@@ -87,7 +90,7 @@ func (p *Programme) hardwareEncoder(in *capture.Input) (*chosen, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &chosen{Encoder: e, name: e.Stats().Driver + " (hardware)", pool: e.Pool(), hw: e}, nil
+	return &chosen{Encoder: e, name: e.Stats().Driver + " (hardware)", pool: e.Pool(), hw: e, stuck: func() bool { return e.Stats().Stuck }}, nil
 }
 
 func (p *Programme) softwareEncoder(in *capture.Input) (*chosen, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/device/status"
@@ -57,4 +59,32 @@ func TestSoundAloneIsNoSignOfHealth(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The encoder's Run cannot say that a call to the driver does not return.
+func TestStuckDriverIsNoGoodHealth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New(media.NewClock())
+		defer h.Close()
+		store := status.NewStore("")
+		p := newProgramme(h, store.Stream("main"))
+		var told []bool
+		p.health = func(good bool) { told = append(told, good) }
+		began := time.Now()
+		stuck := func() bool { s := time.Since(began); return s > 10*time.Second && s < 20*time.Second }
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		time.AfterFunc(15*time.Second, func() {
+			if got := store.Load().Streams[0].Conditions; len(got) != 1 || got[0].Code != ConditionDead {
+				t.Errorf("conditions %+v", got)
+			}
+		})
+		_ = p.watch(ctx, &watched{in: &capture.Input{}, meter: &meter{next: h}, encoder: &chosen{stuck: stuck}})
+		if want := []bool{false, true}; !slices.Equal(told, want) {
+			t.Errorf("health %v, want %v", told, want)
+		}
+		if got := store.Load().Streams[0].Conditions; len(got) != 0 {
+			t.Errorf("conditions %+v", got)
+		}
+	})
 }

@@ -157,17 +157,12 @@ func (p *Programme) current() Spec {
 func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan plan, ready func()) (err error) {
 	m := &meter{next: p.hub, proof: plan.kinds[0], first: func() {
 		ready()
-		p.health(true)
-		p.report.Clear(ConditionDead)
+		p.setDead(false)
 		p.setInput(spec, in, status.InputRunning, 0)
 	}}
 	defer func() {
 		if errors.Is(err, m2m.ErrDead) {
-			p.health(false)
-			p.report.Raise(status.Condition{
-				Code: ConditionDead, Severity: status.Error,
-				Message: "the hardware encoder does not come back by itself: switch the box off and on; a watchdog, where there is one, resets it",
-			})
+			p.setDead(true)
 		}
 	}()
 	var encoder *chosen
@@ -206,6 +201,19 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 	return group.Wait()
 }
 
+// setDead tells whether the hardware encoder needs a new boot.
+func (p *Programme) setDead(dead bool) {
+	p.health(!dead)
+	if !dead {
+		p.report.Clear(ConditionDead)
+		return
+	}
+	p.report.Raise(status.Condition{
+		Code: ConditionDead, Severity: status.Error,
+		Message: "the hardware encoder does not come back by itself: switch the box off and on; a watchdog, where there is one, resets it",
+	})
+}
+
 func (p *Programme) setEncoder(e encode.Encoder, f media.VideoFormat) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -222,15 +230,20 @@ type watched struct {
 	encoder *chosen      // nil for passthrough
 }
 
-// watch reports once a second.
+// watch reports once a second. A driver that does not return from a call is
+// found here: the encoder, which waits for it, can tell nobody.
 func (p *Programme) watch(ctx context.Context, w *watched) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	dropped, shown := uint64(0), status.InputStarting
+	dropped, shown, stuck := uint64(0), status.InputStarting, false
 	_, live := w.in.Frames.(capture.LiveReporter)
 	for {
 		w.meter.tick(p.hub.Clock().Now())
 		p.report.SetMedia(p.video(w), w.meter.audio(w.plan.audioEncoder))
+		if w.encoder != nil && w.encoder.stuck != nil && w.encoder.stuck() != stuck {
+			stuck = !stuck
+			p.setDead(stuck)
+		}
 		p.reportSound(w.in)
 		if n, state := lost(w.in, w.feed), w.meter.state(); live || n != dropped || state != shown {
 			dropped, shown = n, state
