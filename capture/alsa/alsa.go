@@ -62,8 +62,9 @@ type Audio struct {
 	clock  *media.Clock
 	open   func(card Card, rate int) (device, error)
 
-	mu     sync.Mutex     // guards actual
+	mu     sync.Mutex     // guards the fields below
 	actual map[string]int // rate at which a card really runs, where its driver is wrong
+	opened string         // what was opened last, as it was logged
 }
 
 var (
@@ -109,9 +110,22 @@ func (a *Audio) Open(ctx context.Context) (live.AudioSession, error) {
 		return nil, errors.Join(&capture.SignalError{Signal: capture.SignalUnsupported, Detail: card.String(), Err: err}, d.Close())
 	}
 	p := d.Params()
-	a.config.Log.Info("sound card opened", "card", card.String(), "rate", s.rate, "channels", p.Channels,
-		"format", p.Format.String(), "period", p.Period, "buffer", p.Buffer)
+	a.logOpened(card, s.rate, p)
 	return s, nil
+}
+
+// logOpened says which card it is, once: a card whose clock stops, as an HDMI
+// receiver's does, is opened anew every few seconds.
+func (a *Audio) logOpened(card Card, rate int, p params) {
+	level, what := slog.LevelInfo, fmt.Sprint(card, rate, p)
+	a.mu.Lock()
+	if what == a.opened {
+		level = slog.LevelDebug
+	}
+	a.opened = what
+	a.mu.Unlock()
+	a.config.Log.Log(context.Background(), level, "sound card opened", "card", card.String(), "rate", rate, "channels", p.Channels,
+		"format", p.Format.String(), "period", p.Period, "buffer", p.Buffer)
 }
 
 // opening says in words why a card cannot be opened.
