@@ -8,18 +8,20 @@ INSTALL := lab/setup/install.sh
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo devel)
 CONFIG ?= examples/bench.toml
 FUZZTIME ?= 20s
+BOX_MINUTES ?= 15
 BENCH_ARGS ?=
 
 # Tests that start real peers run on their own, never from Go's test cache, one package at a time
 # so that they do not starve each other; all others run with the race detector.
 PEER_TESTS := ./lab/acceptance/...
-# Tests that start virtual ARM boxes: emulated processors, so one package at a time.
-BOX_TESTS := ./lab/box/... $(addsuffix /...,$(wildcard ./lab/hardware))
+# Tests that start virtual ARM boxes. They take along the tests with the build tag "box" of other
+# folders, which need a kernel's devices, and run them in the box.
+BOX_TESTS := ./lab/box/... ./lab/hardware/...
 UNIT_TESTS = $$(go list ./... | grep -vxF "$$(go list $(PEER_TESTS) $(BOX_TESTS))")
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: CONFIG=$(CONFIG) (run), FUZZTIME=$(FUZZTIME) (fuzz), BENCH_ARGS (bench)"
+	@echo "Variables: CONFIG=$(CONFIG) (run), FUZZTIME=$(FUZZTIME) (fuzz), BOX_MINUTES=$(BOX_MINUTES) (lab-box-test), BENCH_ARGS (bench)"
 
 run: ## build encoderd, start it with examples/bench.toml; it prints the page's address
 	@$(INSTALL) run
@@ -48,8 +50,10 @@ lab-box: ## fetch (once, about 350 MB) and build the virtual ARM box that tests 
 	@lab/box/image.sh >/dev/null
 	@echo "the virtual ARM box is ready: make lab-box-shell starts one, make lab-box-test tests in it"
 
-lab-box-test: lab-box ## run the tests that need the virtual ARM box
-	go test -count=1 -p 1 -timeout 15m $(BOX_TESTS)
+lab-box-test: ## run the tests that need the virtual ARM box, within BOX_MINUTES
+	@$(INSTALL) test box
+	@lab/box/image.sh >/dev/null
+	@lab/box/test.sh $(BOX_MINUTES) $(BOX_TESTS)
 
 lab-box-shell: lab-box ## start a virtual ARM box with encoderd in it, and a shell on its serial port
 	@go run ./lab/box/shell

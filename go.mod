@@ -14,6 +14,7 @@ require (
 	github.com/chromedp/chromedp v0.15.1
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/datarhei/gosrt v0.11.0
+	github.com/gen2brain/alsa v0.5.0
 	github.com/haivision/srtgo v0.0.0-20260729205614-11f07ff45f44
 	github.com/pelletier/go-toml/v2 v2.4.3
 	github.com/pion/mediadevices v0.10.0
@@ -32,7 +33,6 @@ require (
 	github.com/asticode/go-astikit v0.30.0 // indirect
 	github.com/benburkert/openpgp v0.0.0-20160410205803-c2471f86866c // indirect
 	github.com/chromedp/sysutil v1.1.0 // indirect
-	github.com/gen2brain/alsa v0.5.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260214004413-d219187c3433 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
 	github.com/gobwas/pool v0.2.1 // indirect

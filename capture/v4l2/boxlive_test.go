@@ -92,7 +92,7 @@ func TestBoxLive(t *testing.T) {
 	if pool.allOut != 0 {
 		t.Errorf("%d pictures did not come back", pool.allOut)
 	}
-	if widest > time.Second {
+	if widest > 3*time.Second { // a busy host makes the emulated processors stutter
 		t.Errorf("%v without a picture", widest)
 	}
 }

@@ -71,11 +71,12 @@ kernel_make() {
 	}
 }
 
-build_vicodec() {
-	local out=$1
-	say "builds vicodec, a virtual encoder of the kernel's"
-	cp "$kernel"/source/drivers/media/test-drivers/vicodec/* "$out/"
-	kernel_make "$out" CONFIG_VIDEO_VICODEC=m && keep_modules "$out"
+# build_driver NAME FOLDER: one of the kernel's own virtual drivers that Debian does not build.
+build_driver() {
+	local name=$1 out=$2
+	say "builds $name, a virtual driver of the kernel's"
+	cp "$drivers/$name"/* "$out/"
+	kernel_make "$out" "CONFIG_VIDEO_${name^^}=m" && keep_modules "$out"
 }
 
 build_vh264() {
@@ -135,8 +136,11 @@ build_initramfs() {
 exec 9>"$CACHE/box/lock"
 flock 9
 me=$(hash_of -- lab/box/image.sh)
-vicodec=$(in_cache vicodec "$(hash_of "$me" "$BOX_KERNEL_VERSION" -- "$kernel"/source/drivers/media/test-drivers/vicodec/*)" build_vicodec)
-extra=("$vicodec")
+drivers=$kernel/source/drivers/media/test-drivers
+extra=()
+for name in $BOX_DRIVERS; do
+	extra+=("$(in_cache "$name" "$(hash_of "$me" "$BOX_KERNEL_VERSION" -- "$drivers/$name"/*)" build_driver "$name")")
+done
 mapfile -t vh264_sources < <(find lab/vh264 -maxdepth 1 -type f \( -name '*.[ch]' -o -name Makefile -o -name Kbuild \) 2>/dev/null | sort)
 if grep -qs '^obj-m' lab/vh264/Makefile lab/vh264/Kbuild; then
 	if vh264=$(in_cache vh264 "$(hash_of "$me" "$BOX_KERNEL_VERSION" -- "${vh264_sources[@]}")" build_vh264); then
@@ -148,8 +152,8 @@ fi
 modules=$(in_cache modules "$(hash_of "$me" "$BOX_KERNEL_VERSION" "${extra[@]}" -- /dev/null)" build_modules "${extra[@]}")
 mapfile -t guest < <(find lab/box/agent lab/box/wire lab/box/guest -type f ! -name '*_test.go' | sort)
 initramfs=$(in_cache initramfs "$(hash_of "$me" "$BOX_KERNEL_VERSION" "$userland" "$(go env GOVERSION)" -- "${guest[@]}")" build_initramfs)
-# Results of sources that nobody has any more.
-find "$CACHE/box" -maxdepth 1 -type d \( -name 'vicodec-*' -o -name 'vh264-*' -o -name 'modules-*' -o -name 'initramfs-*' -o -name 'new.*' \) \
-	-mtime +14 -exec rm -rf {} +
+# What no checkout has used for long. The packages stay, so that no network is needed should it come back.
+touch "$kernel" "$userland" "$ffmpeg"
+find "$CACHE/box" -mindepth 1 -maxdepth 1 -type d ! -name debs -mtime +14 -exec rm -rf {} +
 printf '%s\n' "kernel=$kernel/image/boot/vmlinuz-$BOX_KERNEL" "release=$BOX_KERNEL" "initramfs=$initramfs/initramfs.cpio" \
 	"userland=$userland/usr" "modules=$modules/lib/modules" "ffmpeg=$ffmpeg"

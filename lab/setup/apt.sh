@@ -13,12 +13,44 @@ archive_keys() {
 	return 0
 }
 
+# HOOKLESS_CONF: for apt.conf. The hooks of this machine's own apt (desktop caches, cleaning) have
+# no business in another state, nor the rights where nobody is root.
+HOOKLESS_CONF='
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear DPkg::Pre-Install-Pkgs;
+#clear DPkg::Post-Invoke;
+#clear Acquire::IndexTargets::deb::DEP-11;
+#clear Acquire::IndexTargets::deb::DEP-11-icons;
+#clear Acquire::IndexTargets::deb::DEP-11-icons-hidpi;
+#clear Acquire::IndexTargets::deb::CNF;
+APT::Sandbox::User "";
+'
+
+# machine_targets FORMAT: a line for each of this machine's own package lists. A machine that has
+# its sources and no lists (container images come so) has them fetched, into a folder for the moment.
+machine_targets() {
+	local targets lists
+	targets=$(apt-get indextargets --format "$1" 'Created-By: Packages')
+	if [ -z "$targets" ]; then
+		lists=$(mktemp -d)
+		mkdir -p "$lists"/{lists,archives}/partial
+		printf '%s\n' "$HOOKLESS_CONF" "Dir::State::lists \"$lists/lists\";" "Dir::Cache \"$lists\";" \
+			"Dir::Cache::archives \"$lists/archives\";" >"$lists/apt.conf"
+		apt-get -q -c "$lists/apt.conf" update </dev/null >/dev/null 2>&1 || true
+		targets=$(apt-get -c "$lists/apt.conf" indextargets --format "$1" 'Created-By: Packages')
+		rm -rf "$lists"
+	fi
+	printf '%s\n' "$targets"
+}
+
 # machine_sources: this machine's own Debian or Ubuntu sources, third parties left out. Ubuntu
 # keeps ARM on another host.
 machine_sources() {
 	local origin uri release component
 	# shellcheck disable=SC2016 # apt's own place holders
-	apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+	machine_targets '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' |
 		while read -r origin uri release component; do
 			case $origin in
 			Debian) ;;
@@ -30,8 +62,7 @@ machine_sources() {
 }
 
 # apt_state FOLDER SOURCES ARCH...: makes the folder an apt state that knows only the source lines
-# and architectures given. The hooks of this machine's own apt (desktop caches, cleaning) have no
-# business there.
+# and architectures given.
 apt_state() {
 	local state=$1 sources=$2
 	shift 2
@@ -39,20 +70,11 @@ apt_state() {
 	: >"$state/status"
 	printf '%s\n' "$sources" >"$state/sources.list"
 	cat >"$state/apt.conf" <<-CONF
+		$HOOKLESS_CONF
 		#clear APT::Architectures;
-		#clear APT::Update::Pre-Invoke;
-		#clear APT::Update::Post-Invoke;
-		#clear APT::Update::Post-Invoke-Success;
-		#clear DPkg::Pre-Install-Pkgs;
-		#clear DPkg::Post-Invoke;
-		#clear Acquire::IndexTargets::deb::DEP-11;
-		#clear Acquire::IndexTargets::deb::DEP-11-icons;
-		#clear Acquire::IndexTargets::deb::DEP-11-icons-hidpi;
-		#clear Acquire::IndexTargets::deb::CNF;
 		APT::Architecture "$1";
 		APT::Architectures { $(printf '"%s"; ' "$@")};
 		APT::Install-Recommends "false";
-		APT::Sandbox::User "";
 		Acquire::Languages "none";
 		Dir::State "$state";
 		Dir::State::lists "$state/lists";

@@ -3,7 +3,7 @@
 # with what builds modules for it, the box's programs, and ffmpeg. What is there is left alone, and
 # downloads are kept, so that the network is used once.
 #
-#   lab/setup/box.sh
+#   lab/setup/box.sh      about 350 MB in all, once
 #
 # BOX_MIRROR: another Debian mirror, or a state of https://snapshot.debian.org/archive/debian/.
 set -euo pipefail
@@ -20,7 +20,7 @@ DEBS=$CACHE/box/debs # packages as downloaded, a folder a tree
 debian_mirror() {
 	local own
 	# shellcheck disable=SC2016 # apt's own place holders
-	own=$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' 'Created-By: Packages' |
+	own=$(machine_targets '$(ORIGIN) $(LABEL) $(REPO_URI)' |
 		awk '$1 == "Debian" && $2 == "Debian" { print $3; exit }')
 	printf '%s\n' "${own:-http://deb.debian.org/debian/}"
 }
@@ -86,10 +86,12 @@ unpack_kernel() {
 }
 
 unpack_source() {
-	local name=${1##*/}
+	local name=${1##*/} drivers
 	name=${name%%_*}
+	# shellcheck disable=SC2206 # a list of names
+	drivers=($BOX_DRIVERS)
 	dpkg-deb --fsys-tarfile "$1" | tar -xO "./usr/src/$name.tar.xz" | xz -dcT0 |
-		tar -x -C "$root" "$name/drivers/media/test-drivers/vicodec"
+		tar -x -C "$root" "${drivers[@]/#/$name/drivers/media/test-drivers/}"
 	mv "$root/$name" "$root/source"
 }
 
@@ -99,7 +101,7 @@ download_programs() {
 	shift
 	sources=$(machine_sources)
 	[ -n "$sources" ] ||
-		die "no Debian or Ubuntu package lists on this machine to take the addresses from" "run: sudo apt-get update"
+		die "no Debian or Ubuntu sources on this machine to take the addresses from" "see whether this works: sudo apt-get update"
 	apt_state "$state" "$sources" arm64
 	state_update "$state" arm64
 	state_download "$state" "the box" "$@"
@@ -151,6 +153,9 @@ unpack_ffmpeg() {
 	mv "$root/bin.new" "$root/bin"
 }
 
+# verb DEBS: what is done, the packages being there or not.
+verb() { if [ -d "$1" ]; then echo unpacks; else echo fetches; fi; }
+
 host=$(dpkg --print-architecture)
 kernel=$(box_kernel_path) userland=$(box_userland_path) ffmpeg=$(box_ffmpeg_path)
 kernel_debs=$DEBS/$(basename "$kernel" ".$BOX_LAYOUT")
@@ -163,14 +168,14 @@ flock 9
 work=''
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 if [ ! -d "$kernel" ]; then
-	say "fetches the kernel $BOX_KERNEL $BOX_KERNEL_VERSION (about 210 MB, once): the virtual ARM box runs it"
+	say "$(verb "$kernel_debs") the kernel $BOX_KERNEL $BOX_KERNEL_VERSION: the virtual ARM box runs it"
 	make_tree "$kernel" unpack_kernel
 fi
 if [ ! -d "$userland" ]; then
-	say "fetches $BOX_PROGRAMS for arm64: programs of the virtual ARM box"
+	say "$(verb "$userland_debs") $BOX_PROGRAMS for arm64: programs of the virtual ARM box"
 	make_tree "$userland" unpack_userland
 fi
 if [ ! -d "$ffmpeg" ]; then
-	say "fetches $BOX_FFMPEG for arm64 (about 130 MB, once): benchmarks compare with it"
+	say "$(verb "$ffmpeg_debs") $BOX_FFMPEG for arm64: benchmarks compare with it"
 	make_tree "$ffmpeg" unpack_ffmpeg
 fi

@@ -181,6 +181,15 @@ build_golangci() {
 	mv "$path.new" "$path"
 }
 
+# fetch_modules: the Go modules that box tests and the daemon in the box are built from, so that
+# they need no network later. What is missing after all, go build says best.
+fetch_modules() {
+	local arch
+	for arch in '' arm64; do
+		GOARCH=$arch CGO_ENABLED=1 go list -e -tags box -test -deps ./... >/dev/null || true
+	done
+}
+
 [ $# -gt 0 ] || die "say a purpose: base run test lint cross assets box"
 lines=$(wanted "$@")
 find_missing "$lines"
@@ -196,7 +205,7 @@ for purpose; do
 	run | test) check_go ;;
 	lint) check_go && build_golangci ;;
 	cross) check_go && for arch in $CROSS_ARCHES; do lab/setup/sysroot.sh "$arch"; done ;;
-	box) check_go && lab/setup/sysroot.sh arm64 && lab/setup/box.sh ;;
+	box) check_go && lab/setup/sysroot.sh arm64 && lab/setup/box.sh && fetch_modules ;;
 	assets) check_node ;;
 	esac
 done

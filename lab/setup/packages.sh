@@ -54,7 +54,7 @@ purpose_groups() {
 	run) echo base build ;;
 	test) echo base build test ;;
 	lint) echo base build lint ;;
-	cross) echo base cross ;;
+	cross) echo base build cross ;;
 	box) echo base box ;;
 	assets) echo base assets ;;
 	*) return 1 ;;
@@ -71,6 +71,8 @@ TARGET_LIBRARIES='libsrt-openssl-dev libyuv-dev libturbojpeg0-dev libstdc++6'
 BOX_RELEASE=bookworm
 BOX_KERNEL=6.1.0-50-arm64
 BOX_KERNEL_VERSION=6.1.176-1
+# Virtual drivers that Debian does not build, from that kernel's source (drivers/media/test-drivers).
+BOX_DRIVERS='vicodec vimc'
 
 # What the box has beside the libraries above: its commands, and, in a tree of its own, the
 # program that benchmarks compare with. They are of the same release as the libraries.
@@ -78,4 +80,4 @@ BOX_PROGRAMS='busybox-static v4l-utils alsa-utils iproute2'
 BOX_FFMPEG='ffmpeg'
 
 # Raised when lab/setup/box.sh unpacks differently than before.
-BOX_LAYOUT=2
+BOX_LAYOUT=3

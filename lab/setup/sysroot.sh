@@ -22,7 +22,7 @@ trap 'rm -rf "$work"' EXIT
 state=$work/apt root=$work/root
 sources=$(machine_sources)
 [ -n "$sources" ] ||
-	die "no Debian or Ubuntu package lists on this machine to take the addresses from" "run: sudo apt-get update"
+	die "no Debian or Ubuntu sources on this machine to take the addresses from" "see whether this works: sudo apt-get update"
 apt_state "$state" "$sources" "$arch"
 state_update "$state" "$arch"
 # shellcheck disable=SC2086 # a list of package names
