@@ -19,8 +19,11 @@ import (
 const (
 	// stall is how long a started card may bring nothing.
 	stall = time.Second
-	// maxRestarts in a row without a period between them; then it is no use.
+	// maxRestarts in a row without sound between them; then it is no use. That a
+	// card brought frames is not enough: the first 100 ms tell when they were.
 	maxRestarts = 5
+	// sayOverruns is how often overruns are written of.
+	sayOverruns = 10 * time.Second
 	// slab is how much sound's memory is taken at a time.
 	slab = 200 * time.Millisecond
 )
@@ -41,6 +44,8 @@ type Session struct {
 	memory    []int16
 	read      int64 // frames since the start
 	restarts  int   // in a row
+	silenced  int   // overruns that were not written of
+	said      time.Time
 
 	mu    sync.Mutex // guards stats
 	stats Stats
@@ -79,9 +84,9 @@ func (s *Session) Stats() Stats {
 //
 // The first sound comes 100 ms after the start. A run does not follow the one
 // before where the card lost frames: it ran over because the box had no time to
-// read for longer than its buffer (500 ms where the card can). A card that turns out to run at another rate than its driver
-// says (HDMI sources change theirs) ends the session; the next one goes by what
-// was measured.
+// read for longer than its buffer (500 ms where the card can). A card that turns
+// out to run at another rate than its driver says (HDMI sources change theirs)
+// ends the session; the next one goes by what was measured.
 func (s *Session) Run(ctx context.Context, emit func(media.Samples)) error {
 	woken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -186,8 +191,10 @@ func (s *Session) take(ahead time.Duration, emit func(media.Samples)) (got bool,
 		}
 		s.read += int64(p.Period)
 		s.converter.Write(decode(s.frames, data, p.Format))
-		s.drain(emit)
-		s.restarts, got = 0, true
+		if s.drain(emit) {
+			s.restarts = 0
+		}
+		got = true
 	}
 	s.report(0)
 	return got, nil
@@ -199,20 +206,24 @@ func (s *Session) restart(emit func(media.Samples)) error {
 	if s.restarts++; s.restarts > maxRestarts {
 		return &capture.SignalError{Signal: capture.SignalStalled, Detail: fmt.Sprintf("%s was started %d times and stops at once", s.card, s.restarts)}
 	}
-	s.log.Warn("sound card ran over: started again, some sound is lost", "card", s.card.String())
+	if s.silenced++; time.Since(s.said) >= sayOverruns {
+		s.log.Warn("sound card ran over: started again, some sound is lost", "card", s.card.String(), "times", s.silenced)
+		s.silenced, s.said = 0, time.Now()
+	}
 	return s.start(emit)
 }
 
-// drain emits what the converter has.
-func (s *Session) drain(emit func(media.Samples)) {
+// drain emits what the converter has, and says whether that was anything.
+func (s *Session) drain(emit func(media.Samples)) (any bool) {
 	for {
 		if len(s.memory) < s.format.Channels*64 {
 			s.memory = make([]int16, s.format.Channels*int(slab*time.Duration(s.format.SampleRate)/time.Second))
 		}
 		first, n := s.converter.Read(s.memory)
 		if n == 0 {
-			return
+			return any
 		}
+		any = true
 		n *= s.format.Channels
 		emit(media.Samples{
 			Format: s.format, PTS: media.SamplesToDuration(first, s.format.SampleRate),
