@@ -56,7 +56,8 @@ type Line struct {
 	bestSet   bool
 	bucketEnd float64
 
-	wait    [pending]point // observations that the line does not explain
+	wait    [pending]point // the last observations that the line does not explain
+	waitX   float64        // of the first of them, which may not be there any more
 	waiting int
 	waits   int // since the line was last right, more than wait holds perhaps
 
@@ -115,13 +116,16 @@ func (l *Line) unexplained(p point) {
 		l.waiting--
 	}
 	l.wait[l.waiting] = p
+	if l.waits == 0 {
+		l.waitX = p.x
+	}
 	l.waiting++
 	l.waits++
 	need := settle
 	if l.ready {
 		need = settleMoved
 	}
-	if l.waits < 4 || math.Abs(p.x-l.wait[0].x) < need.Seconds() {
+	if l.waits < 4 || math.Abs(p.x-l.waitX) < need.Seconds() {
 		return
 	}
 	if l.ready {

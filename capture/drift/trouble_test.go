@@ -57,6 +57,21 @@ func TestFirstTimestampsAreWrong(t *testing.T) {
 	}
 }
 
+// More observations than are kept come before the line is to be believed.
+func TestPeriodsOfAMillisecond(t *testing.T) {
+	l := NewLine(48000)
+	for ms := range int64(150) {
+		l.Observe(48*ms, time.Duration(ms)*time.Millisecond)
+	}
+	require.True(t, l.Ready())
+	require.InDelta(t, 0.1, l.At(4800).Seconds(), 1e-6)
+	for ms := int64(150); ms < 400; ms++ { // it moves by 50 ms
+		l.Observe(48*ms, time.Duration(ms+50)*time.Millisecond)
+	}
+	require.False(t, l.Doubt())
+	require.InDelta(t, 0.45, l.At(48*400).Seconds(), 1e-3)
+}
+
 // The box was stalled, or the card paused, and the driver says nothing of it:
 // what is missing becomes a hole, and the sound behind it is in time.
 func TestCardStopsForAWhileWithoutAWord(t *testing.T) {
