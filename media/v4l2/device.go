@@ -204,8 +204,10 @@ func IsGone(err error) bool {
 // MonotonicNow is CLOCK_MONOTONIC now, the clock of Buffer.Timestamp.
 func MonotonicNow() time.Duration {
 	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		panic("v4l2: CLOCK_MONOTONIC: " + err.Error()) // POSIX has it always
+	// It does not block, so the scheduler need not know of it.
+	_, _, errno := unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0)
+	if errno != 0 {
+		panic("v4l2: CLOCK_MONOTONIC: " + errno.Error()) // POSIX has it always
 	}
 	return time.Duration(t.Nano())
 }

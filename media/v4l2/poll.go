@@ -6,7 +6,9 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,12 +44,32 @@ type Want struct {
 type Ready struct{ Events PollEvents }
 
 // Poller waits for devices. Wait belongs to one goroutine; Wake to any.
+//
+// The devices are watched by an epoll of the poller's own, and that by the
+// runtime's: a goroutine that waits holds no thread. With a blocking ppoll the
+// runtime watches for 10 ms whether the call returns, waking up many times: more
+// work than there is in passing a picture on.
 type Poller struct {
+	set     *os.File // the epoll
+	epoll   int      // its descriptor, for what does not wait
+	conn    syscall.RawConn
+	look    func(uintptr) bool // p.found, made once
+	watched [MaxWants]watch    // what the set has
+	made    time.Time
+	alarm   time.Duration // since made: when the deadline of the set ends a read; 0: never
+	events  [MaxWants + 1]unix.EpollEvent
+	n       int // of events that are found
+
 	open sync.RWMutex // held for reading while the eventfd is written to
 	wake atomic.Int32 // the eventfd, -1 once closed
-	one  [8]byte      // what Wake writes, never changed
-	fds  [MaxWants + 1]unix.PollFd
-	sum  [8]byte // what Wait reads
+	one  uint64       // what Wake writes, never changed
+}
+
+// watch is a place of the set. A descriptor may be another device's by now.
+type watch struct {
+	node   *node // nil: none
+	fd     int32
+	events PollEvents
 }
 
 // NewPoller makes a Poller; Close ends it.
@@ -56,10 +78,35 @@ func NewPoller() (*Poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("v4l2: make an eventfd: %w", err)
 	}
-	// Something above 0, whatever the byte order.
-	p := &Poller{one: [8]byte{1, 1, 1, 1, 1, 1, 1}}
+	p := &Poller{one: 1, made: time.Now()}
 	p.wake.Store(int32(fd))
+	if err := p.makeSet(fd); err != nil {
+		return nil, errors.Join(fmt.Errorf("v4l2: make an epoll: %w", err), unix.Close(fd))
+	}
+	p.look = p.found
 	return p, nil
+}
+
+func (p *Poller) makeSet(wake int) error {
+	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	err = unix.SetNonblock(set, true) // os.NewFile has the runtime watch what does not block
+	p.set, p.epoll = os.NewFile(uintptr(set), "epoll"), set
+	if err == nil { // each write is news, so that nobody has to read
+		err = unix.EpollCtl(set, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET})
+	}
+	if err == nil {
+		err = p.set.SetReadDeadline(time.Time{})
+	}
+	if err == nil {
+		p.conn, err = p.set.SyscallConn()
+	}
+	if err != nil {
+		return errors.Join(err, p.set.Close())
+	}
+	return nil
 }
 
 // Close ends the poller; again it does nothing. No Wait may be under way.
@@ -70,8 +117,8 @@ func (p *Poller) Close() error {
 	if fd < 0 {
 		return nil
 	}
-	if err := unix.Close(int(fd)); err != nil {
-		return fmt.Errorf("v4l2: close an eventfd: %w", err)
+	if err := errors.Join(p.set.Close(), unix.Close(int(fd))); err != nil {
+		return fmt.Errorf("v4l2: close a poller: %w", err)
 	}
 	return nil
 }
@@ -85,9 +132,9 @@ func (p *Poller) Wake() {
 	if fd < 0 {
 		return
 	}
-	// EAGAIN: the count is at its end, so the waiter is awake anyway.
-	for {
-		if _, err := unix.Write(int(fd), p.one[:]); err != unix.EINTR {
+	for { // it does not block, and the count has room for centuries
+		_, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&p.one)), unsafe.Sizeof(p.one))
+		if errno != unix.EINTR {
 			return
 		}
 	}
@@ -96,41 +143,162 @@ func (p *Poller) Wake() {
 // Wait waits until a device is ready, Wake is called, or timeout has passed
 // (below zero: never). ready[i] belongs to wants[i]; all are zero after a
 // time-out. It returns at once with PollErr for a device that has nothing
-// queued or does not stream. It does not allocate.
+// queued or does not stream, and with PollHup for one that is closed. A device
+// is in wants once. It does not allocate.
 func (p *Poller) Wait(timeout time.Duration, wants ...Want) (woken bool, ready [MaxWants]Ready, err error) {
 	wake := p.wake.Load()
 	if wake < 0 || len(wants) > MaxWants {
 		return false, ready, waitError(wake, len(wants))
 	}
-	p.fds[0] = unix.PollFd{Fd: wake, Events: unix.POLLIN}
-	for i := range wants {
-		// A closed device has -1, which ppoll passes over.
-		p.fds[i+1] = unix.PollFd{Fd: wants[i].fd(), Events: int16(wants[i].Events)}
+	closed, err := p.watch(wants)
+	if err == nil {
+		if closed {
+			timeout = 0
+		}
+		err = p.await(timeout)
 	}
-	if err := ppoll(p.fds[:len(wants)+1], timeout); err != nil {
+	if err != nil {
 		return false, ready, fmt.Errorf("v4l2: wait for devices: %w", err)
 	}
-	if p.fds[0].Revents != 0 {
-		_, _ = unix.Read(int(wake), p.sum[:]) // resets the count; it cannot fail in a way that matters
-		woken = true
+	for _, e := range p.events[:p.n] {
+		if e.Fd == 0 {
+			woken = true
+			continue
+		}
+		ready[e.Fd-1].Events = PollEvents(e.Events)
 	}
+	p.n = 0
 	for i := range wants {
-		ready[i].Events = PollEvents(p.fds[i+1].Revents)
-		if p.fds[i+1].Fd < 0 || ready[i].Events.Has(unix.POLLNVAL) {
+		if p.watched[i].node == nil {
 			ready[i].Events = PollHup | PollErr
 		}
 	}
 	return woken, ready, nil
 }
 
-func (w *Want) fd() int32 {
+// watch makes the set that of wants. closed says that one of them is. What goes
+// goes first: a descriptor may be another device's now, in another place.
+func (p *Poller) watch(wants []Want) (closed bool, err error) {
+	for i := range p.watched {
+		if i >= len(wants) || p.watched[i] != wants[i].watch() {
+			p.drop(i)
+		}
+	}
+	for i := range wants {
+		if want := wants[i].watch(); p.watched[i] != want {
+			if err := p.add(i, want); err != nil {
+				return closed, err
+			}
+		}
+		closed = closed || p.watched[i].node == nil
+	}
+	return closed, nil
+}
+
+func (p *Poller) drop(i int) {
+	if has := p.watched[i]; has.node != nil {
+		_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, int(has.fd), nil) // one that was closed is gone already
+		p.watched[i] = watch{}
+	}
+}
+
+// add fills an empty place. A descriptor is always added anew, never modified:
+// some drivers hook a waiter only to the queues it asks for at first.
+func (p *Poller) add(i int, want watch) error {
+	err := unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, int(want.fd), &unix.EpollEvent{Events: uint32(uint16(want.events)), Fd: int32(i + 1)})
+	switch {
+	case errors.Is(err, unix.EBADF): // closed just now
+		return nil
+	case err == nil:
+		p.watched[i] = want
+	}
+	return err
+}
+
+// await waits until the set has something or the time is over.
+func (p *Poller) await(timeout time.Duration) error {
+	if timeout == 0 {
+		p.found(0)
+		return nil
+	}
+	var until time.Duration
+	if timeout >= 0 {
+		until = time.Since(p.made) + timeout
+	}
+	for {
+		if timeout >= 0 {
+			if err := p.arm(until); err != nil {
+				return err
+			}
+		}
+		err := p.conn.Read(p.look)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		}
+		// It may be the deadline of an earlier Wait.
+		if err := p.disarm(); err != nil {
+			return err
+		}
+		if timeout >= 0 && time.Since(p.made) >= until {
+			p.found(0)
+			return nil
+		}
+	}
+}
+
+// arm has the read end by then, or earlier: a deadline that is there is left
+// alone where it can be, since most waits end long before theirs.
+func (p *Poller) arm(until time.Duration) error {
+	if p.alarm != 0 && p.alarm <= until {
+		return nil
+	}
+	p.alarm = until
+	return p.set.SetReadDeadline(p.made.Add(until))
+}
+
+func (p *Poller) disarm() error {
+	p.alarm = 0
+	return p.set.SetReadDeadline(time.Time{})
+}
+
+// found looks what is ready.
+func (p *Poller) found(uintptr) bool {
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
+		if errno == unix.EINTR {
+			continue
+		}
+		p.n = 0
+		if errno == 0 {
+			p.n = int(n)
+		}
+		return p.n > 0
+	}
+}
+
+func (w *Want) watch() watch {
+	n := w.node()
+	if n == nil {
+		return watch{}
+	}
+	fd := n.fd.Load()
+	if fd < 0 {
+		return watch{}
+	}
+	return watch{node: n, fd: fd, events: w.Events}
+}
+
+func (w *Want) node() *node {
 	switch {
 	case w.Device != nil:
-		return w.Device.fd.Load()
+		return &w.Device.node
 	case w.Subdev != nil:
-		return w.Subdev.fd.Load()
+		return &w.Subdev.node
 	}
-	return -1
+	return nil
 }
 
 func waitError(wake int32, n int) error {
@@ -138,22 +306,4 @@ func waitError(wake int32, n int) error {
 		return fmt.Errorf("v4l2: wait for devices: %w", os.ErrClosed)
 	}
 	return fmt.Errorf("v4l2: wait for %d devices: at most %d: %w", n, MaxWants, unix.EINVAL)
-}
-
-// ppoll goes on waiting for the rest of the time after a signal.
-func ppoll(fds []unix.PollFd, timeout time.Duration) error {
-	var deadline time.Duration
-	if timeout >= 0 {
-		deadline = MonotonicNow() + timeout
-	}
-	for {
-		var left *unix.Timespec
-		if timeout >= 0 {
-			t := unix.NsecToTimespec(int64(max(0, deadline-MonotonicNow())))
-			left = &t
-		}
-		if _, err := unix.Ppoll(fds, left, nil); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
 }

@@ -162,6 +162,70 @@ func TestCallsWhileItCloses(t *testing.T) {
 	wg.Wait()
 }
 
+// TestWaitKeepsToWhatIsWanted: a device is watched for what the last Wait asks, and
+// one of a closed device's descriptor is another.
+func TestWaitKeepsToWhatIsWanted(t *testing.T) {
+	p := newPoller(t)
+	a, write := pipeDevice(t)
+	b, _ := pipeDevice(t)
+	if _, err := write.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	wait := func(wants ...Want) (first PollEvents) {
+		t.Helper()
+		woken, ready, err := p.Wait(time.Millisecond, wants...)
+		if err != nil || woken {
+			t.Fatalf("woken %v, %v", woken, err)
+		}
+		return ready[0].Events
+	}
+	for range 2 {
+		if got := wait(Want{Device: a, Events: PollIn}); got != PollIn {
+			t.Errorf("%v of a device that can be read", got)
+		}
+		if got := wait(Want{Device: a}); got != 0 {
+			t.Errorf("%v that was not asked for", got)
+		}
+		if got := wait(Want{Device: b, Events: PollIn}); got != 0 {
+			t.Errorf("%v of another device", got)
+		}
+	}
+	wait(Want{Device: a}, Want{Device: b, Events: PollIn}) // another place than c's
+	fd := b.fd.Load()
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, write := pipeDevice(t)
+	if c.fd.Load() != fd {
+		t.Fatalf("descriptor %d became %d", fd, c.fd.Load())
+	}
+	if _, err := write.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got := wait(Want{Device: c, Events: PollIn}); got != PollIn {
+		t.Errorf("%v of a device with another's descriptor", got)
+	}
+}
+
+// TestWaitEndsLater: the deadline of one Wait does not end the next.
+func TestWaitEndsLater(t *testing.T) {
+	p := newPoller(t)
+	d, write := pipeDevice(t)
+	p.Wake()
+	if woken, _, err := p.Wait(20*time.Millisecond, Want{Device: d, Events: PollIn}); !woken || err != nil {
+		t.Fatalf("woken %v, %v", woken, err)
+	}
+	go func() {
+		time.Sleep(60 * time.Millisecond)
+		_, _ = write.Write([]byte("x"))
+	}()
+	for _, timeout := range []time.Duration{-1, time.Minute} {
+		if _, ready, err := p.Wait(timeout, Want{Device: d, Events: PollIn}); ready[0].Events != PollIn || err != nil {
+			t.Errorf("ready %v, %v", ready[0], err)
+		}
+	}
+}
+
 func TestWaitRefuses(t *testing.T) {
 	p := newPoller(t)
 	if _, _, err := p.Wait(0, make([]Want, MaxWants+1)...); !errors.Is(err, unix.EINVAL) {
@@ -179,13 +243,14 @@ func TestWaitRefuses(t *testing.T) {
 func TestWaitDoesNotAllocate(t *testing.T) {
 	p := newPoller(t)
 	d, write := pipeDevice(t)
+	other, _ := pipeDevice(t)
 	if _, err := write.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	failed := false
 	if n := testing.AllocsPerRun(100, func() {
 		p.Wake()
-		woken, ready, err := p.Wait(time.Second, Want{Device: d, Events: PollIn}, Want{Device: d, Events: PollPri})
+		woken, ready, err := p.Wait(time.Second, Want{Device: d, Events: PollIn}, Want{Device: other, Events: PollPri})
 		failed = failed || err != nil || !woken || ready[0].Events != PollIn
 	}); n != 0 || failed {
 		t.Errorf("%v allocations a Wait, failed: %v", n, failed)

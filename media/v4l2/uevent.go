@@ -80,7 +80,7 @@ func (u *Uevents) run() {
 	buf := make([]byte, 16<<10)
 	for {
 		fds := []unix.PollFd{{Fd: u.wake.wake.Load(), Events: unix.POLLIN}, {Fd: int32(u.fd), Events: unix.POLLIN}}
-		if err := ppoll(fds, -1); err != nil || fds[0].Revents != 0 {
+		if err := poll(fds); err != nil || fds[0].Revents != 0 {
 			return
 		}
 		n, from, err := unix.Recvfrom(u.fd, buf, 0)
@@ -142,4 +142,13 @@ func parseUevent(b []byte) (Uevent, bool) {
 		}
 	}
 	return e, true
+}
+
+// poll waits without end.
+func poll(fds []unix.PollFd) error {
+	for {
+		if _, err := unix.Ppoll(fds, nil, nil); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
