@@ -17,9 +17,11 @@ import (
 type Feed struct {
 	delivered, dropped, stale atomic.Uint64
 
-	wantKey atomic.Bool   // RequestKey
-	wake    chan struct{} // capacity 1: the slot or closed changed
-	cadence Cadence       // Run's alone
+	wantKey atomic.Bool            // RequestKey
+	wake    chan struct{}          // capacity 1: the slot or closed changed
+	pulled  atomic.Pointer[func()] // instead of wake, once Pull was called
+	cadence Cadence                // Run's or Take's alone
+	last    time.Duration          // PTS of the last frame delivered; likewise
 
 	mu     sync.Mutex // guards the fields below
 	slot   media.Frame
@@ -36,7 +38,7 @@ type FeedStats struct {
 
 // NewFeed returns a Feed that asks for a key picture every gop (see Cadence).
 func NewFeed(gop time.Duration) *Feed {
-	return &Feed{wake: make(chan struct{}, 1), cadence: NewCadence(gop)}
+	return &Feed{wake: make(chan struct{}, 1), cadence: NewCadence(gop), last: -1 << 63}
 }
 
 // Put hands a frame over with its reference. It never blocks. After Close, or
@@ -94,20 +96,19 @@ func (f *Feed) Run(ctx context.Context, outs ...chan<- media.Frame) error {
 			close(out)
 		}
 	}()
-	last := time.Duration(-1 << 63)
 	for {
 		frame, err := f.wait(ctx)
 		if err != nil || frame.Buffer == nil {
 			return err
 		}
-		if frame.PTS <= last {
+		if frame.PTS <= f.last {
 			f.refuse(frame)
 			continue
 		}
 		if frame, err = f.deliver(ctx, frame, outs); err != nil {
 			return err
 		}
-		last = frame.PTS
+		f.last = frame.PTS
 	}
 }
 
@@ -231,6 +232,10 @@ func (f *Feed) shut() {
 }
 
 func (f *Feed) signal() {
+	if call := f.pulled.Load(); call != nil {
+		(*call)()
+		return
+	}
 	select {
 	case f.wake <- struct{}{}:
 	default:

@@ -115,9 +115,13 @@ func startVideo(ctx context.Context, group *tasks, in *capture.Input, feed *enco
 	if source, ok := in.Frames.(capture.PoolUser); ok {
 		source.UsePool(e.pool)
 	}
-	frames := make(chan media.Frame)
-	group.Go(func() error { return feed.Run(ctx, frames) })
-	group.Go(func() error { return e.Run(ctx, frames, w) })
+	if puller, ok := e.Encoder.(encode.Puller); ok {
+		group.Go(func() error { return puller.RunFeed(ctx, feed, w) })
+	} else {
+		frames := make(chan media.Frame)
+		group.Go(func() error { return feed.Run(ctx, frames) })
+		group.Go(func() error { return e.Run(ctx, frames, w) })
+	}
 	group.Go(func() error {
 		defer feed.Close()
 		return in.Frames.Run(ctx, feed.Put)

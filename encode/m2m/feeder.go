@@ -79,15 +79,16 @@ func (f *feeder) enter() bool {
 func (f *feeder) leave() { f.inKernel.Store(false) }
 
 // await waits for a frame, the last one, or the end of ctx.
-func (f *feeder) await(ctx context.Context) {
+func (f *feeder) await(ctx context.Context) bool {
 	if f.got || f.closed {
-		return
+		return true
 	}
 	select {
 	case frame, ok := <-f.slot:
 		f.next, f.got, f.closed = frame, ok, !ok
 	case <-ctx.Done():
 	}
+	return true
 }
 
 func (f *feeder) fetch() {

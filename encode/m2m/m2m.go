@@ -95,7 +95,7 @@ type Encoder struct {
 	codedSize int // least size of a coded picture's buffer, 0: as the picture's size says
 }
 
-var _ encode.Encoder = (*Encoder)(nil)
+var _ encode.Puller = (*Encoder)(nil)
 
 // New opens the device, agrees with it on format, rate and controls, and
 // allocates. Close must follow, after Run has returned.
@@ -158,11 +158,8 @@ func (e *Encoder) RequestKey() { e.key.Store(true) }
 // Run implements encode.Encoder. It recovers from whatever the hardware does,
 // and returns ErrDead where that does not help.
 func (e *Encoder) Run(ctx context.Context, frames <-chan media.Frame, w media.Writer) error {
-	switch {
-	case e.closed.Load():
-		return errors.New("m2m: Run is called after Close")
-	case e.started.Swap(true):
-		return errors.New("m2m: Run is called a second time")
+	if err := e.begin(); err != nil {
+		return err
 	}
 	inner, cancel := context.WithCancel(ctx)
 	feed := newFeeder(e.poll.Wake)
@@ -178,6 +175,33 @@ func (e *Encoder) Run(ctx context.Context, frames <-chan media.Frame, w media.Wr
 	feed.drop()
 	r.end()
 	return err
+}
+
+// RunFeed implements encode.Puller: as Run, with no goroutine but the caller's.
+func (e *Encoder) RunFeed(ctx context.Context, feed *encode.Feed, w media.Writer) error {
+	if err := e.begin(); err != nil {
+		feed.Stop()
+		return err
+	}
+	feed.Pull(e.poll.Wake)
+	defer context.AfterFunc(ctx, e.poll.Wake)()
+	frames := &puller{feed: feed}
+	r := newRun(e, frames, w)
+	err := r.loop(ctx)
+	frames.drop()
+	r.end()
+	return err
+}
+
+// begin is called once in the encoder's life.
+func (e *Encoder) begin() error {
+	switch {
+	case e.closed.Load():
+		return errors.New("m2m: Run is called after Close")
+	case e.started.Swap(true):
+		return errors.New("m2m: Run is called a second time")
+	}
+	return nil
 }
 
 // Close gives the device and its memory back; pictures that are in use keep

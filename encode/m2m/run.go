@@ -17,7 +17,7 @@ import (
 type run struct {
 	e      *Encoder
 	s      *session // nil while there is none
-	feed   *feeder
+	feed   source
 	w      media.Writer
 	pack   packer
 	watch  rateWatch
@@ -58,7 +58,7 @@ type picture struct {
 	key   bool // asked for
 }
 
-func newRun(e *Encoder, feed *feeder, w media.Writer) *run {
+func newRun(e *Encoder, feed source, w media.Writer) *run {
 	f := e.settings.Format
 	return &run{
 		e: e, s: e.session, feed: feed, w: w, held: map[int]media.Frame{}, bitrate: e.session.bitrate,
@@ -182,8 +182,7 @@ func (r *run) release() {
 func (r *run) wait(ctx context.Context) error {
 	empty := len(r.inside) == 0 && len(r.held) == 0
 	r.e.stats.alive(empty)
-	if empty {
-		r.feed.await(ctx)
+	if empty && r.feed.await(ctx) {
 		return nil
 	}
 	want := v4l2.PollIn
@@ -194,7 +193,10 @@ func (r *run) wait(ctx context.Context) error {
 	if !r.feed.enter() {
 		return nil
 	}
-	timeout := max(0, time.Until(r.progress.Add(r.e.cfg.Quirks.deadline())))
+	timeout := time.Duration(-1)
+	if !empty {
+		timeout = max(0, time.Until(r.progress.Add(r.e.cfg.Quirks.deadline())))
+	}
 	events, err := r.e.poll.wait(timeout, r.s.dev, want)
 	if err != nil {
 		return err
