@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +26,19 @@ type daemon struct {
 	box *box.Box
 	cmd *box.Cmd
 	url string // of its page, from this machine
+
+	overruns mentions // of the sound card: the machine was too busy for the box
+}
+
+// mentions counts how often a text was written.
+type mentions struct {
+	text string
+	n    atomic.Int64
+}
+
+func (m *mentions) Write(b []byte) (int, error) {
+	m.n.Add(int64(strings.Count(string(b), m.text)))
+	return len(b), nil
 }
 
 // start runs the daemon with a configuration that has neither [http] nor
@@ -37,7 +51,8 @@ func start(t *testing.T, b *box.Box, toml string) *daemon {
 		t.Fatal(err)
 	}
 	d.cmd = b.Command(b.Share(binary), "-config", "/tmp/encoderd.toml")
-	d.cmd.Stdout, d.cmd.Stderr = box.LogTo(t, "encoderd: "), box.LogTo(t, "encoderd: ")
+	d.overruns.text = "sound card ran over"
+	d.cmd.Stdout, d.cmd.Stderr = box.LogTo(t, "encoderd: "), io.MultiWriter(box.LogTo(t, "encoderd: "), &d.overruns)
 	if err := d.cmd.Start(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +104,10 @@ func (d *daemon) patch(format string, args ...any) {
 	d.t.Helper()
 	body := fmt.Sprintf(format, args...)
 	nc := d.box.Command("nc", "127.0.0.1", "8080")
-	nc.Stdin = strings.NewReader(fmt.Sprintf("PATCH /api/v1/config HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n"+
-		"Content-Type: application/merge-patch+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+	open, hold := io.Pipe() // a client that has closed its side counts as gone
+	defer hold.Close()
+	nc.Stdin = io.MultiReader(strings.NewReader(fmt.Sprintf("PATCH /api/v1/config HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n"+
+		"Content-Type: application/merge-patch+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)), open)
 	r, err := nc.Run(d.t.Context())
 	if err != nil || !strings.HasPrefix(string(r.Stdout), "HTTP/1.1 200 ") {
 		d.t.Fatalf("PATCH %s: %v\n%s", body, err, r.Stdout)
