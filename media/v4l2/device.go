@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,9 @@ type node struct {
 	k    kernel
 	fd   atomic.Int32 // -1 once closed
 	open sync.RWMutex // held for reading by each call, so that none meets a descriptor that is another file's by now
+
+	mu      sync.Mutex // guards the field below
+	pollers []*Poller  // that have the descriptor in their set
 }
 
 // Path the node was opened by.
@@ -37,10 +41,29 @@ func (n *node) Close() error {
 	if fd < 0 {
 		return nil
 	}
+	// The kernel may be looking at what a set has, on any thread, and holds the file
+	// meanwhile: it would be closed, and its buffers freed, some time after Close.
+	n.mu.Lock()
+	pollers := n.pollers
+	n.pollers = nil
+	n.mu.Unlock()
+	for _, p := range pollers {
+		p.forget(int(fd))
+	}
 	if err := n.k.close(int(fd)); err != nil {
 		return n.fail("close", err)
 	}
 	return nil
+}
+
+// watched notes that a poller has the descriptor, or has it no more.
+func (n *node) watched(p *Poller, has bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.pollers = slices.DeleteFunc(n.pollers, func(o *Poller) bool { return o == p })
+	if has {
+		n.pollers = append(n.pollers, p)
+	}
 }
 
 // call is the ioctl; its error is the bare errno, or os.ErrClosed.

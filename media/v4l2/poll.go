@@ -60,7 +60,7 @@ type Poller struct {
 	events  [MaxWants + 1]unix.EpollEvent
 	n       int // of events that are found
 
-	open sync.RWMutex // held for reading while the eventfd is written to
+	open sync.RWMutex // held for reading while a descriptor is used by others than Wait
 	wake atomic.Int32 // the eventfd, -1 once closed
 	one  uint64       // what Wake writes, never changed
 }
@@ -116,6 +116,9 @@ func (p *Poller) Close() error {
 	fd := p.wake.Swap(-1)
 	if fd < 0 {
 		return nil
+	}
+	for i := range p.watched {
+		p.drop(i)
 	}
 	if err := errors.Join(p.set.Close(), unix.Close(int(fd))); err != nil {
 		return fmt.Errorf("v4l2: close a poller: %w", err)
@@ -198,7 +201,17 @@ func (p *Poller) watch(wants []Want) (closed bool, err error) {
 func (p *Poller) drop(i int) {
 	if has := p.watched[i]; has.node != nil {
 		_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, int(has.fd), nil) // one that was closed is gone already
+		has.node.watched(p, false)
 		p.watched[i] = watch{}
+	}
+}
+
+// forget takes a descriptor out of the set that is about to be closed.
+func (p *Poller) forget(fd int) {
+	p.open.RLock()
+	defer p.open.RUnlock()
+	if p.wake.Load() >= 0 {
+		_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, fd, nil) // it may be gone
 	}
 }
 
@@ -211,6 +224,7 @@ func (p *Poller) add(i int, want watch) error {
 		return nil
 	case err == nil:
 		p.watched[i] = want
+		want.node.watched(p, true)
 	}
 	return err
 }

@@ -207,6 +207,38 @@ func TestWaitKeepsToWhatIsWanted(t *testing.T) {
 	}
 }
 
+// TestNoSetHasAClosedDevice: whoever is closed is in no set any more, so that the
+// file ends with Close, and a set that is closed is in no device's list.
+func TestNoSetHasAClosedDevice(t *testing.T) {
+	p, gone := newPoller(t), newPoller(t)
+	d, write := pipeDevice(t)
+	for _, p := range []*Poller{p, gone} {
+		if _, _, err := p.Wait(0, Want{Device: d, Events: PollIn}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.pollers) != 1 || d.pollers[0] != p {
+		t.Errorf("watched by %v", d.pollers)
+	}
+	other, err := unix.Dup(int(d.fd.Load())) // keeps the file open
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(other)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := write.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if woken, _, err := p.Wait(0); woken || err != nil || p.found(0) {
+		t.Errorf("woken %v, %v, and the set has something of a closed device: %v", woken, err, p.events[:p.n])
+	}
+}
+
 // TestWaitEndsLater: the deadline of one Wait does not end the next.
 func TestWaitEndsLater(t *testing.T) {
 	p := newPoller(t)
