@@ -22,6 +22,7 @@ type machine struct {
 	nextFD   int
 	opened   []*fakeDevice
 	openNow  int
+	stopping int // queues
 	kick     chan struct{}
 	woken    bool
 	wakeUps  int // returns of wait
@@ -67,6 +68,7 @@ type hardware struct {
 	twice         func(n int) bool // two
 	swallow       bool             // raw buffers come back, nothing is coded
 	stopTakes     time.Duration
+	stopBlocks    bool // nothing is coded meanwhile, whoever stops
 	eio           bool
 	controlErr    error
 	keepRaw       bool // raw buffers come back only with the next picture

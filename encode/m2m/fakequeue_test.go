@@ -141,9 +141,16 @@ func (q *fakeQueue) Start() error {
 func (q *fakeQueue) Stop() error {
 	q.d.m.mu.Lock()
 	takes := q.d.m.stopTakes
+	q.d.m.stopping++
 	q.d.m.mu.Unlock()
 	time.Sleep(takes)
 	defer q.lock()()
+	q.d.m.stopping--
+	defer func() {
+		for _, d := range q.d.m.opened {
+			d.work()
+		}
+	}()
 	q.d.call("stop %v", q.t.IsOutput())
 	q.streaming, q.ended = false, false
 	q.queued, q.done = nil, nil
@@ -170,6 +177,9 @@ func (q *fakeQueue) Close() error {
 // work codes what can be coded, at once or one picture a delay.
 func (d *fakeDevice) work() {
 	if d.in == nil || d.out == nil || !d.in.streaming || !d.out.streaming {
+		return
+	}
+	if d.m.stopBlocks && d.m.stopping > 0 {
 		return
 	}
 	for len(d.out.queued) > 0 && len(d.in.queued) > 0 && d.timer == nil {

@@ -82,6 +82,7 @@ func (r *run) abandon() <-chan struct{} {
 			f.Release()
 		}
 	})
+	r.old, r.since = closed, time.Now()
 	return closed
 }
 

@@ -71,6 +71,23 @@ func TestRecoveryDoesNotWaitForTheOldDevice(t *testing.T) {
 	})
 }
 
+// Where the old device's stopping holds up the new one's pictures, that is no
+// hang of the new one, which would be opened anew and stopped, and so on.
+func TestAnOldDeviceThatHoldsUpTheNewOne(t *testing.T) {
+	m := newMachine()
+	m.hang = func(n int) bool { return n >= 10 }
+	m.stopTakes, m.stopBlocks = 2*time.Second, true
+	play(t, m, Config{}, func(r *rig) {
+		r.send(34)
+		m.alter(func(h *hardware) { h.hang = nil })
+		r.send(300)
+		require.Greater(t, len(r.got), 100)
+		require.Equal(t, uint64(1), r.stats().Recoveries)
+		m.alter(func(h *hardware) { h.stopTakes = 0 })
+		r.drain()
+	})
+}
+
 // Some drivers can be open once only.
 func TestReopenAsSoonAsTheOldDeviceIsClosed(t *testing.T) {
 	m := newMachine()

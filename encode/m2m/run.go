@@ -21,7 +21,9 @@ type run struct {
 	w      media.Writer
 	pack   packer
 	watch  rateWatch
-	closes sync.WaitGroup // sessions that are being closed
+	closes sync.WaitGroup  // sessions that are being closed
+	old    <-chan struct{} // closed when the one before s is; nil: that has been noted
+	since  time.Time       // it is being closed
 
 	// Of the stream that the session codes:
 	started  bool
@@ -210,6 +212,9 @@ func (r *run) wait(ctx context.Context) error {
 // overdue finds a driver that hangs.
 func (r *run) overdue() error {
 	now, deadline := time.Now(), r.e.cfg.Quirks.deadline()
+	if r.closing(now) {
+		return nil
+	}
 	const keyless = 10 // deadlines of pictures that are of no use without a key picture
 	if !r.useless.IsZero() && now.Sub(r.useless) >= keyless*deadline {
 		return errors.New("the encoder makes no key picture")
@@ -234,6 +239,25 @@ func (r *run) overdue() error {
 		return fmt.Errorf("the encoder takes pictures and codes none")
 	}
 	return nil
+}
+
+// closing says that the session before is still being closed, up to
+// closePatience. Drivers that take seconds to stop a stream have a lock for all
+// of them: until then a silence is not this one's, and afterwards its time
+// begins anew.
+func (r *run) closing(now time.Time) bool {
+	if r.old == nil {
+		return false
+	}
+	r.progress = now
+	for i := range r.inside {
+		r.inside[i].at = now
+	}
+	if isOpen(r.old) && now.Sub(r.since) < closePatience {
+		return true
+	}
+	r.old = nil
+	return false
 }
 
 // skip takes the oldest n pictures off the list: they will not come out. A key
