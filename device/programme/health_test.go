@@ -2,7 +2,10 @@ package programme
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +25,25 @@ func (d dies) Run(_ context.Context, w media.Writer) error {
 		w.Write(media.Packet{Track: t, Key: true})
 	}
 	return m2m.ErrDead
+}
+
+// A board must not be reset because another program has its encoder.
+func TestAnEncoderInUseIsNotDead(t *testing.T) {
+	h := hub.New(media.NewClock())
+	defer h.Close()
+	p := newProgramme(h, status.NewStore("").Stream("main"))
+	p.health = func(good bool) { t.Errorf("health %v", good) }
+	in := &capture.Input{Packets: inUse{}, Kinds: []media.Kind{media.Video}}
+	if err := p.run(t.Context(), Spec{}, in, plan{passthrough: true, kinds: in.Kinds}, func() {}); !errors.Is(err, m2m.ErrDead) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// inUse is a programme whose encoder another program took away.
+type inUse struct{}
+
+func (inUse) Run(context.Context, media.Writer) error {
+	return fmt.Errorf("%w: %w", m2m.ErrDead, syscall.EBUSY)
 }
 
 // With a dead encoder the sound goes on at each new try. Were that a sign of

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/encoderbox/encoderbox/capture"
@@ -161,7 +162,7 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 		p.setInput(spec, in, status.InputRunning, 0)
 	}}
 	defer func() {
-		if errors.Is(err, m2m.ErrDead) {
+		if errors.Is(err, m2m.ErrDead) && !waitingHelps(err) {
 			p.setDead(true)
 		}
 	}()
@@ -199,6 +200,12 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 	}
 	group.Go(func() error { return p.watch(ctx, &watched{spec, in, plan, m, feed, encoder}) })
 	return group.Wait()
+}
+
+// waitingHelps says that another program has the encoder, or the memory that it
+// needs: no new boot is called for.
+func waitingHelps(err error) bool {
+	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.ENOMEM)
 }
 
 // setDead tells whether the hardware encoder needs a new boot.
