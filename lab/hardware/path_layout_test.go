@@ -46,9 +46,9 @@ func TestEveryLayoutArrives(t *testing.T) {
 			d.awaitFrames(50)
 			got := pictures(t, d.hls(), small, 40)
 			s := d.awaitSignal("ok")
-			switch {
-			case l.reason == "" && s.Transfer != "zero-copy", l.reason != "" && s.Transfer != "one copy", s.TransferReason != l.reason:
-				t.Errorf("the transfer is %q: %q; the reason should be %q", s.Transfer, s.TransferReason, l.reason)
+			// Of pictures that are not copied, status may tell other things.
+			if l.reason == "" && s.Transfer != "zero-copy" || l.reason != "" && (s.Transfer != "one copy" || s.TransferReason != l.reason) {
+				t.Errorf("the transfer is %q: %q; what should be in its way is %q", s.Transfer, s.TransferReason, l.reason)
 			}
 			if len(got) < 40 {
 				t.Errorf("%d pictures", len(got))
