@@ -33,8 +33,8 @@ type fakeCard struct {
 	data         []byte
 }
 
-func newFakeCard(p params, clock *media.Clock, real float64) *fakeCard {
-	return &fakeCard{p: p, real: real, clock: clock, wake: make(chan struct{}, 1), data: make([]byte, p.Period*p.Channels*2)}
+func newFakeCard(p params, clock *media.Clock, rate float64) *fakeCard {
+	return &fakeCard{p: p, real: rate, clock: clock, wake: make(chan struct{}, 1), data: make([]byte, p.Period*p.Channels*2)}
 }
 
 const fakeAhead = 12345 * time.Second // of the monotonic clock

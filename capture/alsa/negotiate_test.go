@@ -10,10 +10,10 @@ import (
 )
 
 func TestWhatIsAskedOfACard(t *testing.T) {
-	any := span{1, 1 << 30}
+	wide := span{1, 1 << 30}
 	all := abilities{
 		formats: []alsa.PcmFormat{alsa.SNDRV_PCM_FORMAT_S16_LE}, rate: span{8000, 192000}, channels: span{1, 8},
-		period: any, counts: any, buffer: any,
+		period: wide, counts: wide, buffer: wide,
 	}
 	edit := func(f func(*abilities)) abilities { a := all; f(&a); return a }
 	for name, c := range map[string]struct {

@@ -214,16 +214,16 @@ func (s *Session) restart(emit func(media.Samples)) error {
 }
 
 // drain emits what the converter has, and says whether that was anything.
-func (s *Session) drain(emit func(media.Samples)) (any bool) {
+func (s *Session) drain(emit func(media.Samples)) (some bool) {
 	for {
 		if len(s.memory) < s.format.Channels*64 {
 			s.memory = make([]int16, s.format.Channels*int(slab*time.Duration(s.format.SampleRate)/time.Second))
 		}
 		first, n := s.converter.Read(s.memory)
 		if n == 0 {
-			return any
+			return some
 		}
-		any = true
+		some = true
 		n *= s.format.Channels
 		emit(media.Samples{
 			Format: s.format, PTS: media.SamplesToDuration(first, s.format.SampleRate),

@@ -29,12 +29,12 @@ type rig struct {
 	cancel  context.CancelFunc
 }
 
-func newRig(t *testing.T, p params, real float64) *rig {
+func newRig(t *testing.T, p params, rate float64) *rig {
 	clock := media.NewClock()
 	r := &rig{clock: clock}
 	r.audio = New(Config{Proc: proc, Sys: sys, Selector: "Capture"}, clock)
 	r.audio.open = func(Card, int) (device, error) {
-		r.card = newFakeCard(p, clock, real)
+		r.card = newFakeCard(p, clock, rate)
 		return r.card, nil
 	}
 	r.open(t)

@@ -24,7 +24,7 @@ const (
 	maxLate = 15e-3
 	// wrong is how much earlier than most others an observation is whose time
 	// must be wrong.
-	wrong = 100e-3
+	wrong   = 100e-3
 	pending = 64
 	// A card that is not known may be off by some 200 ppm; of one that was
 	// measured for half a minute the rate is known, whatever its line does.

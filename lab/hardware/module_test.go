@@ -34,7 +34,7 @@ func TestModuleDevice(t *testing.T) {
 	b.LoadModule("vh264")
 	r, err := b.Run(t.Context(), b.Share(program))
 	var checks, failed int
-	lines := strings.Split(strings.TrimSpace(string(r.Stdout)), "\n")
+	lines := strings.Split(strings.TrimSpace(r.Stdout), "\n")
 	if _, scan := fmt.Sscanf(lines[len(lines)-1], "%d checks, %d failed", &checks, &failed); err != nil || scan != nil || failed != 0 {
 		t.Fatalf("%v, %v\n%s%s", err, scan, r.Stdout, r.Stderr)
 	}
@@ -62,10 +62,10 @@ func TestModuleCompliance(t *testing.T) {
 			defer b.Must("rmmod", "vh264")
 			r, err := b.Run(t.Context(), "v4l2-compliance", "-d", "/dev/video0", "-s")
 			var got []string
-			for _, m := range regexp.MustCompile(`(?m)^\s*(?:fail|warn): [^:]+: (.*)$`).FindAllStringSubmatch(string(r.Stdout), -1) {
+			for _, m := range regexp.MustCompile(`(?m)^\s*(?:fail|warn): [^:]+: (.*)$`).FindAllStringSubmatch(r.Stdout, -1) {
 				got = append(got, m[1])
 			}
-			total := regexp.MustCompile(`(?m)^Total for vh264 device .*: (\d+), Succeeded: (\d+), Failed: (\d+), Warnings: 0$`).FindStringSubmatch(string(r.Stdout))
+			total := regexp.MustCompile(`(?m)^Total for vh264 device .*: (\d+), Succeeded: (\d+), Failed: (\d+), Warnings: 0$`).FindStringSubmatch(r.Stdout)
 			if total == nil || total[3] != failed || strings.Join(got, "\n") != want {
 				t.Errorf("%s: %q, %v\n%s%s", strings.TrimSpace(version), got, err, r.Stdout, r.Stderr)
 			}
