@@ -90,6 +90,10 @@ func (r *faultRig) heal(f fault, before status.Stream, mark int, begun time.Time
 	if f.end != "" {
 		healed = r.shell(f.end)
 	}
+	var back time.Time // as soon as it is: a busy machine may have the slate on again
+	if f.signal != "" {
+		back = r.awaitSignal("ok").Since
+	}
 	if f.shows != nil {
 		r.await("the fault shows", func() bool { return f.shows(before, r.stream()) })
 	}
@@ -98,7 +102,10 @@ func (r *faultRig) heal(f fault, before status.Stream, mark int, begun time.Time
 	got.Hole = longest(r.t, r.watch.since(mark))
 	if now := after.Input.Signal; now.SlateFrames > before.Input.Signal.SlateFrames {
 		got.Slate, got.Reason = true, f.signal
-		got.Back = max(0, now.Since.Sub(healed))
+		if back.IsZero() {
+			back = now.Since
+		}
+		got.Back = max(0, back.Sub(healed))
 	}
 	if got.Hole > cmp.Or(f.hole, 4*time.Second) {
 		r.t.Errorf("%v without a picture at the receiver", got.Hole)
