@@ -39,9 +39,12 @@ type Options struct {
 	// Reboots lets the box start again after a reboot or a reset from inside;
 	// otherwise that ends it, as a power-off does.
 	Reboots bool
-	Kernel  []string  // words added to the kernel's command line; "box.shell" puts a shell on the console
-	Args    []string  // arguments added to QEMU's
-	Console io.Writer // gets a copy of what the box writes on its console
+	Kernel  []string // words added to the kernel's command line; "box.shell" puts a shell on the console
+	Args    []string // arguments added to QEMU's
+	// Accelerator is QEMU's -accel. Empty: "tcg,thread=multi", a thread for each
+	// of the box's processors.
+	Accelerator string
+	Console     io.Writer // gets a copy of what the box writes on its console
 }
 
 // Disk is a raw image file as a virtio disk: /dev/vda is the first. The module

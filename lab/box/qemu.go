@@ -1,6 +1,7 @@
 package box
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -67,7 +68,7 @@ func (b *Box) arguments() []string {
 	// Without KASLR the kernel keeps its pages mapped, which an emulated processor is the faster for.
 	words := append([]string{"console=ttyAMA0", "quiet", "panic=-1", "audit=0", "nokaslr", "mitigations=off"}, b.options.Kernel...)
 	args := []string{
-		"qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi",
+		"qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", cmp.Or(b.options.Accelerator, "tcg,thread=multi"),
 		"-smp", strconv.Itoa(b.options.CPUs), "-m", strconv.Itoa(b.options.MemoryMB),
 		"-nodefaults", "-no-user-config", "-display", "none",
 		"-kernel", b.image.kernel, "-initrd", b.image.initramfs, "-append", strings.Join(words, " "),
