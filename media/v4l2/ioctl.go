@@ -17,17 +17,13 @@ type kernel interface {
 
 type linux struct{}
 
-// Buffers are queued and dequeued without telling the scheduler, which would
-// watch each such call from a thread of its own, at several times the cost of the
-// call: on a descriptor that does not block they take microseconds, at most the
-// millisecond that a large picture's cache takes. What may block is none of them.
+// Every call tells the scheduler, QBUF and DQBUF too, though they take
+// microseconds and it would be cheaper not to: a driver whose one lock another
+// context holds (bcm2835 for 2 s in STREAMOFF) makes them wait, and with an
+// unannounced call the garbage collector, and so the whole daemon, would wait too.
 func (linux) ioctl(fd int, req uintptr, arg unsafe.Pointer) error {
-	call := unix.Syscall
-	if req == vidiocQBuf || req == vidiocDQBuf {
-		call = unix.RawSyscall
-	}
 	for {
-		_, _, errno := call(unix.SYS_IOCTL, uintptr(fd), req, uintptr(arg))
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), req, uintptr(arg))
 		switch errno {
 		case 0:
 			return nil
