@@ -59,11 +59,7 @@ func (b *Box) handshake(ctx context.Context) (*link, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	id, err := wire.AwaitLine(conn, wire.Hello)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := fmt.Fprintf(conn, "\n%s%s\n", wire.Welcome, id); err != nil {
+	if err = welcome(conn); err != nil {
 		return nil, err
 	}
 	var protocols http.Protocols
@@ -82,6 +78,27 @@ func (b *Box) handshake(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// welcome answers an agent's hello, once, and reads until the agent has seen it:
+// until then it may have said hello again. An agent that rebooted meanwhile says
+// it with another number.
+func welcome(conn *wire.Conn) error {
+	answered := ""
+	for {
+		said, id, err := wire.AwaitLine(conn, wire.Hello, wire.Ready)
+		switch {
+		case err != nil:
+			return err
+		case said == wire.Ready && id == answered:
+			return nil
+		case said == wire.Hello && id != answered:
+			if _, err := fmt.Fprintf(conn, "\n%s%s\n", wire.Welcome, id); err != nil {
+				return fmt.Errorf("box: answer the agent: %w", err)
+			}
+			answered = id
+		}
+	}
 }
 
 // close ends the link, for the reason given.

@@ -95,13 +95,19 @@ func shakeHands(port *os.File) error {
 		}
 	}()
 	for {
-		got, err := wire.AwaitLine(port, wire.Welcome)
+		_, got, err := wire.AwaitLine(port, wire.Welcome)
 		if err != nil {
 			return err
 		}
 		if got == id {
 			close(answered)
-			return <-told
+			if err := <-told; err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(port, "\n%s%s\n", wire.Ready, id); err != nil {
+				return fmt.Errorf("agent: say that it is ready: %w", err)
+			}
+			return nil
 		}
 	}
 }

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// AwaitLine reads until a line that begins with prefix, and returns the rest of
-// it. What is left of an earlier connection is passed over. It reads byte by
+// AwaitLine reads until a line that begins with one of the prefixes, and returns
+// that prefix and the rest of the line. What is left of an earlier connection is passed over. It reads byte by
 // byte, so that nothing after the line is taken.
-func AwaitLine(r io.Reader, prefix string) (string, error) {
+func AwaitLine(r io.Reader, prefixes ...string) (prefix, rest string, err error) {
 	const longest = 128
 	var line []byte
 	var b [1]byte
 	for {
 		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return "", fmt.Errorf("wire: wait for %q: %w", strings.TrimSpace(prefix), err)
+			return "", "", fmt.Errorf("wire: wait for %q: %w", prefixes, err)
 		}
 		if b[0] != '\n' {
 			line = append(line, b[0])
@@ -25,8 +25,10 @@ func AwaitLine(r io.Reader, prefix string) (string, error) {
 			continue
 		}
 		// Bytes of an earlier connection may stand before it.
-		if _, rest, found := strings.Cut(string(line), prefix); found {
-			return rest, nil
+		for _, prefix := range prefixes {
+			if _, rest, found := strings.Cut(string(line), prefix); found {
+				return prefix, rest, nil
+			}
 		}
 		line = line[:0]
 	}

@@ -17,6 +17,9 @@ const (
 	Hello = "encoderbox-agent-hello "
 	// Welcome begins the line that the host answers with, followed by the same number.
 	Welcome = "encoderbox-agent-welcome "
+	// Ready begins the agent's last line, with that number. What it said before it was answered ends
+	// here: HTTP/2 follows.
+	Ready = "encoderbox-agent-ready "
 
 	// RunPath takes a POST whose body is a Run as a line of JSON and then the
 	// command's input. The answer is frames, the last of which is an exit.
