@@ -10,8 +10,10 @@ import (
 	"github.com/encoderbox/encoderbox/media"
 )
 
-// silenceAfter is how long no samples may come before silence takes their place.
-const silenceAfter = 200 * time.Millisecond
+// silenceAfter is how long no samples may come before silence takes their place:
+// as long as a picture stands before the slate comes, and as a sound card buffers.
+// What arrives later than that has lost its place.
+const silenceAfter = 500 * time.Millisecond
 
 // Samples is the sound part: the card's, or silence. It ends with its context
 // and not otherwise.
