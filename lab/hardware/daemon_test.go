@@ -109,7 +109,7 @@ func (d *daemon) patch(format string, args ...any) {
 	nc.Stdin = io.MultiReader(strings.NewReader(fmt.Sprintf("PATCH /api/v1/config HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n"+
 		"Content-Type: application/merge-patch+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)), open)
 	r, err := nc.Run(d.t.Context())
-	if err != nil || !strings.HasPrefix(string(r.Stdout), "HTTP/1.1 200 ") {
+	if err != nil || !strings.HasPrefix(r.Stdout, "HTTP/1.1 200 ") {
 		d.t.Fatalf("PATCH %s: %v\n%s", body, err, r.Stdout)
 	}
 }

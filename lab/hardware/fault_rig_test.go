@@ -123,7 +123,7 @@ func (r *faultRig) shell(script string) time.Time {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	line, _, _ := strings.Cut(string(done.Stdout), "\n")
+	line, _, _ := strings.Cut(done.Stdout, "\n")
 	now, err := time.Parse("2006-01-02 15:04:05.999999999 -0700", line)
 	if err != nil {
 		r.t.Fatalf("the box's clock: %v", err)

@@ -61,7 +61,7 @@ func path(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, encoder.Close()) }()
 	n, err := join(ctx, session, encoder, encode.NewFeed(*gop))
 	way, reason, skipped := session.Status()
-	fmt.Printf("%d pictures, %d skipped, %v %s\n", n, skipped, way, reason)
+	fmt.Fprintf(os.Stdout, "%d pictures, %d skipped, %v %s\n", n, skipped, way, reason)
 	if way != capture.ZeroCopy && err == nil {
 		err = fmt.Errorf("it is not %v: %s", capture.ZeroCopy, reason)
 	}
