@@ -24,9 +24,9 @@ func reopens(before, now status.Stream) bool {
 }
 
 // beginsAnew says that the encoder has been opened anew, or given up and then the
-// whole input.
+// whole input, which counts from zero again.
 func beginsAnew(before, now status.Stream) bool {
-	return now.Video != nil && now.Video.Hardware.Recoveries != before.Video.Hardware.Recoveries && now.Video.Hardware.Healthy
+	return now.Video != nil && now.Video.Hardware.Healthy && now.HLS.Discontinuities > before.HLS.Discontinuities
 }
 
 // restarts says that the stream has been begun anew for a change to hold.

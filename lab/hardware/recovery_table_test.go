@@ -101,7 +101,7 @@ func (r *recoveries) write(file string) error {
 	if !ok || !ok2 {
 		return fmt.Errorf("%s: no lines %q and %q to write the table between", file, recoveryBegin, recoveryEnd)
 	}
-	note := fmt.Sprintf("\nMeasured on %s in the virtual box, which QEMU emulates (Linux %s, 320x180 and 640x480 at 15 frames a second); medians of %d rounds. "+
-		"A picture's time in steady state is 0.07 s.\n\n", time.Now().Format("2 January 2006"), r.kernel, *recoveryRounds)
+	note := fmt.Sprintf("\nMeasured on %s in the virtual box, which QEMU emulates (Linux %s, 320x180 and 640x480 at 15 frames a second); medians over rounds: %d. "+
+		"The machine did other work too. In steady state a picture comes every 0.07 s.\n\n", time.Now().Format("2 January 2006"), r.kernel, *recoveryRounds)
 	return os.WriteFile(file, []byte(before+recoveryBegin+"\n"+note+r.markdown()+"\n"+recoveryEnd+after), 0o644)
 }
