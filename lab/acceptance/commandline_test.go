@@ -137,7 +137,7 @@ func TestCheckSaysEverythingAtOnce(t *testing.T) {
 			`8:\d+: streams.main.video.gpo: unknown key; did you mean "gop"`,
 			`9:\d+: streams.main.video.gop: .*"never".*100ms to 10s`,
 			`11:\d+: streams.main.input.kind: .*"camera".*pattern`,
-			`12:\d+: streams.main.input.width: .*99999.*16 to 4096`,
+			`12:\d+: streams.main.input.width: .*99999.*0 to 4096`,
 			`14:\d+: streams.main.destinations.a.url: .*rtmp`,
 			`15:\d+: streams.main.destinations.b.*url`,
 			`16:\d+: streams.main.destinations.b.enabled: .*true or false`,
