@@ -5,6 +5,7 @@ package encode
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/encoderbox/encoderbox/media"
 )
@@ -17,6 +18,21 @@ type Settings struct {
 	// buffers are chosen once and the track stays the same through every change.
 	// Zero means Bitrate.
 	MaxBitrate int
+}
+
+// Change says whether a running encoder made with s can take next: nil where
+// only the bit rate differs, and MaxBitrate holds it; ErrRestart for all else
+// that is valid. A MaxBitrate of zero in next leaves it as it was.
+func (s Settings) Change(next Settings) error {
+	switch {
+	case next.Bitrate <= 0:
+		return fmt.Errorf("bit rate %d is not positive", next.Bitrate)
+	case next.Format != s.Format,
+		next.MaxBitrate != 0 && next.MaxBitrate != s.MaxBitrate,
+		next.Bitrate > s.MaxBitrate:
+		return ErrRestart
+	}
+	return nil
 }
 
 // ErrRestart is returned by Update when a change cannot be made while the

@@ -140,13 +140,8 @@ func (e *Encoder) Pool() capture.Pool { return &e.pool }
 
 // Update implements encode.Encoder. A MaxBitrate of zero leaves it as it was.
 func (e *Encoder) Update(s encode.Settings) error {
-	switch {
-	case s.Bitrate <= 0:
-		return fmt.Errorf("m2m: bit rate %d is not positive", s.Bitrate)
-	case s.Format != e.settings.Format,
-		s.MaxBitrate != 0 && s.MaxBitrate != e.settings.MaxBitrate,
-		s.Bitrate > e.settings.MaxBitrate:
-		return encode.ErrRestart
+	if err := e.settings.Change(s); err != nil {
+		return fmt.Errorf("m2m: %w", err)
 	}
 	e.bitrate.Store(int64(s.Bitrate))
 	return nil

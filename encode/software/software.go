@@ -86,13 +86,8 @@ func slices(height, cpus int) int {
 
 // Update implements encode.Encoder. A MaxBitrate of zero leaves it as it was.
 func (e *Encoder) Update(s encode.Settings) error {
-	switch {
-	case s.Bitrate <= 0:
-		return fmt.Errorf("software encoder: bit rate %d is not positive", s.Bitrate)
-	case s.Format != e.settings.Format,
-		s.MaxBitrate != 0 && s.MaxBitrate != e.settings.MaxBitrate,
-		s.Bitrate > e.settings.MaxBitrate:
-		return encode.ErrRestart
+	if err := e.settings.Change(s); err != nil {
+		return fmt.Errorf("software encoder: %w", err)
 	}
 	e.bitrate.Store(int64(s.Bitrate))
 	return nil
