@@ -23,6 +23,7 @@ const watchdogBites = 90 * time.Second
 // An encoder that does not come back is given up: the watchdog is not fed any
 // more, and the box is reset by it (here: goes off).
 func TestADeadEncoderResetsTheBox(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, fault string }{
 		{"it hangs, whoever opens it", set("hang_mode", 2, "hang_after", 1)},
 		{"EIO, whoever opens it", set("eio", 3)},
@@ -92,6 +93,7 @@ func TestTheWatchdogSparesAWorkingBox(t *testing.T) {
 // A daemon that is killed leaves no buffer behind, and the next one finds its
 // devices free.
 func TestKilledInMidStream(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	loadBridge(b)
 	for range 3 {

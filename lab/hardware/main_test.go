@@ -7,6 +7,7 @@ package hardware
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -20,7 +21,21 @@ var binary string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// sideBySide is how many tests run at once unless -parallel says otherwise: a
+// box at work takes a quarter of a machine with two processors, since most of a
+// test is real time that passes.
+const sideBySide = "3"
+
 func run(m *testing.M) int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", sideBySide); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	dir, err := os.MkdirTemp("", "hardware-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

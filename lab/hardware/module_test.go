@@ -16,6 +16,7 @@ const moduleFolder = "../vh264"
 // What the virtual encoder writes, ffmpeg decodes to what was put in: its own
 // test, on this machine.
 func TestModuleWriter(t *testing.T) {
+	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), filepath.Join(moduleFolder, "test.sh")).CombinedOutput()
 	if err != nil || strings.Count(string(out), "ok ") < 20 {
 		t.Errorf("%v\n%s", err, out)
@@ -25,6 +26,7 @@ func TestModuleWriter(t *testing.T) {
 // The virtual encoder keeps its promises, each of its faults among them: its
 // own device test.
 func TestModuleDevice(t *testing.T) {
+	t.Parallel()
 	program := filepath.Join(t.TempDir(), "device")
 	if out, err := exec.CommandContext(t.Context(), "aarch64-linux-gnu-gcc", "-O2", "-static", "-Wall", "-Werror",
 		"-o", program, moduleFolder+"/test/device.c", moduleFolder+"/test/faults.c").CombinedOutput(); err != nil {
@@ -48,6 +50,7 @@ func TestModuleDevice(t *testing.T) {
 // encoder, in any of its shapes, but for one complaint of an old judge about the
 // kernel: see lab/vh264/README.md.
 func TestModuleCompliance(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	version := b.Must("v4l2-compliance", "--version")
 	old := strings.Contains(version, " 1.22.")

@@ -37,6 +37,7 @@ var layouts = []layout{
 // the bit, and in the order in which it was taken. So it does where they agree
 // on none, and each picture is copied; status says why.
 func TestEveryLayoutArrives(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {

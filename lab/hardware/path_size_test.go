@@ -18,6 +18,7 @@ import (
 // Larger pictures take the same way. 360 and 720 rows are one that is a multiple
 // of what encoders work in, and one that is not.
 func TestLargerPicturesArrive(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	for _, size := range [][2]int{{640, 360}, {1280, 720}} {
 		width, height := size[0], size[1]
@@ -103,6 +104,7 @@ func takeTiming(t *testing.T, b *box.Box, width, height int) []byte {
 // Under the policy fixed a stream keeps its size and its track whatever the
 // source sends: it is scaled, much as ffmpeg scales.
 func TestFixedSizeIsScaledTo(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	loadReceiver(b)
 	sendTiming(t, b, "720x576p50")
@@ -134,6 +136,7 @@ func TestFixedSizeIsScaledTo(t *testing.T) {
 
 // Under the policy follow the stream becomes what the source sends.
 func TestStreamFollowsItsSource(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	loadReceiver(b)
 	sendTiming(t, b, "720x576p50")

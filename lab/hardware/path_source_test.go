@@ -12,6 +12,7 @@ import (
 // A source that has no memory of the encoder's is copied into it: each picture
 // of a file arrives to the bit, in order, over the seam of its loop too.
 func TestFileOnTheHardwareEncoder(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	b.LoadModule("vh264")
 	c := shades()
@@ -80,6 +81,7 @@ func (c cycle) y4m() []byte {
 // The test pattern's bars come out of the hardware encoder as they are defined,
 // and its moving parts move.
 func TestPatternOnTheHardwareEncoder(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	b.LoadModule("vh264")
 	d := start(t, b, `
@@ -116,6 +118,7 @@ bitrate = "4M"
 // The processor can encode what a device captures; then each picture is copied,
 // and status says that it is the encoder's memory that stands in the way.
 func TestCaptureWithTheSoftwareEncoder(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	loadBridge(b)
 	b.Must("v4l2-ctl", "-d", "/dev/video0", "-c", "osd_text_mode=2")

@@ -31,6 +31,7 @@ bitrate = "4M"
 // What the receivers decode is, to the bit, what the capture device showed: the
 // encoder codes without loss, so whatever else happens on the way shows.
 func TestThePictureArrivesAsItWasCaptured(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	loadBridge(b)
 	const size = 320 * 180 * 3 / 2
@@ -67,6 +68,7 @@ func TestThePictureArrivesAsItWasCaptured(t *testing.T) {
 
 // The daemon has no byte of a picture in its address space.
 func TestNoPictureIsMapped(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	loadBridge(b)
 	d := start(t, b, smallCapture)
@@ -111,6 +113,7 @@ func pictureMaps(maps string) (list []string) {
 }
 
 func TestProbeFindsWhatTheBoxHas(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{Watchdog: "none"})
 	loadBridge(b)
 	b.LoadModule("snd-aloop")

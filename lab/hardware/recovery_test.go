@@ -19,6 +19,7 @@ var (
 // no destination reconnects, HLS stays one stream, and all that was received
 // decodes.
 func TestRecovery(t *testing.T) {
+	t.Parallel()
 	table := &recoveries{}
 	t.Run("faults", func(t *testing.T) {
 		for _, g := range []struct {

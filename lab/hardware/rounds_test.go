@@ -34,6 +34,7 @@ type held struct {
 // or goroutine more than after the first times. Go's runtime and the C library
 // keep threads and freed memory: those are bounded.
 func TestTwoHundredRoundsLeakNothing(t *testing.T) {
+	t.Parallel()
 	b := box.Start(t, box.Options{})
 	loadBridge(b)
 	r := startRig(t, b, smallCapture)
