@@ -49,6 +49,15 @@ for package in "${packages[@]}"; do
 	test_package "$package" $left
 	status=$?
 	verdict=ok
+	left=$((minutes * 60 - SECONDS))
+	# A box that is starved of its processors misses what no hardware would. What is wrong is wrong
+	# again; what is not is said to have needed another try.
+	if [ $status != 0 ] && [ $left -gt 0 ]; then
+		printf 'lab-box-test: %s failed; once more\n' "$short"
+		test_package "$package" $left
+		status=$?
+		verdict='2nd try ok'
+	fi
 	if [ $status != 0 ]; then
 		verdict=FAILED
 		failed=1
