@@ -51,7 +51,7 @@ func TestTwoHundredRoundsLeakNothing(t *testing.T) {
 	after := r.heldAgain(before)
 	t.Logf("before %+v", before)
 	t.Logf("after  %+v", after)
-	if after.descriptors != before.descriptors || after.device != before.device || after.goroutines != before.goroutines {
+	if after.descriptors != before.descriptors || after.device != before.device || after.goroutines > before.goroutines { // fewer: a page's connection ended
 		t.Errorf("descriptors %d, then %d; mappings of devices %d, then %d; goroutines %d, then %d",
 			before.descriptors, after.descriptors, before.device, after.device, before.goroutines, after.goroutines)
 	}
@@ -187,7 +187,7 @@ func (r *rig) heldAgain(before held) (after held) {
 	r.t.Helper()
 	for deadline := time.Now().Add(patience / 3); time.Now().Before(deadline); time.Sleep(500 * time.Millisecond) {
 		after = r.held()
-		if after.descriptors == before.descriptors && after.goroutines == before.goroutines && after.device == before.device {
+		if after.descriptors == before.descriptors && after.goroutines <= before.goroutines && after.device == before.device {
 			break
 		}
 	}
