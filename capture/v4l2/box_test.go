@@ -349,10 +349,29 @@ func TestBoxRounds(t *testing.T) {
 	}
 	round()
 	before := boxFDs(t)
+	defer boxSignals()()
 	for range 50 {
 		round()
 	}
 	if after := boxFDs(t); after != before || pool.allOut != 0 {
 		t.Errorf("%d descriptors before, %d after; %d pictures out", before, after, pool.allOut)
 	}
+}
+
+// boxSignals has the runtime send its threads signals all the time, which end what
+// a driver's lock is waited for.
+func boxSignals() (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-end:
+				return
+			case <-time.After(time.Millisecond):
+				runtime.GC()
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
 }

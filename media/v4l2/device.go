@@ -18,8 +18,9 @@ import (
 type node struct {
 	path string
 	k    kernel
-	fd   atomic.Int32 // -1 once closed
-	open sync.RWMutex // held for reading by each call, so that none meets a descriptor that is another file's by now
+	fd   atomic.Int32  // -1 once closed
+	open sync.RWMutex  // held for reading by each call, so that none meets a descriptor that is another file's by now
+	hook atomic.Uint32 // counts what takes the descriptor out of the pollers' sets
 
 	mu      sync.Mutex // guards the field below
 	pollers []*Poller  // that have the descriptor in their set
@@ -41,19 +42,27 @@ func (n *node) Close() error {
 	if fd < 0 {
 		return nil
 	}
-	// The kernel may be looking at what a set has, on any thread, and holds the file
-	// meanwhile: it would be closed, and its buffers freed, some time after Close.
-	n.mu.Lock()
-	pollers := n.pollers
-	n.pollers = nil
-	n.mu.Unlock()
-	for _, p := range pollers {
-		p.forget(int(fd))
-	}
+	n.unwatch(int(fd))
 	if err := n.k.close(int(fd)); err != nil {
 		return n.fail("close", err)
 	}
 	return nil
+}
+
+// unwatch takes the descriptor out of all sets; the next Wait adds it anew. The
+// kernel asks a driver on any thread whether what a set has is ready, the one that
+// looks after all of the process's sockets included. That one would wait for a
+// driver that holds its lock while it stops, and would hold the file of a node that
+// is closed, so that its buffers were freed some time after Close.
+func (n *node) unwatch(fd int) {
+	n.mu.Lock()
+	pollers := n.pollers
+	n.pollers = nil
+	n.mu.Unlock()
+	n.hook.Add(1)
+	for _, p := range pollers {
+		p.forget(fd)
+	}
 }
 
 // watched notes that a poller has the descriptor, or has it no more.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -58,7 +59,8 @@ type Poller struct {
 	made    time.Time
 	alarm   time.Duration // since made: when the deadline of the set ends a read; 0: never
 	events  [MaxWants + 1]unix.EpollEvent
-	n       int // of events that are found
+	n       int           // of events that are found
+	all     unix.Sigset_t // every signal
 
 	open sync.RWMutex // held for reading while a descriptor is used by others than Wait
 	wake atomic.Int32 // the eventfd, -1 once closed
@@ -69,6 +71,7 @@ type Poller struct {
 type watch struct {
 	node   *node // nil: none
 	fd     int32
+	hook   uint32 // the node's, when it was added
 	events PollEvents
 }
 
@@ -84,6 +87,9 @@ func NewPoller() (*Poller, error) {
 		return nil, errors.Join(fmt.Errorf("v4l2: make an epoll: %w", err), unix.Close(fd))
 	}
 	p.look = p.found
+	for i := range p.all.Val {
+		p.all.Val[i] = ^p.all.Val[i]
+	}
 	return p, nil
 }
 
@@ -218,7 +224,7 @@ func (p *Poller) forget(fd int) {
 // add fills an empty place. A descriptor is always added anew, never modified:
 // some drivers hook a waiter only to the queues it asks for at first.
 func (p *Poller) add(i int, want watch) error {
-	err := unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, int(want.fd), &unix.EpollEvent{Events: uint32(uint16(want.events)), Fd: int32(i + 1)})
+	err := p.hook(int(want.fd), &unix.EpollEvent{Events: uint32(uint16(want.events)), Fd: int32(i + 1)})
 	switch {
 	case errors.Is(err, unix.EBADF): // closed just now
 		return nil
@@ -227,6 +233,26 @@ func (p *Poller) add(i int, want watch) error {
 		want.node.watched(p, true)
 	}
 	return err
+}
+
+// hook adds a descriptor with no signal in between: a driver that is interrupted
+// while it waits for its lock (vb2_fop_poll, by the runtime's SIGURG) says EPOLLERR,
+// and never hooks the waiter to its queue. Nothing would wake it.
+func (p *Poller) hook(fd int, e *unix.EpollEvent) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &p.all, &before); err != nil {
+		return err
+	}
+	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(e)), 0, 0)
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil); err != nil {
+		return err
+	}
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // await waits until the set has something or the time is over.
@@ -278,10 +304,12 @@ func (p *Poller) disarm() error {
 	return p.set.SetReadDeadline(time.Time{})
 }
 
-// found looks what is ready.
+// found looks what is ready. It asks the drivers, each of which takes a lock: the
+// scheduler is told, and no signal has one say EPOLLERR (see hook).
 func (p *Poller) found(uintptr) bool {
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
+		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0,
+			uintptr(unsafe.Pointer(&p.all)), kernelSigset)
 		if errno == unix.EINTR {
 			continue
 		}
@@ -293,6 +321,9 @@ func (p *Poller) found(uintptr) bool {
 	}
 }
 
+// kernelSigset is the size of the kernel's signal set in bytes.
+const kernelSigset = 8
+
 func (w *Want) watch() watch {
 	n := w.node()
 	if n == nil {
@@ -302,7 +333,7 @@ func (w *Want) watch() watch {
 	if fd < 0 {
 		return watch{}
 	}
-	return watch{node: n, fd: fd, events: w.Events}
+	return watch{node: n, fd: fd, hook: n.hook.Load(), events: w.Events}
 }
 
 func (w *Want) node() *node {

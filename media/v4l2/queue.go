@@ -343,6 +343,7 @@ func (q *Queue) Start() error {
 // queued or finished is lost.
 func (q *Queue) Stop() error {
 	q.started = false
+	q.d.unwatch(q.d.FD())
 	return q.stream("stop", vidiocStreamOff)
 }
 
