@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -157,7 +156,7 @@ func findMedia(w *segment.Window, name string) (*segment.Media, media.Kind) {
 // serveFile leaves the copying to the kernel (sendfile) where the connection
 // is plain TCP.
 func serveFile(w http.ResponseWriter, r *http.Request, m *segment.Media, k media.Kind) {
-	f, err := os.Open(m.Path())
+	f, err := m.Content.Open()
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // expired since the window was read
 		fail(w, http.StatusNotFound, m.Name+" has just expired: reload the playlist")

@@ -83,7 +83,7 @@ func checkPlaced(t *testing.T, r *rig, k media.Kind, written []media.Packet, lag
 		m := s.Media(k)
 		for _, got := range samples {
 			if n == 0 && end == 0 {
-				for media.ToTimescale(written[i].DTS+timeOffset, scale) < int64(got.DecodeTime) {
+				for media.ToTimescale(written[i].DTS+TimeOffset, scale) < int64(got.DecodeTime) {
 					i++
 				}
 				if lag >= 0 && i > 0 || written[i].PTS > s.Start-min(lag, 0)+2*frame {
@@ -95,7 +95,7 @@ func checkPlaced(t *testing.T, r *rig, k media.Kind, written []media.Packet, lag
 			end = got.DecodeTime + uint64(got.Dur)
 			p := written[i]
 			i++
-			if !bytes.Equal(got.Data, p.Data) || got.PresentationTime() != media.ToTimescale(p.PTS+timeOffset, scale) {
+			if !bytes.Equal(got.Data, p.Data) || got.PresentationTime() != media.ToTimescale(p.PTS+TimeOffset, scale) {
 				t.Fatalf("%v segment %d: sample at %d is not the packet of %v", k, n, got.DecodeTime, p.PTS)
 			}
 			if p.PTS < s.Start || p.PTS >= s.Start+s.Duration {
@@ -284,7 +284,7 @@ func TestReorderedPicturesKeepTheirTimes(t *testing.T) {
 		r.expect("2s 2s 2s 2s")
 		for i, samples := range r.samples(media.Video) {
 			for j, got := range samples {
-				if want := media.ToTimescale(ps[i*50+j].PTS+timeOffset, 90000); got.PresentationTime() != want {
+				if want := media.ToTimescale(ps[i*50+j].PTS+TimeOffset, 90000); got.PresentationTime() != want {
 					t.Errorf("picture %d of segment %d at %d, want %d", j, i, got.PresentationTime(), want)
 				}
 			}

@@ -93,7 +93,7 @@ func (c *cutter) follower() *lane {
 func (c *cutter) add(p media.Packet) {
 	l := c.lanes[p.Track.Kind()]
 	switch {
-	case l == nil || p.PTS < p.DTS || p.DTS < -timeOffset || p.Track == c.refused:
+	case l == nil || p.PTS < p.DTS || p.DTS < -TimeOffset || p.Track == c.refused:
 		c.unplaced++
 		c.needKey = c.needKey || l == c.lead()
 	case l == c.lead():

@@ -3,7 +3,7 @@ package segment
 import (
 	"context"
 	"errors"
-	"os"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -156,7 +156,7 @@ func (r *rig) collect() {
 			if m == nil || m.Gap {
 				continue
 			}
-			b, err := os.ReadFile(m.Path())
+			b, err := readAll(m)
 			if err != nil {
 				r.t.Fatalf("segment %d is listed, but: %v", s.Sequence, err)
 			}
@@ -286,3 +286,13 @@ func mixed(lag time.Duration, lists ...[]media.Packet) (out []media.Packet) {
 }
 
 var errFull = errors.New("no space left on device")
+
+// readAll is a Media's file.
+func readAll(m *Media) ([]byte, error) {
+	f, err := m.Content.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}

@@ -8,10 +8,10 @@ import (
 	"github.com/encoderbox/encoderbox/output/mux/fmp4"
 )
 
-// timeOffset is added to all media times, so that decode times before the zero
+// TimeOffset is added to all media times, so that decode times before the zero
 // of the stream's clock (reordered pictures, the encoder's priming at the very
 // start) can be written.
-const timeOffset = 10 * time.Second
+const TimeOffset = 10 * time.Second
 
 // lane writes the samples of one kind of track, chunk by chunk, into the file
 // of the segment it is at. Samples are referenced, not copied, until their
@@ -66,10 +66,12 @@ func (l *lane) close(end time.Duration) (*Media, error) {
 	m.Duration = end - l.first
 	err := l.failed
 	if err == nil {
-		m.path, err = l.file.commit()
+		var at string
+		at, err = l.file.commit()
+		m.Content = path(at)
 	}
 	if err != nil {
-		m.Gap, m.Chunks, m.Bytes = true, nil, 0
+		m.Gap, m.Chunks, m.Bytes, m.Content = true, nil, 0, nil
 	}
 	l.media, l.file, l.failed = nil, nil, nil
 	return m, err
@@ -117,7 +119,7 @@ func (l *lane) flush(end time.Duration) {
 func (l *lane) write(end time.Duration) error {
 	first := l.samples[0]
 	c := fmp4.Chunk{
-		Sequence: l.chunk, Samples: l.samples, End: end, Offset: timeOffset,
+		Sequence: l.chunk, Samples: l.samples, End: end, Offset: TimeOffset,
 		SegmentStart: len(l.media.Chunks) == 0,
 	}
 	if l.wall != nil {

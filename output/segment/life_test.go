@@ -3,7 +3,6 @@ package segment
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -316,7 +315,7 @@ func TestTimesOfDayAndSequenceNumbersRiseFromRunToRun(t *testing.T) {
 			if got := segs[1].Video.Wall; !got.Equal(want) {
 				t.Errorf("segment at %v, want %v", got, want)
 			}
-			b, err := os.ReadFile(segs[1].Video.Path())
+			b, err := readAll(segs[1].Video)
 			if err != nil || strings.Count(string(b), "prft") != 2 {
 				t.Errorf("a prft for each of two chunks is missing (%v)", err)
 			}

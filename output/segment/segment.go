@@ -17,6 +17,8 @@
 package segment
 
 import (
+	"io"
+	"os"
 	"time"
 
 	"github.com/encoderbox/encoderbox/media"
@@ -52,12 +54,22 @@ type Media struct {
 	// Gap says that there is no such file: it could not be stored, or the track
 	// had nothing in this time.
 	Gap bool
-
-	path string
+	// Content has the file's bytes; nil for a Gap.
+	Content Content
 }
 
-// Path is the complete file.
-func (m *Media) Path() string { return m.path }
+// Content is where the bytes of a Media are: its chunks in order, nothing else.
+type Content interface {
+	// Open opens them. Many readers may do so at once; each closes what it opened.
+	// The error is fs.ErrNotExist once they have been deleted.
+	Open() (io.ReadSeekCloser, error)
+}
+
+// path is a complete file on the live window's file system.
+type path string
+
+// Open implements Content.
+func (p path) Open() (io.ReadSeekCloser, error) { return os.Open(string(p)) }
 
 // Segment is a closed list of chunks of each track. It is immutable once it
 // is in a Window.
@@ -104,7 +116,9 @@ type Window struct {
 	TargetDuration time.Duration
 	Video, Audio   *Init      // of the programme now; nil for a track it does not have
 	Segments       []*Segment // listed, oldest first
-	Expired        []*Segment // no longer listed, still there for slow players
+	// Ended says that nothing will follow: a finished part of a programme.
+	Ended   bool
+	Expired []*Segment // no longer listed, still there for slow players
 	// Discontinuities is how many segments with Discontinuity have left Segments.
 	Discontinuities uint64
 	// PeakBitrate of the segments since the tracks last changed, bits per second.
