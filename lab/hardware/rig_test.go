@@ -12,6 +12,7 @@ import (
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/lab/box"
 	"github.com/encoderbox/encoderbox/lab/peer"
+	"github.com/encoderbox/encoderbox/output/mux/ts"
 )
 
 // rig is a daemon in a box whose stream main is served as HLS and pushed to an
@@ -85,7 +86,36 @@ func (r *rig) received() map[string]string {
 	if err != nil || len(files) != 1 {
 		r.t.Fatalf("nginx made %d recordings, want one: a reconnect? %v", len(files), err)
 	}
+	cutToWholePictures(r.t, r.srt.File())
 	return map[string]string{"RTMP": files[0], "SRT": r.srt.File()}
+}
+
+// cutToWholePictures ends a transport stream where its last picture begins: an SRT
+// receiver drops what is in its buffer when the sender goes, anywhere in a picture.
+func cutToWholePictures(t *testing.T, file string) {
+	t.Helper()
+	stream, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for at := 0; at+ts.PacketSize <= len(stream); at += ts.PacketSize {
+		p := stream[at : at+ts.PacketSize]
+		payload := 4
+		if p[3]&0x20 != 0 {
+			payload += 1 + int(p[4])
+		}
+		// A PES packet of video begins (ISO/IEC 13818-1 §2.4.3.7).
+		if p[1]&0x40 != 0 && payload+4 <= len(p) && bytes.Equal(p[payload:payload+3], []byte{0, 0, 1}) && p[payload+3]&0xf0 == 0xe0 {
+			last = at
+		}
+	}
+	if last == 0 {
+		t.Fatalf("%s has no picture", file)
+	}
+	if err := os.Truncate(file, int64(last)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // pictures decodes a file or a URL into NV12 pictures of size bytes, n at most
