@@ -55,3 +55,14 @@ func BenchmarkMP4FF(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRead is what reading it back costs.
+func BenchmarkRead(b *testing.B) {
+	samples := second()
+	data := chunk(b, fmp4.Chunk{Sequence: 1, Samples: samples, End: time.Second})
+	var buf []media.Packet
+	b.ReportAllocs()
+	for b.Loop() {
+		buf, _ = fmp4.ReadChunk(buf[:0], samples[0].Track, data, 0)
+	}
+}

@@ -30,10 +30,17 @@ type Chunk struct {
 
 // Sample flags, ISO/IEC 14496-12 §8.8.3.1.
 const (
-	flagsSync    = 2 << 24         // depends on no other sample
-	flagsNonSync = 1<<24 | 1<<16   // depends on others, is no sync sample
-	tfhdFlags    = 0x020000 | 0x20 // default-base-is-moof, default-sample-flags
-	tfhdDuration = 0x08
+	flagsSync    = 2 << 24 // depends on no other sample
+	flagNonSync  = 1 << 16
+	flagsNonSync = 1<<24 | flagNonSync // depends on others, is no sync sample
+
+	tfhdBaseOffset  = 0x01
+	tfhdDescription = 0x02
+	tfhdDuration    = 0x08
+	tfhdSize        = 0x10
+	tfhdSampleFlags = 0x20
+	tfhdBaseIsMoof  = 0x020000
+	tfhdFlags       = tfhdBaseIsMoof | tfhdSampleFlags
 
 	trunDataOffset  = 0x001
 	trunFirstFlags  = 0x004
@@ -75,7 +82,7 @@ func AppendHeader(dst []byte, c Chunk) ([]byte, error) {
 	}
 	track, scale := c.Samples[0].Track, c.scale()
 	if !c.Wall.IsZero() {
-		dst = appendPrft(dst, c.Wall, uint64(media.ToTimescale(c.Samples[0].PTS+c.Offset, scale)))
+		dst = appendPrft(dst, trackID(track.Kind()), c.Wall, uint64(media.ToTimescale(c.Samples[0].PTS+c.Offset, scale)))
 	}
 	tfhdSize, trunSize := 20, boxSize+4+4+4+l.perSample*len(c.Samples)
 	tfhd := uint32(tfhdFlags)
@@ -96,7 +103,7 @@ func AppendHeader(dst []byte, c Chunk) ([]byte, error) {
 	dst = u32(dst, c.Sequence)
 	dst = appendBox(dst, traf, "traf")
 	dst = appendFull(dst, tfhdSize, "tfhd", 0, tfhd)
-	dst = u32(dst, 1)
+	dst = u32(dst, trackID(track.Kind()))
 	if l.duration >= 0 {
 		dst = u32(dst, uint32(l.duration))
 	}
@@ -200,9 +207,9 @@ func sampleFlags(p media.Packet) uint32 {
 // ntpEpoch is 1970-01-01 in NTP seconds.
 const ntpEpoch = 2208988800
 
-func appendPrft(dst []byte, wall time.Time, ticks uint64) []byte {
+func appendPrft(dst []byte, track uint32, wall time.Time, ticks uint64) []byte {
 	dst = appendFull(dst, 32, "prft", 1, prftTimeCapture)
-	dst = u32(dst, 1)
+	dst = u32(dst, track)
 	dst = u32(dst, uint32(wall.Unix()+ntpEpoch))
 	dst = u32(dst, uint32(uint64(wall.Nanosecond())<<32/uint64(time.Second)))
 	return binary.BigEndian.AppendUint64(dst, ticks)

@@ -1,9 +1,12 @@
-// Package fmp4 writes CMAF (ISO/IEC 23000-19): the header of a track and the
-// chunks of its segments. It is pure: it keeps no state and does no I/O.
+// Package fmp4 writes CMAF (ISO/IEC 23000-19), the header of a track and the
+// chunks of its segments, and reads what it wrote. It is pure: it keeps no
+// state and does no I/O.
 //
 // Choices within the standard, which every reader of ours relies on:
-//   - One track a file, sample entries avc1 and mp4a. Parameter sets that
-//     change within a Track ride in band; every player takes them in avc1 too.
+//   - One track a file, sample entries avc1 and mp4a. Video is track 1 and
+//     sound track 2, so that the chunks of both also fit one file (InitOf).
+//     Parameter sets that change within a Track ride in band; every player takes
+//     them in avc1 too.
 //   - Time scales are 90 kHz for video, the sample rate for audio. Sample
 //     durations are differences of rounded decode times, so that nothing adds
 //     up and chunks abut exactly.
@@ -37,26 +40,63 @@ func Timescale(t *media.Track) int {
 	return VideoTimescale
 }
 
+// trackID is the number of a kind of track, in headers and in chunks: the
+// chunks of both fit one file.
+func trackID(k media.Kind) uint32 {
+	if k == media.Audio {
+		return 2
+	}
+	return 1
+}
+
 // Init returns the CMAF header of a track (ftyp and moov).
-func Init(t *media.Track) ([]byte, error) {
+func Init(t *media.Track) ([]byte, error) { return InitOf(t) }
+
+// InitOf returns one header for several tracks, at most one of a kind: what
+// makes a file of their chunks. A header of one track is its CMAF header.
+func InitOf(tracks ...*media.Track) ([]byte, error) {
 	init := mp4.NewMP4Init()
-	init.AddChild(mp4.NewFtyp("cmfc", 0, []string{"iso6", "cmfc", "dash"}))
+	mvhd := mp4.CreateMvhd()
+	switch len(tracks) {
+	case 0:
+		return nil, errors.New("fmp4: header without tracks")
+	case 1:
+		init.AddChild(mp4.NewFtyp("cmfc", 0, []string{"iso6", "cmfc", "dash"}))
+		mvhd.Timescale = uint32(Timescale(tracks[0]))
+	default:
+		init.AddChild(mp4.NewFtyp("iso6", 0, []string{"iso6", "mp41"})) // a CMAF header has one track
+		mvhd.Timescale = VideoTimescale
+	}
 	moov := mp4.NewMoovBox()
 	init.AddChild(moov)
-	mvhd := mp4.CreateMvhd()
-	mvhd.Timescale = uint32(Timescale(t))
 	moov.AddChild(mvhd)
 	moov.AddChild(mp4.NewMvexBox())
-	trak := init.AddEmptyTrack(uint32(Timescale(t)), t.Kind().String(), "und")
-	trak.Mdia.Hdlr.Name = map[media.Kind]string{media.Video: "VideoHandler", media.Audio: "SoundHandler"}[t.Kind()]
-	if err := describe(trak, t); err != nil {
-		return nil, fmt.Errorf("fmp4: header of %v: %w", t, err)
+	seen := map[media.Kind]bool{}
+	for _, t := range tracks {
+		if seen[t.Kind()] {
+			return nil, fmt.Errorf("fmp4: header of two %v tracks; a file has one of each kind", t.Kind())
+		}
+		seen[t.Kind()] = true
+		if err := addTrack(init, t); err != nil {
+			return nil, fmt.Errorf("fmp4: header of %v: %w", t, err)
+		}
 	}
 	var b bytes.Buffer
 	if err := init.Encode(&b); err != nil {
-		return nil, fmt.Errorf("fmp4: header of %v: %w", t, err)
+		return nil, fmt.Errorf("fmp4: header: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+func addTrack(init *mp4.InitSegment, t *media.Track) error {
+	trak := init.AddEmptyTrack(uint32(Timescale(t)), t.Kind().String(), "und")
+	id := trackID(t.Kind())
+	trak.Tkhd.TrackID = id
+	trexs := init.Moov.Mvex.Trexs
+	trexs[len(trexs)-1].TrackID = id
+	init.Moov.Mvhd.NextTrackID = max(init.Moov.Mvhd.NextTrackID, id+1)
+	trak.Mdia.Hdlr.Name = map[media.Kind]string{media.Video: "VideoHandler", media.Audio: "SoundHandler"}[t.Kind()]
+	return describe(trak, t)
 }
 
 func describe(trak *mp4.TrakBox, t *media.Track) error {
