@@ -22,10 +22,11 @@ func (m *Muxer) ticks(t time.Duration) uint64 {
 // clock references and tables that are due before it, so that neither interval
 // is exceeded when pictures are late or few.
 func (m *Muxer) advance(dst []byte, s *stream, dts time.Duration) []byte {
-	broken := !m.started || dts > m.head+maxStep || s.sent && dts <= s.dts
+	step := dts > m.head+maxStep && m.until == 0
+	broken := !m.started || step || s.sent && dts <= s.dts
 	s.sent, s.dts = true, dts
 	if broken {
-		m.broken = m.started
+		m.broken = m.started || m.broken
 		m.started, m.needTable = true, true
 		m.head, m.pcr = dts, dts-1 // a PCR is due
 		if s != m.clock() {
@@ -33,8 +34,16 @@ func (m *Muxer) advance(dst []byte, s *stream, dts time.Duration) []byte {
 		}
 		return dst
 	}
+	if m.until != 0 {
+		dts = min(dts, m.until)
+	}
 	m.head = max(m.head, dts)
-	if gap := m.head - m.pcr; gap > maxPCRInterval {
+	return m.bridge(dst, m.head)
+}
+
+// bridge appends the clock references that are due before one at time t.
+func (m *Muxer) bridge(dst []byte, t time.Duration) []byte {
+	if gap := t - m.pcr; gap > maxPCRInterval {
 		from, n := m.pcr, (gap+maxPCRInterval-1)/maxPCRInterval
 		for i := time.Duration(1); i < n; i++ {
 			dst = m.appendPCR(dst, from+gap*i/n)

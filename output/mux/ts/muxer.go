@@ -1,6 +1,7 @@
 // Package ts writes MPEG transport streams (ISO/IEC 13818-1) of one programme:
-// H.264 and AAC, the latter as ADTS; either may be missing. It is pure: packets
-// in, transport stream packets out, no clock and no I/O.
+// H.264 and AAC, the latter as ADTS; either may be missing. A Muxer writes one
+// without an end, AppendSegment writes them in pieces, each by itself. It is
+// pure: packets in, transport stream packets out, no clock and no I/O.
 package ts
 
 import (
@@ -60,6 +61,7 @@ type Muxer struct {
 	tablesAt  time.Duration // stream time of the last tables
 	broken    bool          // the clock broke: the next PCR says so
 	needTable bool          // tables go out next, due or not
+	until     time.Duration // of a segment: the clock does not go beyond; else 0
 	late      uint64
 	pes       []byte // scratch: the PES packet being written
 }
