@@ -29,7 +29,8 @@ func BenchmarkPassthrough(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s.cut = &cutter{keysOnRequest: s.hub.KeysOnRequest, cfg: s.cfg, run: "0", done: s.closed, report: func(_, m string) { b.Error(m) }}
+	s.begin()
+	s.cut.report = func(_, m string) { b.Error(m) }
 	s.programme(clip.Tracks)
 	b.ReportAllocs()
 	var streamed time.Duration

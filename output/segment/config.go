@@ -39,6 +39,14 @@ type Config struct {
 	Chunk time.Duration
 	// ProducerTime adds a prft to every chunk while wall-clock time is known.
 	ProducerTime bool
+	// EpochLocked cuts at multiples of Duration from the Unix epoch and numbers
+	// segments by them; see lock.go for what that means.
+	EpochLocked bool
+	// After is a number that segments' numbers begin above: that of the newest
+	// segment kept elsewhere.
+	After uint64
+	// Live is where windows are published; nil for the Segmenter alone.
+	Live *Live
 }
 
 // ErrRestart says that a change needs a new Segmenter.
@@ -69,6 +77,8 @@ func (c Config) check() error {
 		return fmt.Errorf("segment: %d segments in the playlist are not between 1 and 100000", c.Segments)
 	case c.Window < 0 || c.Grace < 0 || c.Chunk < 0:
 		return errors.New("segment: a time is negative")
+	case c.EpochLocked && c.Duration%time.Millisecond != 0:
+		return fmt.Errorf("segment: duration %v is not of whole milliseconds, as epoch-locked segments need", c.Duration)
 	}
 	return nil
 }
@@ -122,10 +132,16 @@ const (
 	ConditionStorage = "segment.storage"
 	// ConditionTrack (an error): a track cannot be written to segments.
 	ConditionTrack = "segment.track"
+	// ConditionClock (an error): epoch-locked segments wait for the clock.
+	ConditionClock = "segment.clock"
+	// ConditionGrid (a warning): key pictures do not lie where epoch-locked
+	// segments begin.
+	ConditionGrid = "segment.grid"
 )
 
 // Reporter is told about conditions and counters, on the goroutine of Run. It
-// must not block.
+// must not block. One that is an output.Incidents too is told of every segment
+// that is late or lost, of losses within, and of restarts.
 type Reporter interface {
 	// Raise says that a condition holds. Called again, it replaces the message.
 	Raise(code, message string)

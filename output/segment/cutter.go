@@ -18,7 +18,10 @@ type cutter struct {
 	cfg           Config
 	limits        limits // of the run, from its first segment on
 	run           string
+	naming        string          // in file names: run, or what stands for the grid
+	offset        time.Duration   // of media times
 	done          func(*building) // takes a closed segment
+	changed       func()          // an open segment has more chunks
 	report        func(code, message string)
 
 	lanes    [media.Audio + 1]*lane // by kind; nil for what the programme does not have
@@ -32,6 +35,7 @@ type cutter struct {
 	needKey  bool           // a packet of the lead was refused: what follows cannot be decoded
 	inits    uint64
 	refused  *media.Track // has no header
+	phase    phase        // of a source that is epoch-locked
 
 	unplaced, forcedCuts uint64
 }
@@ -43,7 +47,10 @@ type building struct {
 	forced       bool          // ended without a key picture
 	leadDone     bool
 	followerDone bool
-	errs         []error // why parts of it are Gaps
+	errs         []error                 // why parts of it are Gaps
+	parts        [media.Audio + 1]*Media // by kind, as far as they are written
+	missed       uint64                  // numbers of the grid before it that have no segment
+	late         bool                    // reported
 }
 
 // maxOpen bounds how far a follower may lag: when the lead begins one segment
@@ -93,7 +100,7 @@ func (c *cutter) follower() *lane {
 func (c *cutter) add(p media.Packet) {
 	l := c.lanes[p.Track.Kind()]
 	switch {
-	case l == nil || p.PTS < p.DTS || p.DTS < -TimeOffset || p.Track == c.refused:
+	case l == nil || p.PTS < p.DTS || p.DTS < -c.offset || p.Track == c.refused:
 		c.unplaced++
 		c.needKey = c.needKey || l == c.lead()
 	case l == c.lead():
@@ -113,6 +120,11 @@ func (c *cutter) addLead(p media.Packet) {
 	case breakOff:
 		c.needKey = false
 		c.finish()
+		if !c.mayBegin(p) {
+			c.unplaced++
+			c.needKey = true
+			return
+		}
 		if !c.start(p) {
 			return
 		}
@@ -152,6 +164,8 @@ func (c *cutter) decide(p media.Packet) decision {
 		return breakOff
 	case p.DTS <= l.last, changed:
 		return refuse
+	case c.cfg.EpochLocked && c.cell(p.PTS) > c.sequence:
+		return breakOff
 	case elapsed >= c.limits.longest():
 		return breakOff
 	case c.leadKind == media.Audio:
@@ -161,7 +175,7 @@ func (c *cutter) decide(p media.Packet) decision {
 	case p.Key && p.PTS-c.newest().seg.Start >= c.shortest():
 		return cutKey
 	}
-	if elapsed >= c.limits.forced || elapsed+l.nominal() >= c.limits.longest() {
+	if elapsed >= c.limits.forced || elapsed+l.nominal() >= c.limits.longest() || c.lastChance(p.PTS) {
 		return cutForced
 	}
 	return stay
@@ -174,6 +188,8 @@ func (c *cutter) decide(p media.Packet) decision {
 func (c *cutter) shortest() time.Duration {
 	seg := c.newest().seg
 	switch {
+	case c.cfg.EpochLocked:
+		return c.grid - c.cellSlack() - seg.Start
 	case !seg.Independent:
 		return c.cfg.Duration / 4
 	case c.keysOnRequest():
@@ -195,15 +211,23 @@ func (c *cutter) start(p media.Packet) bool {
 	if c.limits == (limits{}) {
 		c.limits = c.cfg.limits(c.leadKind == media.Audio || c.keysOnRequest())
 	}
-	seg := &Segment{Sequence: c.sequence, Start: p.PTS, Independent: p.Key, Discontinuity: c.breakAt}
-	c.sequence++
-	if c.grid == 0 || c.breakAt || (p.PTS-c.grid).Abs() >= c.cfg.Duration/2 {
-		c.grid = p.PTS
+	b := &building{followerDone: c.follower() == nil}
+	if c.cfg.EpochLocked {
+		b.missed = c.lockGrid(p)
+	} else {
+		if c.grid == 0 || c.breakAt || (p.PTS-c.grid).Abs() >= c.cfg.Duration/2 {
+			c.grid = p.PTS
+		}
+		c.grid += c.cfg.Duration
 	}
-	c.grid += c.cfg.Duration
+	b.seg = &Segment{
+		Sequence: c.sequence, Run: c.run, TimeOffset: c.offset,
+		Start: p.PTS, Independent: p.Key, Discontinuity: c.breakAt,
+	}
+	c.sequence++
 	c.breakAt = false
-	c.open = append(c.open, &building{seg: seg, followerDone: c.follower() == nil})
-	c.lead().begin(fileName(c.leadKind, c.run, seg.Sequence), p)
+	c.open = append(c.open, b)
+	c.lead().begin(b, fileName(c.leadKind, c.naming, b.seg.Sequence), p)
 	return true
 }
 
@@ -275,7 +299,7 @@ func (c *cutter) header(l *lane, t *media.Track) bool {
 		init.ID, init.Name = l.init.ID, l.init.Name
 	} else {
 		c.inits++
-		init.ID, init.Name = c.inits, fmt.Sprintf("%v_%s_init%d.mp4", l.kind, c.run, c.inits)
+		init.ID, init.Name = c.inits, c.initName(l.kind, data)
 	}
 	l.init = init
 	return true
@@ -292,9 +316,34 @@ func (b *building) add(k media.Kind, m *Media, err error) {
 	}
 }
 
+// snapshot is the segment with its complete chunks so far, nil if there is none.
+func (b *building) snapshot() *Segment {
+	s := *b.seg
+	s.Video, s.Audio = nil, nil
+	for _, k := range []media.Kind{media.Audio, media.Video} {
+		m := b.parts[k]
+		if m == nil || len(m.Chunks) == 0 {
+			continue
+		}
+		seen := *m
+		seen.Chunks = m.Chunks[:len(m.Chunks):len(m.Chunks)]
+		s.Duration = m.Duration
+		if k == media.Audio {
+			s.Audio = &seen
+		} else {
+			s.Video = &seen
+		}
+	}
+	if s.Video == nil && s.Audio == nil {
+		return nil
+	}
+	return &s
+}
+
 // retire hands b on when it is complete. The oldest always is so first.
 func (c *cutter) retire(b *building) {
 	if !b.leadDone || !b.followerDone {
+		c.changed()
 		return
 	}
 	c.open = c.open[1:]

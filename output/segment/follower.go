@@ -72,7 +72,7 @@ func (c *cutter) place(b *building, p media.Packet) {
 		if !c.header(l, p.Track) {
 			return
 		}
-		l.begin(fileName(l.kind, c.run, b.seg.Sequence), p)
+		l.begin(b, fileName(l.kind, c.naming, b.seg.Sequence), p)
 	}
 	if p.Track != l.init.Track {
 		c.breakAt = true
@@ -92,7 +92,7 @@ func (c *cutter) closeFollower(b *building, end time.Duration) {
 		m, err = l.close(end)
 	} else {
 		m = &Media{
-			Name: fileName(l.kind, c.run, b.seg.Sequence), Init: l.init,
+			Name: fileName(l.kind, c.naming, b.seg.Sequence), Init: l.init,
 			Start: b.seg.Start, Duration: b.seg.Duration, Gap: true,
 		}
 	}

@@ -289,7 +289,11 @@ var errFull = errors.New("no space left on device")
 
 // readAll is a Media's file.
 func readAll(m *Media) ([]byte, error) {
-	f, err := m.Content.Open()
+	return readContent(m.Content)
+}
+
+func readContent(c Content) ([]byte, error) {
+	f, err := c.Open()
 	if err != nil {
 		return nil, err
 	}

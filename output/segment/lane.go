@@ -8,7 +8,7 @@ import (
 	"github.com/encoderbox/encoderbox/output/mux/fmp4"
 )
 
-// TimeOffset is added to all media times, so that decode times before the zero
+// TimeOffset is added to all media times of segments that are not epoch-locked, so that decode times before the zero
 // of the stream's clock (reordered pictures, the encoder's priming at the very
 // start) can be written.
 const TimeOffset = 10 * time.Second
@@ -20,6 +20,8 @@ type lane struct {
 	kind  media.Kind
 	store storage
 	wall  func(time.Duration) time.Time // nil: no prft
+	wrote func(*lane)                   // the newest chunk of media is complete
+	shift time.Duration                 // added to all media times
 
 	init  *Init
 	chunk uint32 // mfhd sequence number of the next chunk
@@ -31,15 +33,18 @@ type lane struct {
 	samples []media.Packet
 	file    file
 	failed  error // why the segment at hand cannot be written
+	part    *building
+	closing bool // the segment's last chunk is being written
 
 	header []byte   // reused
 	bufs   [][]byte // reused
 }
 
 // begin opens the lane's part of a segment at its first sample, p.
-func (l *lane) begin(name string, p media.Packet) {
+func (l *lane) begin(b *building, name string, p media.Packet) {
 	l.media = &Media{Name: name, Init: l.init, Start: p.PTS}
-	l.first, l.failed = p.DTS, nil
+	l.first, l.failed, l.part = p.DTS, nil, b
+	b.parts[l.kind] = l.media
 }
 
 // add takes the next sample. limit is the duration of a chunk.
@@ -62,18 +67,18 @@ func (l *lane) close(end time.Duration) (*Media, error) {
 	if end == 0 {
 		end = l.last + l.nominal()
 	}
+	l.closing = true
 	l.flush(end)
+	l.closing = false
 	m.Duration = end - l.first
 	err := l.failed
 	if err == nil {
-		var at string
-		at, err = l.file.commit()
-		m.Content = path(at)
+		m.Content, err = l.file.commit()
 	}
 	if err != nil {
 		m.Gap, m.Chunks, m.Bytes, m.Content = true, nil, 0, nil
 	}
-	l.media, l.file, l.failed = nil, nil, nil
+	l.media, l.file, l.failed, l.part = nil, nil, nil, nil
 	return m, err
 }
 
@@ -83,7 +88,7 @@ func (l *lane) abort() {
 		l.file.abort()
 	}
 	l.dropSamples()
-	l.media, l.file, l.failed = nil, nil, nil
+	l.media, l.file, l.failed, l.part = nil, nil, nil, nil
 }
 
 // nominal is the duration of a sample whose successor is not known.
@@ -113,13 +118,15 @@ func (l *lane) flush(end time.Duration) {
 			l.file.abort()
 			l.file = nil
 		}
+		return
 	}
+	l.wrote(l)
 }
 
 func (l *lane) write(end time.Duration) error {
 	first := l.samples[0]
 	c := fmp4.Chunk{
-		Sequence: l.chunk, Samples: l.samples, End: end, Offset: TimeOffset,
+		Sequence: l.chunk, Samples: l.samples, End: end, Offset: l.shift,
 		SegmentStart: len(l.media.Chunks) == 0,
 	}
 	if l.wall != nil {
@@ -151,6 +158,8 @@ func (l *lane) write(end time.Duration) error {
 		Start: first.DTS, Duration: end - first.DTS, Independent: first.Key,
 	})
 	l.media.Bytes += n
+	l.media.Duration += end - first.DTS
+	l.media.Content = l.file.content(l.media.Bytes)
 	l.chunk++
 	return nil
 }
@@ -167,6 +176,6 @@ type trackError struct{ error }
 func (e trackError) Unwrap() error { return e.error }
 
 // fileName is the name of a segment's file of one kind of track.
-func fileName(k media.Kind, run string, sequence uint64) string {
-	return fmt.Sprintf("%v_%s_%d.m4s", k, run, sequence)
+func fileName(k media.Kind, naming string, sequence uint64) string {
+	return fmt.Sprintf("%v_%s_%d.m4s", k, naming, sequence)
 }

@@ -23,13 +23,17 @@ func (s *Segmenter) reportCut(b *building) {
 	}
 }
 
+func isTrackError(err error) bool {
+	var t trackError
+	return errors.As(err, &t)
+}
+
 // reportErrors tells of a segment's parts that could not be written, or that
 // all is well again.
 func (s *Segmenter) reportErrors(seg *Segment, errs []error) {
 	var storage, track error
 	for _, err := range errs {
-		var t trackError
-		if errors.As(err, &t) {
+		if isTrackError(err) {
 			track = err
 		} else {
 			storage = err
@@ -41,6 +45,8 @@ func (s *Segmenter) reportErrors(seg *Segment, errs []error) {
 	if storage != nil {
 		s.raiseStorage(storage)
 		s.keep = min(s.keep, len(s.Window().Expired)) / 2 // what no playlist lists goes first
+	} else if s.index.broken != nil {
+		s.raiseStorage(s.index.broken)
 	} else {
 		s.reporter.Clear(ConditionStorage)
 	}

@@ -2,6 +2,10 @@
 // window of them on disk. What is visible is complete: a segment appears in
 // the Window, and its file under its name, only after all of it was written.
 //
+// What is on disk outlives the segmenter and the process, at whatever moment
+// they end: the next Segmenter of the folder takes it up and goes on behind it.
+// Clear deletes it.
+//
 // Decisions a reader of the package should know:
 //   - Video and audio are cut at the same time and share sequence numbers:
 //     segment n of one is the sound of segment n of the other.
@@ -17,7 +21,9 @@
 package segment
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -71,19 +77,46 @@ type path string
 // Open implements Content.
 func (p path) Open() (io.ReadSeekCloser, error) { return os.Open(string(p)) }
 
+// part is the first bytes of a file that is being written, or was when the part
+// was made.
+type part struct {
+	file  string // its name once complete
+	bytes int64
+}
+
+// Open implements Content.
+func (p part) Open() (io.ReadSeekCloser, error) {
+	f, err := os.Open(p.file + temporary)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = os.Open(p.file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.ReadSeeker
+		io.Closer
+	}{io.NewSectionReader(f, 0, p.bytes), f}, nil
+}
+
 // Segment is a closed list of chunks of each track. It is immutable once it
 // is in a Window.
 type Segment struct {
 	Sequence uint64
-	Start    time.Duration // PTS on the stream's clock
-	Duration time.Duration
+	Run      string // of the segmenter that cut it
+	// TimeOffset is what the times in its files are more than Start, Media.Start
+	// and Chunk.Start, which are on the clock of the stream as it was then. In
+	// one Window it is the same for all.
+	TimeOffset time.Duration
+	Start      time.Duration // PTS on the stream's clock
+	Duration   time.Duration
 	// Discontinuity says that it does not continue the segment before.
 	Discontinuity bool
 	// Independent says that it begins with a key picture; false after a forced cut.
 	Independent  bool
 	Video, Audio *Media // nil for a track the programme does not have
 
-	left time.Duration // stream time at which it left the playlist
+	left time.Duration // time of this run's stream at which it left the playlist
 }
 
 // Bytes of all tracks.
@@ -94,6 +127,11 @@ func (s *Segment) Bytes() (n int64) {
 		}
 	}
 	return n
+}
+
+// Gap says that no track has a file.
+func (s *Segment) Gap() bool {
+	return (s.Video == nil || s.Video.Gap) && (s.Audio == nil || s.Audio.Gap)
 }
 
 // Media is the part of one kind of track, nil if there is none.
@@ -107,15 +145,24 @@ func (s *Segment) Media(k media.Kind) *Media {
 // Window is one state of the stream's segments: an immutable snapshot.
 type Window struct {
 	// Run tells this run of the segmenter from every other one. It is part of
-	// all file names, so that caches never mix two runs.
+	// the names of the files cut in it, so that caches never mix two runs; not of
+	// epoch-locked ones, whose numbers alone tell them apart.
 	Run string
-	// Version rises with every window of a run.
+	// Version rises with every window of a run whose Segments, or anything else
+	// that playlists are made of, is not that of the one before. A window that is
+	// newer for its Open segments alone has the Version of the one before.
 	Version uint64
+	// TimeOffset is what the times in the files are more than those in Segments.
+	TimeOffset time.Duration
 	// TargetDuration is constant from the first segment of a run on: whole
 	// seconds, and no segment's duration rounds to more.
 	TargetDuration time.Duration
 	Video, Audio   *Init      // of the programme now; nil for a track it does not have
 	Segments       []*Segment // listed, oldest first
+	// Open are the segments being written, oldest first, at most two, each with its
+	// complete chunks so far: the older one may still wait for sound. A track's
+	// part that has no complete chunk yet is nil.
+	Open []*Segment
 	// Ended says that nothing will follow: a finished part of a programme.
 	Ended   bool
 	Expired []*Segment // no longer listed, still there for slow players
@@ -124,10 +171,12 @@ type Window struct {
 	// PeakBitrate of the segments since the tracks last changed, bits per second.
 	PeakBitrate int64
 
+	base uint64 // the first number of the unbroken row of numbers that Segments ends
 	next chan struct{}
 }
 
-// Next is closed when a newer Window is there.
+// Next is closed when a newer Window is there: at every chunk that completes.
+// Who renders playlists looks at Run and Version.
 func (w *Window) Next() <-chan struct{} { return w.next }
 
 // Duration of the listed segments.

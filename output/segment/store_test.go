@@ -29,14 +29,21 @@ func TestFileIsSeenWhenCompleteAndHoldsEveryBuffer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	path := filepath.Join(string(d), "video_00_1.m4s")
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+	at := filepath.Join(string(d), "video_00_1.m4s")
+	if _, err := os.Stat(at); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("seen before it is complete: %v", err)
 	}
-	if got, err := f.commit(); err != nil || got != path {
+	part := f.content(100)
+	if got, err := readContent(part); err != nil || !bytes.Equal(got, want[:100]) {
+		t.Errorf("the first 100 bytes, while it is written: %d bytes, %v", len(got), err)
+	}
+	if got, err := f.commit(); err != nil || got != path(at) {
 		t.Fatalf("commit: %q, %v", got, err)
 	}
-	got, err := os.ReadFile(path)
+	if got, err := readContent(part); err != nil || !bytes.Equal(got, want[:100]) {
+		t.Errorf("the first 100 bytes, when it is complete: %d bytes, %v", len(got), err)
+	}
+	got, err := os.ReadFile(at)
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%d bytes in the file, want %d (%v)", len(got), len(want), err)
 	}
