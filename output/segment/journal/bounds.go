@@ -1,0 +1,252 @@
+package journal
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// errChanged says that another file system is where the reels were.
+var errChanged = errors.New("another file system is there now") //nolint:gochecknoglobals // a sentinel
+
+func lastRune(s string) (rune, int) { return utf8.DecodeLastRuneInString(s) }
+
+func sortReels(reels []*reel) {
+	slices.SortStableFunc(reels, func(a, b *reel) int { return cmp.Compare(a.First, b.First) })
+}
+
+// usable says that storage is the one that was read.
+func (j *Journal) usable() error {
+	device, err := j.fs.device()
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if device != j.device {
+		return errChanged
+	}
+	return nil
+}
+
+// chores are done every some seconds: is storage still there, and is anything
+// in it too old?
+func (j *Journal) chores(w *writer) error {
+	if err := j.usable(); err != nil {
+		return err
+	}
+	if w != nil && w.f != nil && len(w.head) == 0 {
+		if _, err := j.fs.size(w.r.name); err != nil {
+			return fmt.Errorf("journal: %s, which is being written, is gone: %w", w.r.name, err)
+		}
+	}
+	cfg := j.cfg.Load()
+	for cfg.MaxAge > 0 {
+		r := j.aged(time.Now().Add(-cfg.MaxAge))
+		if r == nil {
+			break
+		}
+		if err := j.expire(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aged is a reel that ends before a time, and that nobody kept or wants.
+func (j *Journal) aged(before time.Time) *reel {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, r := range j.reels {
+		if !r.Kept && !r.writing && !r.End.IsZero() && r.End.Before(before) && !j.held(r) {
+			return r
+		}
+	}
+	return nil
+}
+
+// held says whether somebody wants the reel. It needs mu.
+func (j *Journal) held(r *reel) bool {
+	for _, w := range j.wants {
+		if w.from <= r.Last {
+			return true
+		}
+	}
+	return false
+}
+
+// room makes room for n bytes, deleting in this order: what nobody kept or
+// wants; with Loop, what was kept; what somebody still wants, which is told.
+func (j *Journal) room(n int64, w *writer) error {
+	if w.f == nil {
+		// The folder may not be there yet: that is seen when it is made.
+		if err := j.usable(); err != nil {
+			return err
+		}
+		if err := j.fs.prepare(); err != nil {
+			return err
+		}
+	}
+	for {
+		over, err := j.over(n)
+		if err != nil || !over {
+			return err
+		}
+		r, wanted := j.victim()
+		if r == nil {
+			return errFull
+		}
+		if wanted {
+			j.note(func(*Stats) { j.pressed = time.Now() })
+			j.raise(ConditionFull, fmt.Sprintf("no room in %s: %s was deleted although a destination still had to get it; use a larger medium or delete recordings",
+				j.cfg.Load().Dir, r.name))
+		}
+		if err := j.expire(r); err != nil {
+			return err
+		}
+	}
+}
+
+// over says whether n bytes more break the bounds.
+func (j *Journal) over(n int64) (bool, error) {
+	cfg := j.cfg.Load()
+	free, err := j.fs.free()
+	if err != nil {
+		return false, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stats.Free = free
+	var total int64
+	for _, r := range j.reels {
+		total += r.bytes
+	}
+	return cfg.MaxBytes > 0 && total+n > cfg.MaxBytes || cfg.Reserve > 0 && free < uint64(cfg.Reserve+n), nil
+}
+
+// victim is the reel to delete first, nil for none.
+func (j *Journal) victim() (r *reel, wanted bool) {
+	loop := j.cfg.Load().Loop
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	oldest := func(kept, held bool) *reel {
+		for _, r := range j.reels {
+			if !r.writing && r.Kept == kept && j.held(r) == held {
+				return r
+			}
+		}
+		return nil
+	}
+	if r := oldest(false, false); r != nil {
+		return r, false
+	}
+	if loop {
+		if r := oldest(true, false); r != nil {
+			return r, false
+		}
+	}
+	if r := oldest(false, true); r != nil {
+		return r, true
+	}
+	if loop {
+		return oldest(true, true), true
+	}
+	return nil, false
+}
+
+func (j *Journal) expire(r *reel) error {
+	if err := j.remove(r.name); err != nil {
+		return fmt.Errorf("journal: delete %s: %w", r.name, err)
+	}
+	j.note(func(s *Stats) { s.Expired++ })
+	return nil
+}
+
+// start is where the oldest want begins; false when nothing is wanted.
+func (j *Journal) start() (from uint64, any bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	from = NoHold
+	for _, w := range j.wants {
+		at := w.from
+		if at == NoHold {
+			at = 0
+		}
+		from, any = min(from, at), true
+	}
+	for _, k := range j.keeps {
+		from, any = min(from, k.after+1), true
+	}
+	return from, any
+}
+
+// decide says whether a segment is stored, and in whose recording.
+func (j *Journal) decide(sequence uint64) (store bool, keep *keeper) {
+	keep = j.keptBy(sequence)
+	return keep != nil || j.wanted(sequence), keep
+}
+
+func (j *Journal) keptBy(sequence uint64) *keeper {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, k := range slices.Backward(j.keeps) {
+		if k.after < sequence || k.after == 0 {
+			return k
+		}
+	}
+	return nil
+}
+
+func (j *Journal) wanted(sequence uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, w := range j.wants {
+		if w.from <= sequence || w.from == NoHold {
+			return true
+		}
+	}
+	return false
+}
+
+// stored says whether a segment is on storage, whole.
+func (j *Journal) stored(sequence uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.ContainsFunc(j.reels, func(r *reel) bool { return r.stored(sequence) })
+}
+
+func (j *Journal) settled(sequence uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.done = sequence
+}
+
+func (j *Journal) settledTo() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.done
+}
+
+func (j *Journal) takeUnsettled() []uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	out := j.unsettled
+	j.unsettled = nil
+	return out
+}
+
+// inFlight says that a segment is being stored, while it is.
+func (j *Journal) inFlight(sequence uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.at == sequence && j.writing != nil
+}
+
+func (j *Journal) marked() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.marks) > 0
+}
