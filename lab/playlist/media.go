@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,8 @@ const drift = 2 * time.Millisecond
 // An ISO 8601 time with its zone, and a fraction of at most milliseconds.
 var isTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$`)
 
-// ParseMedia reads a media playlist of CMAF segments. Its error is the first
+// ParseMedia reads a media playlist of CMAF segments, or of MPEG-TS, whose names
+// end so. Its error is the first
 // thing that is wrong.
 func ParseMedia(doc []byte) (*Media, error) {
 	p := mediaParser{out: &Media{Version: 1}, seen: once{}, segment: once{}}
@@ -56,8 +58,10 @@ func (p *mediaParser) line(l line) error {
 		}
 		return p.segmentTag(l)
 	}
-	if err := p.seen.check(l); err != nil {
-		return err
+	if l.tag != "EXT-X-DATERANGE" {
+		if err := p.seen.check(l); err != nil {
+			return err
+		}
 	}
 	if len(p.out.Segments)+len(p.segment) > 0 && l.tag != "EXT-X-ENDLIST" {
 		return l.errorf("after the first segment's tags")
@@ -82,10 +86,41 @@ func (p *mediaParser) playlistTag(l line) (err error) {
 		p.out.Independent = true
 	case "EXT-X-ENDLIST":
 		p.out.Ended = true
+	case "EXT-X-PLAYLIST-TYPE":
+		if p.out.Type = l.value; l.value != "VOD" && l.value != "EVENT" {
+			return l.errorf("%q is neither VOD nor EVENT", l.value)
+		}
+	case "EXT-X-DATERANGE":
+		return p.dateRange(l)
 	default:
 		return l.errorf("not a tag of a live media playlist")
 	}
 	return err
+}
+
+func (p *mediaParser) dateRange(l line) error {
+	a, err := l.attributes(map[string]form{
+		"ID": quoted, "CLASS": quoted, "START-DATE": quoted, "DURATION": float, "X-CAUSE": quoted,
+	}, "ID", "START-DATE", "DURATION")
+	if err != nil {
+		return err
+	}
+	if !isTime.MatchString(a["START-DATE"]) {
+		return l.errorf("START-DATE %q is not a date, a time to the millisecond and a zone", a["START-DATE"])
+	}
+	r := DateRange{ID: a["ID"], Class: a["CLASS"], Cause: a["X-CAUSE"]}
+	if r.Start, err = time.Parse(time.RFC3339Nano, a["START-DATE"]); err != nil {
+		return l.errorf("%w", err)
+	}
+	seconds, _ := strconv.ParseFloat(a["DURATION"], 64)
+	r.Duration = time.Duration(math.Round(seconds*1e6)) * time.Microsecond
+	for _, o := range p.out.DateRanges {
+		if o.ID == r.ID {
+			return l.errorf("two of the ID %s", r.ID)
+		}
+	}
+	p.out.DateRanges = append(p.out.DateRanges, r)
+	return nil
 }
 
 func (p *mediaParser) segmentTag(l line) error {
@@ -132,7 +167,7 @@ func (p *mediaParser) uri(l line) error {
 		return l.errorf("%s has no EXTINF", l.value)
 	case s.Duration <= 0:
 		return l.errorf("%s lasts %v", l.value, s.Duration)
-	case s.Map == "" && !s.Gap:
+	case s.Map == "" && !s.Gap && !inTS(s.URI):
 		return l.errorf("%s has no EXT-X-MAP", l.value)
 	}
 	if n := len(p.out.Segments); n > 0 {
@@ -143,6 +178,12 @@ func (p *mediaParser) uri(l line) error {
 	p.out.Segments = append(p.out.Segments, s)
 	p.next, p.segment = Segment{}, once{}
 	return nil
+}
+
+// inTS says that a segment is MPEG-TS, which has no EXT-X-MAP.
+func inTS(uri string) bool {
+	name, _, _ := strings.Cut(uri, "?")
+	return strings.HasSuffix(name, ".ts")
 }
 
 // follows says what is wrong with b after a.
@@ -167,6 +208,13 @@ func (p *mediaParser) check() error {
 	m := p.out
 	if m.TargetDuration == 0 {
 		return fmt.Errorf("EXT-X-TARGETDURATION is missing")
+	}
+	if m.Type == "VOD" && !m.Ended {
+		return fmt.Errorf("EXT-X-PLAYLIST-TYPE VOD without EXT-X-ENDLIST")
+	}
+	timed := slices.ContainsFunc(m.Segments, func(s Segment) bool { return !s.Time.IsZero() })
+	if len(m.DateRanges) > 0 && !timed {
+		return fmt.Errorf("EXT-X-DATERANGE without EXT-X-PROGRAM-DATE-TIME")
 	}
 	least := 1
 	if p.fraction {

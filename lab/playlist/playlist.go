@@ -1,8 +1,8 @@
 // Package playlist judges HLS playlists as strictly as RFC 8216 and its
 // successor (draft-pantos-hls-rfc8216bis) are written. It is the test bench's
 // own reader, apart from the library that the product writes playlists with:
-// players forgive, this does not. It knows the tags of a live CMAF stream; any
-// other tag is an error, so that nothing goes out unjudged.
+// players forgive, this does not. It knows the tags of CMAF and MPEG-TS streams,
+// live or of another time; any other tag is an error, so that nothing goes out unjudged.
 package playlist
 
 import "time"
@@ -39,14 +39,24 @@ type Media struct {
 	TargetDuration        time.Duration
 	Sequence              uint64 // of the first segment
 	DiscontinuitySequence uint64
+	Type                  string // EXT-X-PLAYLIST-TYPE: VOD, EVENT, or none
 	Ended                 bool
+	DateRanges            []DateRange
 	Segments              []Segment
+}
+
+// DateRange is an EXT-X-DATERANGE.
+type DateRange struct {
+	ID, Class string
+	Start     time.Time
+	Duration  time.Duration
+	Cause     string // X-CAUSE
 }
 
 // Segment is one media segment.
 type Segment struct {
 	Sequence      uint64
-	URI, Map      string
+	URI, Map      string // Map is empty in MPEG-TS
 	Duration      time.Duration
 	Time          time.Time // EXT-X-PROGRAM-DATE-TIME; zero when it has none
 	Discontinuity bool

@@ -28,6 +28,40 @@ a_42.m4s
 a_43.m4s
 `
 
+const goodRange = `#EXTM3U
+#EXT-X-VERSION:3
+#EXT-X-DATERANGE:ID="gap-1",CLASS="gap",START-DATE="2026-11-21T04:58:59.285Z",DURATION=20.500,X-CAUSE="disk: full"
+#EXT-X-PLAYLIST-TYPE:VOD
+#EXT-X-MEDIA-SEQUENCE:41
+#EXT-X-TARGETDURATION:2
+#EXT-X-PROGRAM-DATE-TIME:2026-11-21T04:58:57.279Z
+#EXTINF:2.005333,
+a_41.ts?x=1
+#EXT-X-ENDLIST
+`
+
+func TestFinishedPlaylists(t *testing.T) {
+	m, err := ParseMedia([]byte(goodRange))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := DateRange{ID: "gap-1", Class: "gap", Start: time.Date(2026, 11, 21, 4, 58, 59, 285e6, time.UTC), Duration: 20500 * time.Millisecond, Cause: "disk: full"}
+	if m.Type != "VOD" || !m.Ended || len(m.DateRanges) != 1 || m.DateRanges[0] != want {
+		t.Errorf("%+v", m)
+	}
+	check(t, goodRange, ParseMedia, map[string]defect{
+		"VOD that does not end":   {"#EXT-X-ENDLIST\n", "", "without EXT-X-ENDLIST"},
+		"another type":            {":VOD", ":LIVE", "neither VOD nor EVENT"},
+		"range without dates":     {"#EXT-X-PROGRAM-DATE-TIME:2026-11-21T04:58:57.279Z\n", "", "without EXT-X-PROGRAM-DATE-TIME"},
+		"range without start":     {"START-DATE", "X-START", "unknown attribute"},
+		"range of a bad date":     {"59.285Z", "59.285", "not a date"},
+		"range of no length":      {",DURATION=20.500", "", "DURATION is missing"},
+		"two ranges of one ID":    {"#EXT-X-PLAYLIST", "#EXT-X-DATERANGE:ID=\"gap-1\",START-DATE=\"2026-11-21T04:58:59Z\",DURATION=1\n#EXT-X-PLAYLIST", "two of the ID"},
+		"fMP4 without its header": {".ts?x=1", ".m4s?x=.ts", "no EXT-X-MAP"},
+		"fractions need 3":        {"VERSION:3", "VERSION:2", "needs 3"},
+	})
+}
+
 const goodMultivariant = `#EXTM3U
 #EXT-X-VERSION:7
 #EXT-X-INDEPENDENT-SEGMENTS

@@ -1,193 +1,205 @@
 // Package hls serves the segments of one stream as HLS (RFC 8216bis): a
 // multivariant playlist, a media playlist a track, and the CMAF files that
-// output/segment wrote. It holds no state of the stream: every answer is made
-// from the newest segment.Window.
+// output/segment wrote; and in the folder ts the same as MPEG-TS, made of those
+// files on request. A query asks for another time: ?from=…&duration=… for a
+// part of what is held, ?offset=… for the live stream as it was.
+//
+// It holds no state of the stream: every answer is made from the newest
+// segment.Window, or what the Archive holds.
 package hls
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output/segment"
+	"github.com/encoderbox/encoderbox/output/serve"
 )
 
 // Source has the segments of a stream. *segment.Segmenter is one.
 type Source interface{ Window() *segment.Window }
 
-// Content types and caching. What a playlist says holds until the next
-// segment; files never change under their names.
 const (
-	typePlaylist  = "application/vnd.apple.mpegurl"
-	cachePlaylist = "no-cache" // to be validated by ETag each time
-	cacheMedia    = "public, max-age=31536000, immutable"
+	typePlaylist = "application/vnd.apple.mpegurl"
+	typeTS       = "video/mp2t"
 )
 
 // Handler serves one stream. It is mounted behind http.StripPrefix: what is
 // left of a request's path is a file name, and all references are relative.
 // Names are looked up in the window, never in the file system.
 type Handler struct {
+	// Archive has what the live window has no more; nil for none. It is set
+	// before the first request.
+	Archive Archive
+
 	source    Source
 	playlists atomic.Pointer[playlists]
+	ts        *tsCache
+	shifted   shifted
 }
 
 // NewHandler serves the source's segments.
-func NewHandler(source Source) *Handler { return &Handler{source: source} }
+func NewHandler(source Source) *Handler { return &Handler{source: source, ts: newTSCache()} }
 
-// playlists are those of one window.
+// playlists are those of one window of the live stream, as far as they were
+// asked for.
 type playlists struct {
-	window *segment.Window
-	files  map[string][]byte
+	listing
+	mu    sync.Mutex // guards files
+	files map[string][]byte
+}
+
+func (p *playlists) get(name string) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if body, ok := p.files[name]; ok {
+		return body, nil
+	}
+	body, err := p.render(name)
+	if err == nil {
+		p.files[name] = body
+	}
+	return body, err
 }
 
 // ServeHTTP answers GET, HEAD and OPTIONS, for pages of any origin.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	head := w.Header()
-	head.Set("Access-Control-Allow-Origin", "*")
-	head.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Date, ETag, Retry-After")
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodOptions:
-		head.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-		head.Set("Access-Control-Allow-Headers", "Range, If-None-Match, If-Range, Cache-Control")
-		head.Set("Access-Control-Max-Age", "86400")
-		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		head.Set("Allow", "GET, HEAD, OPTIONS")
-		fail(w, http.StatusMethodNotAllowed, "segments are read by GET, not changed by "+r.Method)
+	if !serve.Begin(w, r) {
 		return
 	}
-	h.get(w, r, strings.TrimPrefix(r.URL.Path, "/"))
-}
-
-func (h *Handler) get(w http.ResponseWriter, r *http.Request, name string) {
-	window := h.source.Window()
+	window, name := h.source.Window(), strings.TrimPrefix(r.URL.Path, "/")
 	switch name {
-	case multivariantName, videoName, audioName:
+	case multivariantName, videoName, audioName, tsFolder + multivariantName, tsFolder + tsStreamName:
 		h.playlist(w, r, window, name)
 		return
-	}
-	if init := findInit(window, name); init != nil {
-		setMedia(w.Header(), init.Track.Kind(), init.Name)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(init.Data))
+	case gapsName:
+		h.gaps(w, r)
 		return
 	}
-	if m, kind := findMedia(window, name); m != nil && !m.Gap {
-		serveFile(w, r, m, kind)
-		return
-	}
-	fail(w, http.StatusNotFound, notFound(window, name))
-}
-
-func (h *Handler) playlist(w http.ResponseWriter, r *http.Request, window *segment.Window, name string) {
-	if !playable(window) {
-		w.Header().Set("Retry-After", "1")
-		fail(w, http.StatusServiceUnavailable, "there is no segment yet: the stream is starting, or its input or storage fails; see the box's status")
-		return
-	}
-	p := h.playlists.Load()
-	if p == nil || p.window != window {
-		var err error
-		if p, err = render(window); err != nil {
-			fail(w, http.StatusInternalServerError, err.Error())
+	if inTS, ok := strings.CutPrefix(name, tsFolder); ok {
+		if s := h.findTS(window, inTS); s != nil {
+			h.serveTS(w, r, s)
 			return
 		}
-		h.playlists.Store(p)
-	}
-	body := p.files[name]
-	if body == nil {
-		fail(w, http.StatusNotFound, fmt.Sprintf("this stream has no %s: load %s", strings.TrimSuffix(name, ".m3u8"), multivariantName))
+	} else if serve.File(w, r, window, name) || h.kept(w, r, name) {
 		return
 	}
-	head := w.Header()
-	head.Set("Content-Type", typePlaylist)
-	head.Set("Cache-Control", cachePlaylist)
-	head.Set("ETag", fmt.Sprintf("%q", fmt.Sprintf("%s-%d", window.Run, window.Version)))
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	serve.NotFound(w, window, name, multivariantName)
 }
 
-func render(w *segment.Window) (*playlists, error) {
-	video, err := mediaPlaylist(w, media.Video)
+// playlist answers with a playlist of now or, by the query, of another time.
+func (h *Handler) playlist(w http.ResponseWriter, r *http.Request, window *segment.Window, name string) {
+	s, other, err := parseShift(r.URL.Query())
 	if err != nil {
-		return nil, err
+		answer(w, err)
+		return
 	}
-	audio, err := mediaPlaylist(w, media.Audio)
-	if err != nil {
-		return nil, err
+	var body []byte
+	switch {
+	case other:
+		var l listing
+		if l, err = h.listing(s, window); err == nil {
+			body, err = l.render(name)
+		}
+	case !playable(window):
+		w.Header().Set("Retry-After", "1")
+		serve.Fail(w, http.StatusServiceUnavailable, "there is no segment yet: the stream is starting, or its input or storage fails; see the box's status")
+		return
+	default:
+		body, err = h.live(window).get(name)
 	}
-	return &playlists{window: w, files: map[string][]byte{
-		multivariantName: multivariant(w), videoName: video, audioName: audio,
-	}}, nil
+	switch {
+	case err != nil:
+		answer(w, err)
+		return
+	case body == nil:
+		serve.Fail(w, http.StatusNotFound, fmt.Sprintf("this stream has no %s: load %s", strings.TrimSuffix(name, ".m3u8"), multivariantName))
+		return
+	}
+	hash := fnv.New64a()
+	hash.Write(body)
+	serve.Manifest(w, r, typePlaylist, fmt.Sprintf("%016x", hash.Sum64()), body)
 }
 
-// findInit looks for a header that the window or one of its segments uses.
-func findInit(w *segment.Window, name string) *segment.Init {
-	for _, k := range []media.Kind{media.Video, media.Audio} {
-		if i := w.Init(k); i != nil && i.Name == name {
-			return i
+// live are the playlists of the window.
+func (h *Handler) live(window *segment.Window) *playlists {
+	p := h.playlists.Load()
+	if p == nil || p.window.Run != window.Run || p.window.Version != window.Version {
+		p = &playlists{listing: listing{window: window}, files: map[string][]byte{}}
+		h.playlists.Store(p)
+	}
+	return p
+}
+
+// kept answers with a file of the archive, found by the number in its name; of a
+// header by that in the query, or by the playlists that named it.
+func (h *Handler) kept(w http.ResponseWriter, r *http.Request, name string) bool {
+	if h.Archive == nil {
+		return false
+	}
+	_, n, ok := serve.Split(name)
+	if !ok {
+		var err error
+		n, err = strconv.ParseUint(r.URL.Query().Get(ofName), 10, 64)
+		ok = err == nil
+	}
+	if ok {
+		if s, held := h.Archive.Segment(n); held && serve.Part(w, r, s, name) {
+			return true
 		}
-		for s := range w.All {
-			if m := s.Media(k); m != nil && m.Init != nil && m.Init.Name == name {
-				return m.Init
-			}
+	}
+	s := h.shifted.get(name)
+	return s != nil && serve.Part(w, r, s, name)
+}
+
+// findTS looks for a segment by its name as MPEG-TS in the window and in the
+// archive.
+func (h *Handler) findTS(w *segment.Window, name string) *segment.Segment {
+	for s := range w.All {
+		if !s.Gap() && TSName(s) == name {
+			return s
 		}
+	}
+	stem, isTS := strings.CutSuffix(name, ".ts")
+	_, n, ok := serve.Split(stem + ".m4s")
+	if h.Archive == nil || !isTS || !ok {
+		return nil
+	}
+	if s, held := h.Archive.Segment(n); held && !s.Gap() && TSName(s) == name {
+		return s
 	}
 	return nil
 }
 
-func findMedia(w *segment.Window, name string) (*segment.Media, media.Kind) {
-	for s := range w.All {
-		for _, k := range []media.Kind{media.Video, media.Audio} {
-			if m := s.Media(k); m != nil && m.Name == name {
-				return m, k
-			}
+// serveTS answers with a segment as MPEG-TS.
+func (h *Handler) serveTS(w http.ResponseWriter, r *http.Request, s *segment.Segment) {
+	key := TSName(s)
+	for _, k := range []media.Kind{media.Video, media.Audio} {
+		if m := s.Media(k); m != nil && m.Gap {
+			key += " without " + k.String()
 		}
 	}
-	return nil, 0
-}
-
-// serveFile leaves the copying to the kernel (sendfile) where the connection
-// is plain TCP.
-func serveFile(w http.ResponseWriter, r *http.Request, m *segment.Media, k media.Kind) {
-	f, err := m.Content.Open()
+	data, err := h.ts.get(key, s)
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // expired since the window was read
-		fail(w, http.StatusNotFound, m.Name+" has just expired: reload the playlist")
-		return
+	case errors.Is(err, fs.ErrNotExist):
+		serve.Fail(w, http.StatusNotFound, TSName(s)+" has just expired: reload the playlist")
 	case err != nil:
-		fail(w, http.StatusInternalServerError, fmt.Sprintf("hls: segment %s: %v", m.Name, err))
-		return
+		serve.Fail(w, http.StatusInternalServerError, err.Error())
+	default:
+		head := w.Header()
+		head.Set("Content-Type", typeTS)
+		head.Set("Cache-Control", "public, max-age=31536000, immutable")
+		head.Set("ETag", strconv.Quote(key))
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 	}
-	defer f.Close()
-	setMedia(w.Header(), k, m.Name)
-	http.ServeContent(w, r, "", time.Time{}, f)
-}
-
-// setMedia sets what all media files have in common. A name is never used
-// twice, so it is the strong validator too.
-func setMedia(head http.Header, k media.Kind, name string) {
-	head.Set("Content-Type", k.String()+"/mp4")
-	head.Set("Cache-Control", cacheMedia)
-	head.Set("ETag", fmt.Sprintf("%q", name))
-}
-
-func notFound(w *segment.Window, name string) string {
-	if len(w.Segments) == 0 {
-		return fmt.Sprintf("%q is not there: the stream has no segments now", name)
-	}
-	return fmt.Sprintf("%q is not there: it has expired, was lost, or never was; segments %d to %d are listed in %s",
-		name, w.Segments[0].Sequence, w.Segments[len(w.Segments)-1].Sequence, multivariantName)
-}
-
-// fail answers with a line for people. Errors are never cached.
-func fail(w http.ResponseWriter, code int, text string) {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, text, code)
 }

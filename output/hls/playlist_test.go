@@ -19,14 +19,14 @@ func TestDateTimesHaveThreeDigitsOfMilliseconds(t *testing.T) {
 	} {
 		m := &segment.Media{Name: "a.m4s", Duration: time.Second, Wall: wall, Init: &segment.Init{Name: "i.mp4"}}
 		w := &segment.Window{TargetDuration: time.Second, Segments: []*segment.Segment{{Video: m, Duration: time.Second}}}
-		text, err := mediaPlaylist(w, media.Video)
+		text, err := (listing{window: w}).mediaPlaylist(media.Video)
 		if err != nil || !strings.Contains(string(text), "\n#EXT-X-PROGRAM-DATE-TIME:"+want+"\n#EXTINF:") {
 			t.Errorf("%v: %v, want %s in\n%s", wall, err, want, text)
 		}
 	}
 	m := &segment.Media{Name: "a.m4s", Duration: time.Second}
 	w := &segment.Window{TargetDuration: time.Second, Segments: []*segment.Segment{{Video: m, Duration: time.Second}}}
-	if text, _ := mediaPlaylist(w, media.Video); strings.Contains(string(text), "DATE-TIME") {
+	if text, _ := (listing{window: w}).mediaPlaylist(media.Video); strings.Contains(string(text), "DATE-TIME") {
 		t.Errorf("a time that is not known is told:\n%s", text)
 	}
 }
