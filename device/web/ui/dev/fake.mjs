@@ -8,10 +8,13 @@ import { createServer, request } from "node:http";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { answers } from "./answers.mjs";
 import { scenarios } from "./scenarios.mjs";
 
 const dist = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../dist");
 const [port = "8081", box = "http://127.0.0.1:8080"] = process.argv.slice(2);
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'"; // as ../web.go has it
 const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".txt": "text/plain" };
 
 createServer((req, res) => {
@@ -22,8 +25,10 @@ createServer((req, res) => {
   if (!scenarios[scenario]) return res.writeHead(404).end(Object.keys(scenarios).join(" "));
   if (file === "api/v1/status") return res.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(scenarios[scenario]().snapshot));
   if (file === "api/v1/events") return events(scenario, res);
+  const answer = answers[file.replace(/\/$/, "")]?.(scenarios[scenario](), url.searchParams);
+  if (answer) return res.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
   readFile(path.join(dist, path.normalize(file || "index.html"))).then(
-    (body) => res.writeHead(200, { "Content-Type": `${types[path.extname(file || ".html")]}; charset=utf-8` }).end(body),
+    (body) => res.writeHead(200, { "Content-Security-Policy": policy, "Content-Type": `${types[path.extname(file || ".html")]}; charset=utf-8` }).end(body),
     () => res.writeHead(404).end(),
   );
 }).listen(Number(port), "127.0.0.1", () => console.log(Object.keys(scenarios).map((s) => `http://127.0.0.1:${port}/${s}/`).join("\n")));

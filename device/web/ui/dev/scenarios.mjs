@@ -94,6 +94,14 @@ function reconnecting() {
   };
 }
 
+function behind() {
+  return {
+    ...active("cdn", "cmaf", "https://ingest.example.com/live/main/"),
+    state: "behind",
+    forward: { text: "live, behind by 3m12s, 96 MB", at_live: true, lag_seconds: 192, lag_bytes: 96_000_000, lag_segments: 96, stored: true },
+  };
+}
+
 function failed() {
   return {
     ...active("archive", "srt", "srt://10.20.30.40:7001?mode=caller&latency=400ms&streamid=publish/archive-of-everything"),
@@ -134,6 +142,21 @@ const inputFailed = {
   dropped: 12,
 };
 
+const recording = () => ({
+  mode: "manual",
+  state: "recording",
+  reason: "command",
+  since: since(712),
+  until: null,
+  next: null,
+  stopped: false,
+  file: "main-2026-11-21T10-30-00.mp4",
+  files: 1,
+  bytes: Math.round(516_000 * (712 + elapsed())),
+  duration_seconds: 712 + elapsed(),
+  storage: { free_bytes: 21_000_000_000, bytes_per_second: 516_000, remaining_seconds: 40_697 },
+});
+
 const idle = { video: null, audio: null, destinations: [], conditions: [] };
 
 export const scenarios = {
@@ -141,11 +164,13 @@ export const scenarios = {
   reconnecting: () => ({
     snapshot: box([
       stream({
-        destinations: [failed(), reconnecting(), ...stream().destinations, disabled()],
+        destinations: [failed(), reconnecting(), behind(), ...stream().destinations, disabled()],
         conditions: [forcedCut],
+        recording: recording(),
       }),
     ]),
     log,
+    incidents: true,
   }),
   input: () => ({
     snapshot: box([

@@ -32,7 +32,15 @@ const destinationLevels: Record<DestinationState, Level> = {
   active: "ok",
   reconnecting: "warning",
   failed: "error",
+  live: "ok",
+  behind: "busy",
+  retrying: "warning",
 };
+
+// delivers says that a receiver gets the stream, perhaps late.
+export function delivers(s: DestinationState): boolean {
+  return s === "active" || s === "live" || s === "behind";
+}
 
 export function inputLevel(s: InputState): Level {
   return inputLevels[s] ?? "warning";
@@ -113,7 +121,7 @@ function describe(s: Stream): Summary {
 
 function describeDelivery(all: Destination[], served: boolean): Summary {
   const wanted = all.filter((d) => d.state !== "disabled");
-  const active = wanted.filter((d) => d.state === "active").length;
+  const active = wanted.filter((d) => delivers(d.state)).length;
   const level = worst(["ok", ...wanted.map((d) => destinationLevel(d.state))]);
   if (wanted.length === 0) {
     const reach = served ? "on this network" : "nowhere to be seen";
@@ -132,7 +140,7 @@ function describeDelivery(all: Destination[], served: boolean): Summary {
 function describeSeveral(streams: Stream[]): string {
   const running = streams.filter((s) => s.input.state === "running");
   const wanted = streams.flatMap((s) => s.destinations).filter((d) => d.state !== "disabled");
-  const active = wanted.filter((d) => d.state === "active");
+  const active = wanted.filter((d) => delivers(d.state));
   const inputs = running.length === streams.length ? `all ${streams.length} streams` : `${running.length} of ${streams.length} streams`;
   const out = wanted.length === 0 ? "" : `, ${active.length} of ${plural(wanted.length, "destination")} active`;
   return `${running.length > 0 ? "Live" : "Off air"}: ${inputs}${out}`;

@@ -1,6 +1,8 @@
 // The box's status as GET /api/v1/status and its event stream give it. Times
 // are RFC 3339 strings of the box's clock.
 
+import type { RecorderState } from "./recordings.ts";
+
 export type Severity = "info" | "warning" | "error";
 
 export interface Snapshot {
@@ -28,6 +30,7 @@ export interface Stream {
   video: Video | null;
   audio: Audio | null;
   hls: Hls | null;
+  recording?: RecorderState | null;
   destinations: Destination[];
   conditions: Condition[];
 }
@@ -125,7 +128,11 @@ export type DestinationState =
   | "connecting"
   | "active"
   | "reconnecting"
-  | "failed";
+  | "failed"
+  // Of those that send segments, and those that were kept for them:
+  | "live"
+  | "behind"
+  | "retrying";
 
 export interface Destination {
   name: string;
@@ -145,6 +152,18 @@ export interface Destination {
   lost: number;
   outstanding: number;
   errors: { time: string; message: string }[];
+  forward?: Forward | null;
+}
+
+// Forward is what a destination that sends segments has yet to send.
+export interface Forward {
+  text: string; // "behind by 3m12s, 96 MB"
+  at_live: boolean; // viewers see what happens now, though older segments wait
+  lag_seconds: number;
+  lag_bytes: number;
+  lag_segments: number;
+  oldest?: string | null;
+  stored: boolean; // storage keeps segments for it
 }
 
 export interface LogEvent {

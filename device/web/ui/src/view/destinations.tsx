@@ -1,6 +1,6 @@
-import { bitrate, bytes, clock, count, countdown, milliseconds, moment } from "../format.ts";
-import { destinationLevel } from "../summary.ts";
-import type { Destination, DestinationState } from "../types.ts";
+import { bitrate, bytes, clock, count, countdown, milliseconds, moment, plural } from "../format.ts";
+import { delivers, destinationLevel } from "../summary.ts";
+import type { Destination, DestinationState, Forward } from "../types.ts";
 import { Fact, Lost, Panel, State } from "./parts.tsx";
 
 interface Props {
@@ -11,7 +11,7 @@ interface Props {
 
 export function Destinations({ all, boxNow, now }: Props) {
   const wanted = all.filter((d) => d.state !== "disabled");
-  const active = wanted.filter((d) => d.state === "active").length;
+  const active = wanted.filter((d) => delivers(d.state)).length;
   return (
     <Panel id="destinations" title="Destinations" aside={wanted.length > 0 && <span class="by">{`${active} of ${wanted.length} active`}</span>}>
       {all.length === 0 ? (
@@ -46,9 +46,10 @@ function Row({ d, boxNow, now }: { d: Destination; boxNow: number; now: number }
 }
 
 function Facts({ d }: { d: Destination }) {
-  const connected = d.state === "active";
+  const connected = delivers(d.state);
   return (
     <dl class="facts">
+      {d.forward && d.forward.lag_segments > 0 && <Backlog f={d.forward} />}
       <Fact name="Bitrate">{connected ? bitrate(d.bitrate) : "–"}</Fact>
       <Fact name="Sent">{bytes(d.bytes)}</Fact>
       <Fact name="Queue" title={`${bytes(d.queue.bytes)} wait to be sent`}>
@@ -84,11 +85,27 @@ const names: Record<DestinationState, string> = {
   active: "Active",
   reconnecting: "Reconnecting",
   failed: "Failed",
+  live: "Live",
+  behind: "Behind",
+  retrying: "Retrying",
 };
+
+// Backlog is what a destination has yet to get.
+function Backlog({ f }: { f: Forward }) {
+  return (
+    <Fact name="Yet to send" wide title={`${plural(f.lag_segments, "segment")}${f.at_live ? "; what happens now is sent first" : ""}`}>
+      {`${clock(f.lag_seconds * 1000)}, ${bytes(f.lag_bytes)}`}
+    </Fact>
+  );
+}
 
 // standing is for how long, or what comes next.
 function standing(d: Destination, boxNow: number): string {
   switch (d.state) {
+    case "live":
+    case "behind":
+    case "retrying":
+      return d.forward ? behind(d.forward) : "";
     case "active":
       return d.connected_at ? `for ${clock(boxNow - Date.parse(d.connected_at))}` : "";
     case "starting":
@@ -103,13 +120,19 @@ function standing(d: Destination, boxNow: number): string {
   }
 }
 
+// behind is how much later than now a receiver has all of the stream.
+function behind(f: Forward): string {
+  if (f.lag_segments === 0) return "";
+  return `${f.at_live ? "live, " : ""}behind by ${clock(f.lag_seconds * 1000)}, ${bytes(f.lag_bytes)}`;
+}
+
 function Errors({ d, now }: { d: Destination; now: number }) {
   const today = new Date(now);
   const [last, ...older] = d.errors;
   return (
     <details class="errors">
       <summary>
-        <span class="what">{d.state === "active" ? "Earlier" : "Last"} error</span>
+        <span class="what">{delivers(d.state) ? "Earlier" : "Last"} error</span>
         <time dateTime={last!.time}>{moment(new Date(last!.time), today)}</time>
         <span class="message">{last!.message}</span>
         {older.length > 0 && <span class="more">{older.length} more</span>}

@@ -4,12 +4,14 @@ import type { Stream } from "../types.ts";
 import { Alerts } from "./alerts.tsx";
 import { Destinations } from "./destinations.tsx";
 import { Encoder } from "./encoder.tsx";
+import { Flight } from "./flight.tsx";
 import { Head } from "./head.tsx";
 import { HlsPanel } from "./hls.tsx";
 import { InputPanel } from "./input.tsx";
 import { Log } from "./log.tsx";
 import { Panel } from "./parts.tsx";
 import { Picture } from "./picture.tsx";
+import { RecordingPanel } from "./recording.tsx";
 import { StreamTabs } from "./tabs.tsx";
 
 interface Props {
@@ -39,6 +41,8 @@ export function Page({ state, summary, choose }: Props) {
             <div class="front">
               {stream ? <Picture stream={stream} state={state} /> : <NoStream />}
               {stream && <Destinations key={stream.name} all={stream.destinations} boxNow={state.boxNow} now={state.now} />}
+              {stream && <RecordingPanel key={`rec ${stream.name}`} stream={stream} now={state.now} />}
+              <Flight started={box.started} boxNow={state.boxNow} now={state.now} streams={streams.length} />
             </div>
             <div class="side">
               {stream && <Facts key={stream.name} stream={stream} state={state} />}

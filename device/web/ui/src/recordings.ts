@@ -1,0 +1,89 @@
+// What the box records: the shapes of /api/v1/streams/NAME/recordings, and how
+// they read.
+
+import { bytes, clock } from "./format.ts";
+import type { Level } from "./summary.ts";
+
+export interface RecorderState {
+  mode: "off" | "manual" | "always" | "schedule";
+  state: "idle" | "recording" | "waiting";
+  reason?: string;
+  label?: string;
+  since: string | null;
+  until: string | null;
+  next: string | null;
+  stopped: boolean;
+  file?: string;
+  files: number;
+  bytes: number;
+  duration_seconds: number;
+  storage: { free_bytes: number; bytes_per_second: number; remaining_seconds: number | null };
+}
+
+export interface Recording {
+  name: string;
+  url: string; // relative to the list's
+  writing: boolean;
+  begin: string | null;
+  duration_seconds: number;
+  bytes: number;
+  sha256?: string;
+  marks: { at_seconds: number; text: string }[];
+}
+
+export interface Finished {
+  name: string;
+  url: string;
+  bytes: number;
+  modified: string;
+}
+
+export interface Recordings {
+  recordings: Recording[]; // newest first
+  total: number;
+  next?: string;
+  finished: Finished[];
+}
+
+export interface Job {
+  id: number;
+  state: "queued" | "running" | "done" | "failed" | "cancelled";
+  format: string;
+  files: string[];
+  result: string;
+  progress: number;
+  eta_seconds: number | null;
+  error?: string;
+}
+
+// base is where a stream's recordings are, for the browser.
+export function base(stream: string): string {
+  return `api/v1/streams/${encodeURIComponent(stream)}/recordings/`;
+}
+
+// standing is the recorder's state in a word, with its level.
+export function standing(s: RecorderState): { level: Level; text: string } {
+  if (s.state === "recording") return { level: "ok", text: "Recording" };
+  if (s.stopped) return { level: "warning", text: "Stopped by hand" };
+  if (s.state === "waiting") return { level: "busy", text: "Waits for the time of day" };
+  return { level: "idle", text: "Not recording" };
+}
+
+// room is for how long recording can go on.
+export function room(s: RecorderState): string {
+  const { free_bytes: free, remaining_seconds: left } = s.storage;
+  return left === null ? bytes(free) : `${clock(left * 1000)} (${bytes(free)})`;
+}
+
+// pending are the jobs a person waits for, and those that failed.
+export function pending(jobs: readonly Job[]): Job[] {
+  return jobs.filter((j) => j.state === "queued" || j.state === "running" || j.state === "failed");
+}
+
+// progress of a job, in words.
+export function progress(j: Job): string {
+  if (j.state === "queued") return "waits";
+  if (j.state === "failed") return `failed: ${j.error ?? "no reason given"}`;
+  const left = j.eta_seconds === null ? "" : `, ${clock(j.eta_seconds * 1000)} left`;
+  return `${Math.floor(j.progress * 100)} %${left}`;
+}

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as rec from "../src/recordings.ts";
+import type { Job, RecorderState } from "../src/recordings.ts";
+
+const state = { mode: "manual", state: "idle", stopped: false, storage: { free_bytes: 2e9, bytes_per_second: 0, remaining_seconds: null } } as unknown as RecorderState;
+const job = { id: 1, state: "running", progress: 0.427, eta_seconds: 31 } as Job;
+
+test("a stream's name is one part of an address", () => {
+  assert.equal(rec.base("a/b c"), "api/v1/streams/a%2Fb%20c/recordings/");
+});
+
+test("what the recorder does", () => {
+  assert.equal(rec.standing(state).text, "Not recording");
+  assert.deepEqual(rec.standing({ ...state, state: "recording" }), { level: "ok", text: "Recording" });
+  assert.equal(rec.standing({ ...state, mode: "always", stopped: true }).level, "warning");
+  assert.equal(rec.standing({ ...state, mode: "schedule", state: "waiting" }).level, "busy");
+});
+
+test("room is told in time once the rate is known", () => {
+  assert.equal(rec.room(state), "2.00 GB");
+  assert.equal(rec.room({ ...state, storage: { ...state.storage, remaining_seconds: 3723 } }), "1:02:03 (2.00 GB)");
+});
+
+test("jobs", () => {
+  const all = (["queued", "running", "done", "failed", "cancelled"] as const).map((s) => ({ ...job, state: s }));
+  assert.deepEqual(rec.pending(all).map((j) => j.state), ["queued", "running", "failed"]);
+  assert.equal(rec.progress(job), "42 %, 0:31 left");
+  assert.equal(rec.progress({ ...job, eta_seconds: null }), "42 %");
+  assert.equal(rec.progress({ ...job, state: "failed", error: "disk full" }), "failed: disk full");
+});
