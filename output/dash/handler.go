@@ -147,7 +147,11 @@ func (h *Handler) render(window *segment.Window) ([]byte, error) {
 }
 
 func render(window *segment.Window, known []origin) ([]byte, []period, error) {
-	sections := split(window.Segments)
+	if len(window.Segments) == 0 {
+		return nil, nil, errNothing
+	}
+	newest := window.Segments[len(window.Segments)-1]
+	sections := uniform(split(window.Segments), newest)
 	if len(sections) == 0 {
 		return nil, nil, errNothing
 	}

@@ -10,7 +10,7 @@ import (
 type period struct {
 	*section
 	origin
-	length    time.Duration // zero: until the next one begins, or open
+	length    time.Duration // zero: it goes on
 	connected bool          // what decoded the one before decodes it
 }
 
@@ -52,7 +52,13 @@ func live(sections []*section, known []origin) ([]period, error) {
 		for len(out) > 0 && out[len(out)-1].collides(o.start) {
 			out = out[:len(out)-1]
 		}
-		out = append(out, period{section: c, origin: o, connected: len(out) > 0 && out[len(out)-1].inits() == c.inits()})
+		p := period{section: c, origin: o}
+		if len(out) > 0 {
+			before := &out[len(out)-1]
+			p.connected = before.inits() == c.inits()
+			before.close(o.start)
+		}
+		out = append(out, p)
 	}
 	if len(out) == 0 || len(sections) > 0 && out[len(out)-1].section != sections[len(sections)-1] {
 		return nil, errClock
@@ -65,6 +71,12 @@ func live(sections []*section, known []origin) ([]period, error) {
 // second, players cut the older one off.
 func (p *period) collides(start time.Duration) bool {
 	return p.start >= start || p.ends() > start+time.Second
+}
+
+// close ends a Period where its segments do, and not where the next begins:
+// dash.js waits for more of them otherwise.
+func (p *period) close(next time.Duration) {
+	p.length = min((p.ends() - p.start).Round(time.Millisecond), next-p.start)
 }
 
 // ends is in the presentation's time.

@@ -2,6 +2,7 @@ package dash
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,20 @@ func split(segments []*segment.Segment) (sections []*section) {
 		at.broken = at.broken || !s.Independent && parts[media.Video] != nil
 	}
 	return sections
+}
+
+// uniform leaves out the sections without the kinds of track that the programme
+// has, or with others: Shaka plays nothing of a manifest whose Periods differ in
+// that. of is the segment that tells what the programme has.
+func uniform(sections []*section, of *segment.Segment) []*section {
+	return slices.DeleteFunc(sections, func(c *section) bool {
+		for _, k := range kinds {
+			if (c.parts[k] == nil) != (of.Media(k) == nil) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // partsOf is what there is of a segment, by kind.
