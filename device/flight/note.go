@@ -24,7 +24,8 @@ type note struct {
 	incident output.Incident
 }
 
-// implied is what a symptom tells of others' troubles.
+// implied is what a symptom tells of others' troubles. Whom its reporter blames
+// for sure counts like the error's class.
 func implied(i *output.Incident, c class) []factKey {
 	var all []factKey
 	add := func(f fact) { all = append(all, keyOf(f, i.Stream, i.Subject)) }
@@ -41,6 +42,11 @@ func implied(i *output.Incident, c class) []factKey {
 		add(clockStepped)
 	case output.SymptomStart:
 		add(boxStarted)
+	}
+	if c == classNone {
+		c = map[output.Blame]class{
+			output.BlameDisk: classDisk, output.BlameServer: classServer, output.BlameLink: classLink,
+		}[i.Blame]
 	}
 	switch {
 	case c == classDisk && i.Symptom != output.SymptomSignal && i.Symptom != output.SymptomInput && i.Symptom != output.SymptomEncoder:

@@ -202,6 +202,20 @@ func TestWhatAComponentIsSureOfStays(t *testing.T) {
 	})
 }
 
+func TestWhomAComponentBlamesIsEvidence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Options{}, "one")
+		cdn := b.For("main", "destination cdn")
+		cdn.Report(output.Incident{Symptom: output.SymptomBehind})
+		cdn.Report(output.Incident{Symptom: output.SymptomRefused, Kind: output.Late, Blame: output.BlameServer, Detail: "answer 12"})
+		b.sleep(sec)
+		if i := b.all()[1]; i.Symptom != output.SymptomBehind || i.Blame != output.BlameServer {
+			t.Errorf("%+v", i)
+		}
+		b.stop()
+	})
+}
+
 func TestBeginAndEndMeasure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{}, "one")

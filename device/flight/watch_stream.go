@@ -19,6 +19,9 @@ func (w *watcher) stream(s, was *status.Stream) {
 	w.conditions(s.Name, s.Conditions)
 	for i := range s.Destinations {
 		d, before := &s.Destinations[i], &status.Destination{}
+		if d.Forward != nil {
+			continue // it gets later what it misses now, and reports by itself
+		}
 		for j := range was.Destinations {
 			if was.Destinations[j].Name == d.Name {
 				before = &was.Destinations[j]

@@ -117,6 +117,12 @@ func TestWhatTheStatusTells(t *testing.T) {
 			func(s *status.Stream) { failedWith(s, 1, "i/o timeout") },
 			func(s *status.Stream) { s.Destinations = nil },
 		}, []string{"+" + badFact + ", +connection destination a, -" + wellFact, "-" + badFact + ", -connection destination a"}},
+		{"a destination that gets later what it missed tells by itself", Told{}, []step{
+			func(s *status.Stream) {
+				s.Destinations[0].Forward = &status.Forward{State: "retrying"}
+				failedWith(s, 1, "HTTP 503")
+			},
+		}, []string{"-" + wellFact}},
 		{"packets are sent again", Told{}, []step{
 			func(s *status.Stream) { s.Destinations[0].Retransmitted = 1 },
 			func(s *status.Stream) { s.Destinations[0].Retransmitted = 9 },
