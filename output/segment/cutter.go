@@ -22,6 +22,7 @@ type cutter struct {
 	offset        time.Duration   // of media times
 	done          func(*building) // takes a closed segment
 	changed       func()          // an open segment has more chunks
+	missed        func(n uint64)  // n numbers before the next have no segment; none is open
 	report        func(code, message string)
 
 	lanes    [media.Audio + 1]*lane // by kind; nil for what the programme does not have
@@ -49,7 +50,7 @@ type building struct {
 	followerDone bool
 	errs         []error                 // why parts of it are Gaps
 	parts        [media.Audio + 1]*Media // by kind, as far as they are written
-	missed       uint64                  // numbers of the grid before it that have no segment
+	firstChunk   uint32                  // mfhd sequence number of its first chunks; 0: they count on
 	late         bool                    // reported
 }
 
@@ -213,7 +214,9 @@ func (c *cutter) start(p media.Packet) bool {
 	}
 	b := &building{followerDone: c.follower() == nil}
 	if c.cfg.EpochLocked {
-		b.missed = c.lockGrid(p)
+		if missed := c.lockGrid(p); missed > 0 {
+			c.missed(missed)
+		}
 	} else {
 		if c.grid == 0 || c.breakAt || (p.PTS-c.grid).Abs() >= c.cfg.Duration/2 {
 			c.grid = p.PTS
@@ -223,6 +226,9 @@ func (c *cutter) start(p media.Packet) bool {
 	b.seg = &Segment{
 		Sequence: c.sequence, Run: c.run, TimeOffset: c.offset,
 		Start: p.PTS, Independent: p.Key, Discontinuity: c.breakAt,
+	}
+	if c.cfg.EpochLocked {
+		b.firstChunk = uint32(c.sequence<<chunkBits) | 1
 	}
 	c.sequence++
 	c.breakAt = false

@@ -64,15 +64,8 @@ func (s *Segmenter) reportLoss(b *building) {
 		}
 		s.incident(i)
 	}
-	if seg.Discontinuity && b.missed == 0 && !s.resumed {
+	if seg.Discontinuity && !s.resumed {
 		s.incident(output.Incident{Kind: output.Gap, Symptom: output.SymptomDiscontinuity, Subject: subject(seg)})
-	}
-	if b.missed > 0 {
-		s.incident(output.Incident{
-			Kind: output.Gap, Symptom: output.SymptomLostSegment, Subject: subject(seg),
-			Segments: b.missed, Duration: time.Duration(min(b.missed, 1<<20)) * s.cfg.Duration,
-			Detail: fmt.Sprintf("%d segments before it were not made", b.missed),
-		})
 	}
 	s.resumed = false
 	for _, k := range []media.Kind{media.Video, media.Audio} {

@@ -82,12 +82,14 @@ type stateRecord struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+func checksum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
+
 func appendRecord(dst []byte, r record) []byte {
 	data, err := json.Marshal(r)
 	if err != nil {
 		panic(fmt.Sprintf("segment: record of the index: %v", err)) // times after the year 9999 alone
 	}
-	dst = fmt.Appendf(dst, "%08x ", crc32.Checksum(data, castagnoli))
+	dst = fmt.Appendf(dst, "%08x ", checksum(data))
 	return append(append(dst, data...), '\n')
 }
 
@@ -263,7 +265,7 @@ func readRecord(line []byte) (r record, err error) {
 	if err != nil {
 		return r, errForeign
 	}
-	if crc32.Checksum(data, castagnoli) != uint32(want) {
+	if checksum(data) != uint32(want) {
 		return r, errors.New("its checksum is wrong")
 	}
 	return r, json.Unmarshal(data, &r)

@@ -43,8 +43,11 @@ type lane struct {
 // begin opens the lane's part of a segment at its first sample, p.
 func (l *lane) begin(b *building, name string, p media.Packet) {
 	l.media = &Media{Name: name, Init: l.init, Start: p.PTS}
-	l.first, l.failed, l.part = p.DTS, nil, b
+	l.first, l.failed, l.part, l.shift = p.DTS, nil, b, b.seg.TimeOffset
 	b.parts[l.kind] = l.media
+	if b.firstChunk > 0 {
+		l.chunk = b.firstChunk
+	}
 }
 
 // add takes the next sample. limit is the duration of a chunk.

@@ -28,6 +28,10 @@ import (
 //   - Nothing is cut before the wall clock is known (ConditionClock): segments of
 //     other numbers and times in the same playlist would not be what was asked for.
 
+// chunkBits is room for the chunks of a segment in mfhd sequence numbers, which
+// are made of the segment's number, so that they too are the same at every box.
+const chunkBits = 8
+
 // cellSlack is how much before a cell a picture may lie to begin it: the same
 // that encode.Cadence gives key pictures, and some nanoseconds of rounding. Sound
 // alone is cut at the nearest access unit.

@@ -36,7 +36,7 @@ func (s *Segmenter) restore() {
 	s.last = max(s.last, h.Last)
 	top := highest(files, len(h.segments) == 0)
 	w := &Window{
-		Run: s.run, Version: 1, TimeOffset: s.offset(h), TargetDuration: h.Target,
+		Run: s.run, TimeOffset: s.offset(h), TargetDuration: h.Target,
 		Discontinuities: h.Discontinuities, base: h.Base,
 	}
 	s.takeUp(w, h, files)
@@ -93,13 +93,14 @@ func (s *Segmenter) takeUp(w *Window, h *history, files map[string]int64) {
 			listed += p.Duration
 		}
 	}
-	grace := s.tunable.Load().grace(listed + h.Target)
+	byDefault := listed + h.Target
+	grace := s.tunable.Load().grace(byDefault)
 	for _, p := range h.segments {
 		whole := s.attach(p, files)
 		switch {
 		case !whole && !p.left.IsZero() || p.open && !whole:
 			continue // being deleted, or hardly begun
-		case !p.left.IsZero() && now.Sub(p.left) > grace, p.left.IsZero() && age > grace:
+		case !p.left.IsZero() && now.Sub(p.left) > grace, p.left.IsZero() && age > max(grace, byDefault):
 			if p.left.IsZero() {
 				w.leave(p.Segment)
 			}
@@ -115,6 +116,10 @@ func (s *Segmenter) takeUp(w *Window, h *history, files map[string]int64) {
 		w.Segments = append(s.bridge(w, p.Sequence), p.Segment)
 		w.Video, w.Audio = headerOf(p.Video), headerOf(p.Audio)
 		w.PeakBitrate = s.peak(w.PeakBitrate, p.Segment)
+	}
+	if w.TargetDuration == 0 && len(w.Segments) > 0 { // the first segment of all was not closed
+		w.TargetDuration = s.cfg.limits(true).target
+		s.dismiss(w, w.tooLong())
 	}
 }
 

@@ -117,7 +117,7 @@ func (s *Segmenter) begin() {
 		keysOnRequest: s.hub.KeysOnRequest,
 		cfg:           s.cfg, run: s.run, naming: s.naming(), offset: TimeOffset,
 		breakAt: s.resumed,
-		done:    s.closed, changed: s.publishOpen, report: s.reporter.Raise,
+		done:    s.closed, changed: s.publishOpen, missed: s.missed, report: s.reporter.Raise,
 	}
 	if !s.cfg.EpochLocked {
 		s.locked, s.cut.sequence = true, s.firstSequence()
@@ -177,7 +177,7 @@ func (s *Segmenter) programme(tracks []*media.Track) {
 		kinds[i] = t.Kind()
 	}
 	s.cut.programme(kinds, func(k media.Kind) *lane {
-		l := &lane{kind: k, store: s.store, chunk: 1, shift: s.cut.offset, wrote: s.wrote}
+		l := &lane{kind: k, store: s.store, chunk: 1, wrote: s.wrote}
 		if s.cfg.ProducerTime {
 			l.wall = s.wall
 		}
@@ -243,7 +243,7 @@ func (s *Segmenter) closed(b *building) {
 	}
 	s.reportCut(b)
 	s.reportErrors(seg, b.errs)
-	w := s.publish(seg, b.missed)
+	w := s.publish(seg)
 	s.reportGrid(seg)
 	s.reportLoss(b)
 	if seg.Discontinuity {

@@ -1,16 +1,17 @@
 package segment
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/output"
 )
 
-// publish appends a closed segment to the window, behind gaps for numbers that
-// were missed, lets go of what is too old, and makes the result visible in one
-// step.
-func (s *Segmenter) publish(seg *Segment, missed uint64) *Window {
+// publish appends closed segments to the window, lets go of what is too old, and
+// makes the result visible in one step.
+func (s *Segmenter) publish(segs ...*Segment) *Window {
 	old, cfg := s.Window(), *s.tunable.Load()
 	w := *old
 	w.Version++
@@ -18,25 +19,22 @@ func (s *Segmenter) publish(seg *Segment, missed uint64) *Window {
 	w.Expired = slices.Clone(old.Expired)
 	w.Open = s.opened()
 	w.Video, w.Audio = s.init(media.Video), s.init(media.Audio)
-	now := seg.Start + seg.Duration
+	newest := segs[len(segs)-1]
+	now := newest.Start + newest.Duration
 	if w.TargetDuration != s.cut.limits.target {
 		w.TargetDuration = s.cut.limits.target
 		s.dismiss(&w, w.tooLong())
 	}
-	added := append(s.gaps(&w, seg, missed, cfg), seg)
-	if len(w.Segments) == 0 {
-		w.base = added[0].Sequence
-	}
-	w.Segments = append(w.Segments, added...)
+	s.joinRow(&w, segs)
 	s.expire(&w, w.excess(cfg), now)
 	var dead []*Segment
 	for len(w.Expired) > 0 && (len(w.Expired) > s.keep || now-w.Expired[0].left > cfg.grace(w.Duration()+w.TargetDuration)) {
 		dead = append(dead, w.Expired[0])
 		w.Expired = w.Expired[1:]
 	}
-	w.PeakBitrate = s.peak(old.PeakBitrate, seg)
-	s.last = max(s.last, seg.Sequence)
-	s.index.closed(added, &w, s.last)
+	w.PeakBitrate = s.peak(old.PeakBitrate, newest)
+	s.last = max(s.last, newest.Sequence)
+	s.index.closed(segs, &w, s.last)
 	s.live.publish(&w)
 	if s.index.due() {
 		s.index.rewrite(&w, s.last, s.leftAt)
@@ -45,6 +43,18 @@ func (s *Segmenter) publish(seg *Segment, missed uint64) *Window {
 		s.delete(d)
 	}
 	return &w
+}
+
+// joinRow appends segments whose numbers follow those listed; where they do not,
+// what is listed goes.
+func (s *Segmenter) joinRow(w *Window, segs []*Segment) {
+	if n := len(w.Segments); n > 0 && w.Segments[n-1].Sequence+1 != segs[0].Sequence {
+		s.dismiss(w, n)
+	}
+	if len(w.Segments) == 0 {
+		w.base = segs[0].Sequence
+	}
+	w.Segments = append(w.Segments, segs...)
 }
 
 // publishOpen makes the open segments' newest chunks visible.
@@ -102,23 +112,28 @@ func (w *Window) tooLong() (n int) {
 	return n
 }
 
-// gaps are segments for the numbers that were missed before seg, and at most as
-// many as a playlist holds: when there are more, all that is listed goes.
-func (s *Segmenter) gaps(w *Window, seg *Segment, missed uint64, cfg Config) (gaps []*Segment) {
-	if missed == 0 || len(w.Segments) == 0 {
-		return nil
+// missed publishes gaps for the n numbers before the next, as many as a playlist
+// holds: when there are more, those that are listed go with the next segment.
+func (s *Segmenter) missed(n uint64) {
+	next, cfg := s.cut.sequence, *s.tunable.Load()
+	s.incident(output.Incident{
+		Kind: output.Gap, Symptom: output.SymptomLostSegment, Subject: fmt.Sprintf("segment %d", next),
+		Segments: n, Duration: seconds(float64(n) * cfg.Duration.Seconds()),
+		Detail: fmt.Sprintf("%d segments before it were not made", n),
+	})
+	w := s.Window()
+	limit := cfg.Segments + int((cfg.Window+3*w.TargetDuration)/cfg.Duration) + 1
+	if len(w.Segments) == 0 || n > uint64(limit) {
+		return
 	}
-	limit := uint64(cfg.Segments) + uint64((cfg.Window+3*w.TargetDuration)/cfg.Duration) + 1
-	if missed > limit {
-		missed = limit
-		s.dismiss(w, len(w.Segments))
-	}
-	for n := missed; n > 0; n-- {
-		gap := s.gapLike(seg, seg.Sequence-n)
-		gap.shiftStart(time.Duration(gap.Sequence)*cfg.Duration - seg.TimeOffset)
+	prev := w.Segments[len(w.Segments)-1]
+	var gaps []*Segment
+	for ; n > 0; n-- {
+		gap := s.gapLike(prev, next-n)
+		gap.shiftStart(time.Duration(gap.Sequence)*cfg.Duration - gap.TimeOffset)
 		gaps = append(gaps, gap)
 	}
-	return gaps
+	s.publish(gaps...)
 }
 
 // shiftStart moves a gap to a time.
@@ -174,10 +189,14 @@ func (c Config) grace(byDefault time.Duration) time.Duration {
 }
 
 func (s *Segmenter) init(k media.Kind) *Init {
-	if l := s.cut.lanes[k]; l != nil {
+	switch l := s.cut.lanes[k]; {
+	case l == nil:
+		return nil
+	case l.init == nil: // not yet
+		return s.Window().Init(k)
+	default:
 		return l.init
 	}
-	return nil
 }
 
 // peak is the highest bit rate of the segments since the tracks last changed.
