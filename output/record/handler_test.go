@@ -208,7 +208,7 @@ func TestAnswersThatRefuse(t *testing.T) {
 	if resp, _ := s.ask("POST", "/start", "label=x", "Content-Type", "application/x-www-form-urlencoded"); resp.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("a form: %s", resp.Status)
 	}
-	if resp, _ := s.ask("OPTIONS", "/files/a.mp4", ""); resp.StatusCode != 204 || resp.Header.Get("Allow") != "DELETE, GET, HEAD, OPTIONS" {
+	if resp, _ := s.ask("OPTIONS", "/files/a.mp4", ""); resp.StatusCode != http.StatusNoContent || resp.Header.Get("Allow") != "DELETE, GET, HEAD, OPTIONS" {
 		t.Errorf("OPTIONS: %s %v", resp.Status, resp.Header)
 	}
 }
@@ -219,7 +219,7 @@ func TestCommandsByHTTP(t *testing.T) {
 	var st State
 	resp, b := s.ask("POST", "/start", `{"label":"goal","duration_seconds":600}`)
 	must(t, json.Unmarshal([]byte(b), &st))
-	if resp.StatusCode != 200 || st.State != Recording || st.Label != "goal" || st.Until == nil {
+	if resp.StatusCode != http.StatusOK || st.State != Recording || st.Label != "goal" || st.Until == nil {
 		t.Errorf("%s %s", resp.Status, b)
 	}
 	_, b = s.ask("POST", "/stop", "")
@@ -227,7 +227,7 @@ func TestCommandsByHTTP(t *testing.T) {
 	if st.State != Idle {
 		t.Error(b)
 	}
-	if resp, _ := s.ask("DELETE", "/files/a.mp4", ""); resp.StatusCode != 204 || strings.Contains(strings.Join(s.journal.names(), " "), "a.mp4") {
+	if resp, _ := s.ask("DELETE", "/files/a.mp4", ""); resp.StatusCode != http.StatusNoContent || strings.Contains(strings.Join(s.journal.names(), " "), "a.mp4") {
 		t.Errorf("delete: %s %v", resp.Status, s.journal.names())
 	}
 }
@@ -284,7 +284,7 @@ func TestFinishByHTTP(t *testing.T) {
 		if got != string(file) || resp.Header.Get("ETag") != fmt.Sprintf(`"%x"`, sha256.Sum256(file)) {
 			t.Errorf("%s: %s, %d of %d bytes, %v", path, resp.Status, len(got), len(file), resp.Header)
 		}
-		if resp, _ := s.ask("DELETE", path, ""); resp.StatusCode != 204 {
+		if resp, _ := s.ask("DELETE", path, ""); resp.StatusCode != http.StatusNoContent {
 			t.Errorf("delete: %s", resp.Status)
 		}
 	}
@@ -320,10 +320,10 @@ func TestQueueIsBoundedAndCancelled(t *testing.T) {
 	for i := range maxQueued {
 		s.finish(fmt.Sprintf(`{"files":["a.mp4"],"name":"n%d"}`, i))
 	}
-	if resp, b := s.ask("POST", "/finish", `{"files":["b.mp4"]}`); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+	if resp, b := s.ask("POST", "/finish", `{"files":["b.mp4"]}`); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("%s %s", resp.Status, b)
 	}
-	if resp, b := s.ask("DELETE", "/files/a.mp4", ""); resp.StatusCode != 409 || !strings.Contains(b, "a job needs it") {
+	if resp, b := s.ask("DELETE", "/files/a.mp4", ""); resp.StatusCode != http.StatusConflict || !strings.Contains(b, "a job needs it") {
 		t.Errorf("%s %s", resp.Status, b)
 	}
 	var all struct{ Jobs []Job }
@@ -332,7 +332,7 @@ func TestQueueIsBoundedAndCancelled(t *testing.T) {
 		t.Fatalf("%d jobs", len(all.Jobs))
 	}
 	for _, j := range all.Jobs {
-		if resp, _ := s.ask("DELETE", fmt.Sprintf("/jobs/%d", j.ID), ""); resp.StatusCode != 204 {
+		if resp, _ := s.ask("DELETE", fmt.Sprintf("/jobs/%d", j.ID), ""); resp.StatusCode != http.StatusNoContent {
 			t.Errorf("cancel: %s", resp.Status)
 		}
 	}
@@ -340,7 +340,7 @@ func TestQueueIsBoundedAndCancelled(t *testing.T) {
 	if s.json(fmt.Sprintf("/jobs/%d", all.Jobs[0].ID), &j); j.State != Cancelled {
 		t.Errorf("%+v", j)
 	}
-	if resp, _ := s.ask("DELETE", "/files/a.mp4", ""); resp.StatusCode != 204 {
+	if resp, _ := s.ask("DELETE", "/files/a.mp4", ""); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("delete: %s", resp.Status)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -99,12 +101,17 @@ func New(cfg Config, j Journal, r Reporter, opts Options) (*Recorder, error) {
 	return rec, nil
 }
 
+// freeBytes asks the folder's file system; where the folder is yet to be made, its parent's.
 func freeBytes(dir string) (int64, error) {
 	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
+	err := unix.Statfs(dir, &s)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = unix.Statfs(filepath.Dir(dir), &s)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("free space of %s: %w", dir, err)
 	}
-	return int64(s.Bavail) * s.Bsize, nil //nolint:unconvert // other types on other machines
+	return int64(s.Bavail) * int64(s.Bsize), nil //nolint:unconvert // other types on other machines
 }
 
 // Every so often time of day and storage are looked at: a clock that is set

@@ -78,10 +78,10 @@ type Plan struct {
 }
 
 // Duration of the finished file.
-func (p *Plan) Duration() time.Duration { return p.duration }
+func (plan *Plan) Duration() time.Duration { return plan.duration }
 
 // Payload is the bytes of the samples: what progress counts to.
-func (p *Plan) Payload() int64 { return p.payload }
+func (plan *Plan) Payload() int64 { return plan.payload }
 
 // part is a Part that was read.
 type part struct {

@@ -203,19 +203,16 @@ func (p *part) trim(ctx context.Context, lead media.Kind, from, to time.Duration
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		switch {
-		case c.kind == lead:
-			if i >= first && i <= last {
-				kept = append(kept, c)
-			}
-		default:
-			c, err := p.within(f, c, begin, end, head, tail)
+		if c.kind != lead {
+			c, err = p.within(f, c, begin, end, head, tail)
 			if err != nil {
 				return err
 			}
-			if c.take > 0 {
-				kept = append(kept, c)
-			}
+		} else if i < first || i > last {
+			continue
+		}
+		if c.take > 0 {
+			kept = append(kept, c)
 		}
 	}
 	p.chunks = kept
