@@ -39,6 +39,7 @@ function stream(over = {}) {
     audio: { codec: "mp4a.40.2", encoder: "aac (software)", sample_rate: 48000, channels: 2, bitrate: 128_000 },
     hls: {
       url: "/hls/main/index.m3u8",
+      dash: "/dash/main/manifest.mpd",
       segments: 6,
       first_sequence: 100 + Math.floor(elapsed() / 2),
       last_sequence: 105 + Math.floor(elapsed() / 2),
@@ -97,8 +98,7 @@ function reconnecting() {
 function behind() {
   return {
     ...active("cdn", "cmaf", "https://ingest.example.com/live/main/"),
-    state: "behind",
-    forward: { text: "live, behind by 3m12s, 96 MB", at_live: true, lag_seconds: 192, lag_bytes: 96_000_000, lag_segments: 96, stored: true },
+    forward: { state: "behind", text: "live, behind by 3m12s, 96 MB", at_live: true, lag_seconds: 192, lag_bytes: 96_000_000, lag_segments: 96, stored: true, sent_segments: 46_660, retries: 12, verified: 1, skipped: 0 },
   };
 }
 
@@ -154,7 +154,9 @@ const recording = () => ({
   files: 1,
   bytes: Math.round(516_000 * (712 + elapsed())),
   duration_seconds: 712 + elapsed(),
-  storage: { free_bytes: 21_000_000_000, bytes_per_second: 516_000, remaining_seconds: 40_697 },
+  free_bytes: 21_000_000_000,
+  bytes_per_second: 516_000,
+  remaining_seconds: 40_697,
 });
 
 const idle = { video: null, audio: null, destinations: [], conditions: [] };

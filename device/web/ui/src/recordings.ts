@@ -1,5 +1,5 @@
-// What the box records: the shapes of /api/v1/streams/NAME/recordings, and how
-// they read.
+// What the box records: the state that is part of the status, the shapes of
+// /api/v1/streams/NAME/recordings, and how they read.
 
 import { bytes, clock } from "./format.ts";
 import type { Level } from "./summary.ts";
@@ -17,7 +17,9 @@ export interface RecorderState {
   files: number;
   bytes: number;
   duration_seconds: number;
-  storage: { free_bytes: number; bytes_per_second: number; remaining_seconds: number | null };
+  free_bytes: number; // that recordings may still take
+  bytes_per_second: number;
+  remaining_seconds: number | null;
 }
 
 export interface Recording {
@@ -71,7 +73,7 @@ export function standing(s: RecorderState): { level: Level; text: string } {
 
 // room is for how long recording can go on.
 export function room(s: RecorderState): string {
-  const { free_bytes: free, remaining_seconds: left } = s.storage;
+  const { free_bytes: free, remaining_seconds: left } = s;
   return left === null ? bytes(free) : `${clock(left * 1000)} (${bytes(free)})`;
 }
 

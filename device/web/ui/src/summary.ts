@@ -1,7 +1,7 @@
 // What the state of the box amounts to, in a colour and in a sentence.
 
 import { plural } from "./format.ts";
-import type { Condition, Destination, DestinationState, InputState, Severity, SignalState, Snapshot, Stream } from "./types.ts";
+import type { Condition, Destination, DestinationState, ForwardState, InputState, Severity, SignalState, Snapshot, Stream } from "./types.ts";
 
 // Level orders states by how much they ask for a person. "idle" is neither good nor bad.
 export type Level = "idle" | "ok" | "busy" | "warning" | "error";
@@ -32,15 +32,21 @@ const destinationLevels: Record<DestinationState, Level> = {
   active: "ok",
   reconnecting: "warning",
   failed: "error",
+};
+
+// forwardLevel is that of a destination that gets segments, in time or later.
+export function forwardLevel(s: ForwardState): Level {
+  return forwardLevels[s] ?? "warning";
+}
+
+const forwardLevels: Record<ForwardState, Level> = {
+  disabled: "idle",
+  starting: "busy",
   live: "ok",
   behind: "busy",
   retrying: "warning",
+  failed: "error",
 };
-
-// delivers says that a receiver gets the stream, perhaps late.
-export function delivers(s: DestinationState): boolean {
-  return s === "active" || s === "live" || s === "behind";
-}
 
 export function inputLevel(s: InputState): Level {
   return inputLevels[s] ?? "warning";
@@ -112,16 +118,21 @@ function describe(s: Stream): Summary {
     case "ended":
       return { level: "warning", sentence: "Off air: the input has ended" };
   }
-  const delivery = describeDelivery(s.destinations, s.hls !== null);
+  const delivery = describeDelivery(s.destinations, served(s));
   const signal = s.input.signal;
   if (!signal || signal.state === "ok" || signal.state === "starting") return delivery;
   const why = signalNames[signal.state] ?? signal.state;
   return { level: worst([delivery.level, signalLevel(signal.state)]), sentence: `${why}. ${delivery.sentence}` };
 }
 
+// served says that players on this network can see the stream.
+function served(s: Stream): boolean {
+  return s.hls !== null && (s.hls.url !== "" || !!s.hls.dash);
+}
+
 function describeDelivery(all: Destination[], served: boolean): Summary {
   const wanted = all.filter((d) => d.state !== "disabled");
-  const active = wanted.filter((d) => delivers(d.state)).length;
+  const active = wanted.filter((d) => d.state === "active").length;
   const level = worst(["ok", ...wanted.map((d) => destinationLevel(d.state))]);
   if (wanted.length === 0) {
     const reach = served ? "on this network" : "nowhere to be seen";
@@ -140,7 +151,7 @@ function describeDelivery(all: Destination[], served: boolean): Summary {
 function describeSeveral(streams: Stream[]): string {
   const running = streams.filter((s) => s.input.state === "running");
   const wanted = streams.flatMap((s) => s.destinations).filter((d) => d.state !== "disabled");
-  const active = wanted.filter((d) => delivers(d.state));
+  const active = wanted.filter((d) => d.state === "active");
   const inputs = running.length === streams.length ? `all ${streams.length} streams` : `${running.length} of ${streams.length} streams`;
   const out = wanted.length === 0 ? "" : `, ${active.length} of ${plural(wanted.length, "destination")} active`;
   return `${running.length > 0 ? "Live" : "Off air"}: ${inputs}${out}`;
@@ -163,7 +174,8 @@ export function pictureMessage(stream: Stream, playback: Playback, online: boole
     case "ended":
       return "The input has ended";
   }
-  if (!stream.hls) return "This stream is not served on this network";
+  if (!stream.hls || !served(stream)) return "This stream is not served on this network";
+  if (stream.hls.url === "") return "The picture here needs HLS, which is switched off";
   if (stream.hls.segments === 0) return "Waiting for the first segment";
   if (playback === "failed") return "The picture cannot be played; trying again";
   return playback === "stalled" ? "Waiting for the stream" : "Loading the picture";

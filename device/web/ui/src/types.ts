@@ -110,7 +110,8 @@ export interface Audio {
 }
 
 export interface Hls {
-  url: string;
+  url: string; // "" when HLS is not served
+  dash?: string; // likewise DASH
   segments: number;
   first_sequence: number;
   last_sequence: number;
@@ -128,11 +129,7 @@ export type DestinationState =
   | "connecting"
   | "active"
   | "reconnecting"
-  | "failed"
-  // Of those that send segments, and those that were kept for them:
-  | "live"
-  | "behind"
-  | "retrying";
+  | "failed";
 
 export interface Destination {
   name: string;
@@ -155,8 +152,11 @@ export interface Destination {
   forward?: Forward | null;
 }
 
+export type ForwardState = "disabled" | "starting" | "live" | "behind" | "retrying" | "failed";
+
 // Forward is what a destination that sends segments has yet to send.
 export interface Forward {
+  state: ForwardState;
   text: string; // "behind by 3m12s, 96 MB"
   at_live: boolean; // viewers see what happens now, though older segments wait
   lag_seconds: number;
@@ -164,6 +164,10 @@ export interface Forward {
   lag_segments: number;
   oldest?: string | null;
   stored: boolean; // storage keeps segments for it
+  sent_segments: number;
+  retries: number;
+  verified: number; // files that the server had already
+  skipped: number; // segments that were gone before they could be sent
 }
 
 export interface LogEvent {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as rec from "../src/recordings.ts";
 import type { Job, RecorderState } from "../src/recordings.ts";
 
-const state = { mode: "manual", state: "idle", stopped: false, storage: { free_bytes: 2e9, bytes_per_second: 0, remaining_seconds: null } } as unknown as RecorderState;
+const state = { mode: "manual", state: "idle", stopped: false, free_bytes: 2e9, bytes_per_second: 0, remaining_seconds: null } as unknown as RecorderState;
 const job = { id: 1, state: "running", progress: 0.427, eta_seconds: 31 } as Job;
 
 test("a stream's name is one part of an address", () => {
@@ -19,7 +19,7 @@ test("what the recorder does", () => {
 
 test("room is told in time once the rate is known", () => {
   assert.equal(rec.room(state), "2.00 GB");
-  assert.equal(rec.room({ ...state, storage: { ...state.storage, remaining_seconds: 3723 } }), "1:02:03 (2.00 GB)");
+  assert.equal(rec.room({ ...state, remaining_seconds: 3723 }), "1:02:03 (2.00 GB)");
 });
 
 test("jobs", () => {

@@ -69,6 +69,8 @@ test("why there is no picture", () => {
   assert.equal(pictureMessage(stream([]), "stalled", false), "Connection to the box lost");
   assert.equal(pictureMessage(stream([], { input: input("retrying") }), "stalled", true), "Input failed");
   assert.equal(pictureMessage(stream([], { hls: null }), "none", true), "This stream is not served on this network");
+  assert.equal(pictureMessage(stream([], { hls: { ...hls, url: "" } }), "none", true), "This stream is not served on this network");
+  assert.equal(pictureMessage(stream([], { hls: { ...hls, url: "", dash: "/dash/m.mpd" } }), "none", true), "The picture here needs HLS, which is switched off");
   assert.equal(pictureMessage(stream([], { hls: { ...hls, segments: 0 } }), "none", true), "Waiting for the first segment");
   assert.equal(pictureMessage(stream([]), "loading", true), "Loading the picture");
 });

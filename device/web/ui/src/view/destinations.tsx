@@ -1,6 +1,6 @@
 import { bitrate, bytes, clock, count, countdown, milliseconds, moment, plural } from "../format.ts";
-import { delivers, destinationLevel } from "../summary.ts";
-import type { Destination, DestinationState, Forward } from "../types.ts";
+import { destinationLevel, forwardLevel } from "../summary.ts";
+import type { Destination, DestinationState, Forward, ForwardState } from "../types.ts";
 import { Fact, Lost, Panel, State } from "./parts.tsx";
 
 interface Props {
@@ -11,7 +11,7 @@ interface Props {
 
 export function Destinations({ all, boxNow, now }: Props) {
   const wanted = all.filter((d) => d.state !== "disabled");
-  const active = wanted.filter((d) => delivers(d.state)).length;
+  const active = wanted.filter((d) => d.state === "active").length;
   return (
     <Panel id="destinations" title="Destinations" aside={wanted.length > 0 && <span class="by">{`${active} of ${wanted.length} active`}</span>}>
       {all.length === 0 ? (
@@ -29,13 +29,14 @@ export function Destinations({ all, boxNow, now }: Props) {
 
 function Row({ d, boxNow, now }: { d: Destination; boxNow: number; now: number }) {
   const next = standing(d, boxNow);
+  const level = d.forward ? forwardLevel(d.forward.state) : destinationLevel(d.state);
   return (
-    <li class={`destination ${destinationLevel(d.state)}`}>
+    <li class={`destination ${level}`}>
       <h3>
         {d.name} <span class="kind">{d.kind}</span>
       </h3>
       <div class="standing">
-        <State level={destinationLevel(d.state)}>{names[d.state] ?? d.state}</State>
+        <State level={level}>{d.forward ? (forwardNames[d.forward.state] ?? d.forward.state) : (names[d.state] ?? d.state)}</State>
         {next && <span class="when">{next}</span>}
       </div>
       <code class="url">{d.url}</code>
@@ -46,10 +47,10 @@ function Row({ d, boxNow, now }: { d: Destination; boxNow: number; now: number }
 }
 
 function Facts({ d }: { d: Destination }) {
-  const connected = delivers(d.state);
+  const connected = d.state === "active";
+  if (d.forward) return <ForwardFacts d={d} f={d.forward} />;
   return (
     <dl class="facts">
-      {d.forward && d.forward.lag_segments > 0 && <Backlog f={d.forward} />}
       <Fact name="Bitrate">{connected ? bitrate(d.bitrate) : "–"}</Fact>
       <Fact name="Sent">{bytes(d.bytes)}</Fact>
       <Fact name="Queue" title={`${bytes(d.queue.bytes)} wait to be sent`}>
@@ -85,39 +86,63 @@ const names: Record<DestinationState, string> = {
   active: "Active",
   reconnecting: "Reconnecting",
   failed: "Failed",
+};
+
+const forwardNames: Record<ForwardState, string> = {
+  disabled: "Disabled",
+  starting: "Starting",
   live: "Live",
   behind: "Behind",
   retrying: "Retrying",
+  failed: "Failed",
 };
 
-// Backlog is what a destination has yet to get.
-function Backlog({ f }: { f: Forward }) {
+// ForwardFacts are those of a destination that gets segments, in time or later.
+function ForwardFacts({ d, f }: { d: Destination; f: Forward }) {
   return (
-    <Fact name="Yet to send" wide title={`${plural(f.lag_segments, "segment")}${f.at_live ? "; what happens now is sent first" : ""}`}>
-      {`${clock(f.lag_seconds * 1000)}, ${bytes(f.lag_bytes)}`}
-    </Fact>
+    <dl class="facts">
+      <Fact name="Bitrate">{d.state === "active" ? bitrate(d.bitrate) : "–"}</Fact>
+      <Fact name="Sent">{bytes(d.bytes)}</Fact>
+      <Fact name="Segments" title="delivered whole">
+        {count(f.sent_segments)}
+      </Fact>
+      {f.lag_segments > 0 && (
+        <Fact name="Yet to send" wide title={f.stored ? "kept on storage for it" : "kept in memory for it"}>
+          {plural(f.lag_segments, "segment")}
+        </Fact>
+      )}
+      <Fact name="Retries">{count(f.retries)}</Fact>
+      <Fact name="Verified" title="files that the server had already">
+        {count(f.verified)}
+      </Fact>
+      <Fact name="Skipped" title="segments that were gone before they could be sent">
+        <Lost n={f.skipped} />
+      </Fact>
+    </dl>
   );
 }
 
 // standing is for how long, or what comes next.
 function standing(d: Destination, boxNow: number): string {
   switch (d.state) {
-    case "live":
-    case "behind":
-    case "retrying":
-      return d.forward ? behind(d.forward) : "";
     case "active":
+      if (d.forward) return behind(d.forward);
       return d.connected_at ? `for ${clock(boxNow - Date.parse(d.connected_at))}` : "";
     case "starting":
       return "waits for the stream";
     case "connecting":
     case "reconnecting":
-      return d.next_attempt ? `next try ${countdown(Date.parse(d.next_attempt) - boxNow)}` : "trying now";
+      if (d.forward?.lag_segments) return `${behind(d.forward)}, ${nextTry(d, boxNow)}`;
+      return nextTry(d, boxNow);
     case "failed":
-      return `gave up after ${count(d.attempts)} attempts`;
+      return d.forward ? nextTry(d, boxNow) : `gave up after ${count(d.attempts)} attempts`;
     default:
       return "";
   }
+}
+
+function nextTry(d: Destination, boxNow: number): string {
+  return d.next_attempt ? `next try ${countdown(Date.parse(d.next_attempt) - boxNow)}` : "trying now";
 }
 
 // behind is how much later than now a receiver has all of the stream.
@@ -132,7 +157,7 @@ function Errors({ d, now }: { d: Destination; now: number }) {
   return (
     <details class="errors">
       <summary>
-        <span class="what">{delivers(d.state) ? "Earlier" : "Last"} error</span>
+        <span class="what">{d.state === "active" ? "Earlier" : "Last"} error</span>
         <time dateTime={last!.time}>{moment(new Date(last!.time), today)}</time>
         <span class="message">{last!.message}</span>
         {older.length > 0 && <span class="more">{older.length} more</span>}

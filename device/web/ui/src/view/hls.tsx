@@ -4,10 +4,11 @@ import { Address, Fact, Lost, Panel, State } from "./parts.tsx";
 
 // HlsPanel is what viewers on this network are served.
 export function HlsPanel({ hls }: { hls: Hls | null }) {
-  const level = !hls ? "idle" : hls.segments > 0 ? "ok" : "busy";
-  const state = !hls ? "Not served" : hls.segments > 0 ? "Serving" : "No segment yet";
+  const served = hls !== null && (hls.url !== "" || !!hls.dash);
+  const level = !served ? "idle" : hls.segments > 0 ? "ok" : "busy";
+  const state = !served ? "Not served" : hls.segments > 0 ? "Serving" : "No segment yet";
   return (
-    <Panel id="hls" title="HLS on this network" aside={<State level={level}>{state}</State>}>
+    <Panel id="hls" title={`${hls?.dash ? (hls.url ? "HLS and DASH" : "DASH") : "HLS"} on this network`} aside={<State level={level}>{state}</State>}>
       {hls ? <Facts hls={hls} /> : <p class="none">This stream has no HLS output.</p>}
     </Panel>
   );
@@ -16,7 +17,8 @@ export function HlsPanel({ hls }: { hls: Hls | null }) {
 function Facts({ hls }: { hls: Hls }) {
   return (
     <>
-      <Address label="the HLS address" value={new URL(hls.url, location.href).href} />
+      {hls.url && <Address label="the HLS address" value={new URL(hls.url, location.href).href} />}
+      {hls.dash && <Address label="the DASH address" value={new URL(hls.dash, location.href).href} />}
       <dl class="facts">
         <Fact name="Window">{plural(hls.segments, "segment")}</Fact>
         <Fact name="Length">{clock(hls.window_duration * 1000)}</Fact>

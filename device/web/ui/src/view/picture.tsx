@@ -21,7 +21,7 @@ export function Picture({ stream, state }: { stream: Stream; state: PageState })
 
   const hls = stream.hls;
   // What plays goes on to its end when the flow stops, and is not begun then.
-  const flowing = state.online && stream.input.state === "running" && !!hls && hls.segments > 0;
+  const flowing = state.online && stream.input.state === "running" && !!hls && hls.url !== "" && hls.segments > 0;
   const loaded = useRef<string | null>(null);
   if (flowing) loaded.current = hls.url;
   else if (loaded.current !== hls?.url) loaded.current = null;
