@@ -24,7 +24,7 @@ import (
 // indexFormat is the first record's, and tells this format from all others.
 const indexFormat = "segments 1"
 
-// indexGrowth is how much a log grows until it is written anew.
+// indexGrowth is index.growth, but in tests.
 const indexGrowth = 64 << 10
 
 // record has one of its fields.
@@ -37,6 +37,7 @@ type record struct {
 
 // initRecord comes before the first segment that names it.
 type initRecord struct {
+	ID    uint64       `json:"id"`
 	Name  string       `json:"name"`
 	Track *media.Track `json:"track"`
 	Data  []byte       `json:"data"`
@@ -99,6 +100,7 @@ type index struct {
 	known  map[string]bool // headers in the log, by name
 	size   int             // bytes in the log
 	fresh  int             // bytes when it was last written anew
+	growth int             // bytes it grows, at least, until it is written anew
 	broken error           // why the log cannot be appended to; it needs to be written anew
 	buf    []byte
 }
@@ -126,7 +128,7 @@ func (x *index) inits(segments ...*Segment) (rs []record) {
 		for _, m := range []*Media{s.Video, s.Audio} {
 			if m != nil && m.Init != nil && !x.known[m.Init.Name] {
 				x.known[m.Init.Name] = true
-				rs = append(rs, record{Init: &initRecord{m.Init.Name, m.Init.Track, m.Init.Data}})
+				rs = append(rs, record{Init: &initRecord{m.Init.ID, m.Init.Name, m.Init.Track, m.Init.Data}})
 			}
 		}
 	}
@@ -159,7 +161,7 @@ func (x *index) closed(segs []*Segment, w *Window, last uint64) {
 }
 
 // due says that the log is to be written anew.
-func (x *index) due() bool { return x.broken != nil || x.size > x.fresh+indexGrowth }
+func (x *index) due() bool { return x.broken != nil || x.size > x.fresh+max(x.growth, x.fresh) }
 
 // rewrite makes the log that of w alone. left is when an expired segment did.
 func (x *index) rewrite(w *Window, last uint64, left func(*Segment) time.Time) {
@@ -281,7 +283,7 @@ func (h *history) apply(r record, first bool) error {
 		if t == nil || (t.Codec.Kind() == media.Video) != (t.Video != nil) || (t.Codec.Kind() == media.Audio) != (t.Audio != nil) {
 			return fmt.Errorf("header %q without its track", r.Init.Name)
 		}
-		h.inits[r.Init.Name] = &Init{Name: r.Init.Name, Track: t, Data: r.Init.Data}
+		h.inits[r.Init.Name] = &Init{ID: r.Init.ID, Name: r.Init.Name, Track: t, Data: r.Init.Data}
 	case r.Segment != nil:
 		return h.segment(r.Segment)
 	case r.State != nil:

@@ -259,6 +259,10 @@ func TestUpdate(t *testing.T) {
 		if n := len(r.seg.Window().Segments); n != 10 {
 			t.Errorf("%d segments in a window of 19 s", n)
 		}
+		cfg.After, cfg.Live = 7, NewLive()
+		if err := r.seg.Update(cfg); err != nil {
+			t.Errorf("what holds for the beginning only: %v", err)
+		}
 		other := cfg
 		other.Duration = 4 * time.Second
 		if err := r.seg.Update(other); !errors.Is(err, ErrRestart) {

@@ -61,7 +61,7 @@ func newSegmenter(cfg Config, h *hub.Hub, r Reporter, store storage) (*Segmenter
 	_, _ = rand.Read(run[:]) // never fails
 	s := &Segmenter{
 		cfg: cfg, hub: h, reporter: r, store: store, live: cfg.Live, run: hex.EncodeToString(run[:]),
-		index: index{store: store, known: map[string]bool{}}, keep: math.MaxInt,
+		index: index{store: store, known: map[string]bool{}, growth: indexGrowth}, keep: math.MaxInt,
 	}
 	if s.live == nil {
 		s.live = NewLive()
@@ -85,6 +85,7 @@ func (s *Segmenter) Update(cfg Config) error {
 	}
 	same := s.cfg
 	same.Segments, same.Window, same.Grace = cfg.Segments, cfg.Window, cfg.Grace
+	same.After, same.Live = cfg.After, cfg.Live // hold for the beginning
 	if same != cfg {
 		return ErrRestart
 	}
