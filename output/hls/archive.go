@@ -13,18 +13,23 @@ import (
 // Archive has a stream's segments beyond the live window.
 type Archive interface {
 	// Between is what is held of a range of wall-clock time, cut at segment
-	// boundaries, oldest first, and what of it is not, with the cause. Its
-	// Discontinuities count those before its first segment and never fall as
-	// ranges move on.
+	// boundaries, oldest first, and what of it is not, with the cause.
 	Between(from, to time.Time) (*segment.Window, []segment.Gap)
 	// Segment is the one of a number.
 	Segment(sequence uint64) (*segment.Segment, bool)
 }
 
-// holder is an Archive that knows the times of the oldest and the newest it has.
-type holder interface {
-	Held() (from, to time.Time, ok bool)
-}
+// An Archive may know more.
+type (
+	// holder knows the times of the oldest and the newest that is held.
+	holder interface {
+		Held() (from, to time.Time, ok bool)
+	}
+	// headers has the headers of what it holds by name.
+	headers interface {
+		Init(name string) (*segment.Init, bool)
+	}
+)
 
 // liveArchive is the live window where there is no other archive.
 type liveArchive struct{ window *segment.Window }

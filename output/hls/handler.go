@@ -46,6 +46,7 @@ type Handler struct {
 	playlists atomic.Pointer[playlists]
 	ts        *tsCache
 	shifted   shifted
+	breaks    breaks
 }
 
 // NewHandler serves the source's segments.
@@ -156,6 +157,12 @@ func (h *Handler) kept(w http.ResponseWriter, r *http.Request, name string) bool
 	if ok {
 		if s, held := h.Archive.Segment(n); held && serve.Part(w, r, s, name) {
 			return true
+		}
+	}
+	if a, can := h.Archive.(headers); can {
+		if i, held := a.Init(name); held {
+			m := &segment.Media{Gap: true, Init: i}
+			return serve.Part(w, r, &segment.Segment{Video: m}, name)
 		}
 	}
 	s := h.shifted.get(name)

@@ -132,8 +132,9 @@ func (h *Handler) listing(s shift, live *segment.Window) (listing, error) {
 	if !playable(l.window) {
 		return listing{}, notHeld(s, archive, now)
 	}
-	if s.sliding {
+	if s.sliding && h.Archive != nil {
 		h.shifted.remember(l.window)
+		h.breaks.count(s.offset, l.window)
 	}
 	return l, nil
 }

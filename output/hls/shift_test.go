@@ -230,6 +230,15 @@ func TestListOfGaps(t *testing.T) {
 	}
 }
 
+// forgetful does not count discontinuities, nor has it any but the listed.
+type forgetful struct{ *shelf }
+
+func (f forgetful) Between(from, to time.Time) (*segment.Window, []segment.Gap) {
+	w, gaps := f.shelf.Between(from, to)
+	w.Discontinuities = 0
+	return w, gaps
+}
+
 // A playlist that slides over the archive obeys the rules of live ones, over
 // gaps, discontinuities and numbers that jump.
 func TestSlidingPlaylistsObeyTheRules(t *testing.T) {
@@ -256,9 +265,11 @@ func TestSlidingPlaylistsObeyTheRules(t *testing.T) {
 			all := w
 			all.Segments = segments
 			var h playlist.History
+			var counts breaks
 			jumps := 0
 			for at := begin.Add(5 * time.Second); at.Before(begin.Add(50 * time.Second)); at = at.Add(700 * time.Millisecond) {
-				l := slide(&shelf{window: &all}, &live, at)
+				l := slide(forgetful{&shelf{window: &all}}, &live, at)
+				counts.count(time.Minute, l.window)
 				text, err := l.render(tsFolder + tsStreamName)
 				if err != nil {
 					t.Fatal(err)
@@ -307,4 +318,34 @@ func TestFFmpegPlaysThePast(t *testing.T) {
 			t.Errorf("%s: %d pictures, want %d", name, got.Frames, want)
 		}
 	}
+}
+
+func TestHeadersAreFoundByAllMeans(t *testing.T) {
+	l, all, begin := archived(t)
+	l.h.source = windowed{&segment.Window{Run: "other", TargetDuration: 3 * time.Second}}
+	m := strict(t, body(t, l.get(http.MethodGet, "video.m3u8"+query(begin, "&duration=4s"))))
+	name := m.Segments[0].Map
+	plain, number, _ := strings.Cut(name, "?")
+	if r := l.get(http.MethodGet, name); number == "" || r.StatusCode != http.StatusOK || body(t, r) != string(all.window.Segments[0].Video.Init.Data) {
+		t.Errorf("%s: %s", name, r.Status)
+	}
+	if r := l.get(http.MethodGet, plain); r.StatusCode != http.StatusNotFound {
+		t.Errorf("%s: %s", plain, r.Status)
+	}
+	l.h.Archive = indexed{all}
+	if r := l.get(http.MethodGet, plain); r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "video/mp4" {
+		t.Errorf("%s of an archive that knows it: %s", plain, r.Status)
+	}
+}
+
+// indexed is an archive that knows its headers.
+type indexed struct{ *shelf }
+
+func (i indexed) Init(name string) (*segment.Init, bool) {
+	for _, s := range i.window.Segments {
+		if s.Video.Init.Name == name {
+			return s.Video.Init, true
+		}
+	}
+	return nil, false
 }

@@ -1,6 +1,7 @@
 package ts
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -42,21 +43,19 @@ func AppendSegment(dst []byte, s Segment) ([]byte, error) {
 	m.until = s.end()
 	m.broken = s.Discontinuity
 	start := len(dst)
-	failed := errEmpty
+	var failed error
 	gap := map[media.Kind]bool{}
 	for p := range s.merged {
 		p.Gap = p.Gap || gap[p.Track.Kind()]
 		next, err := m.Append(dst, p)
 		if gap[p.Track.Kind()] = err != nil; err != nil {
-			if failed == errEmpty {
-				failed = err
-			}
+			failed = cmp.Or(failed, err)
 			continue
 		}
 		dst = next
 	}
 	if len(dst) == start {
-		return dst, failed
+		return dst, cmp.Or(failed, errEmpty)
 	}
 	dst = m.bridge(dst, m.until)
 	for m.tables.cc != 0 {

@@ -305,4 +305,3 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
-
