@@ -10,7 +10,7 @@ import (
 )
 
 // errChanged says that another file system is where the reels were.
-var errChanged = errors.New("another file system is there now") //nolint:gochecknoglobals // a sentinel
+var errChanged = errors.New("another file system is there now")
 
 func lastRune(s string) (rune, int) { return utf8.DecodeLastRuneInString(s) }
 
@@ -166,7 +166,7 @@ func (j *Journal) expire(r *reel) error {
 }
 
 // start is where the oldest want begins; false when nothing is wanted.
-func (j *Journal) start() (from uint64, any bool) {
+func (j *Journal) start() (from uint64, some bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	from = NoHold
@@ -175,12 +175,12 @@ func (j *Journal) start() (from uint64, any bool) {
 		if at == NoHold {
 			at = 0
 		}
-		from, any = min(from, at), true
+		from, some = min(from, at), true
 	}
 	for _, k := range j.keeps {
-		from, any = min(from, k.after+1), true
+		from, some = min(from, k.after+1), true
 	}
-	return from, any
+	return from, some
 }
 
 // decide says whether a segment is stored, and in whose recording.
@@ -189,9 +189,15 @@ func (j *Journal) decide(sequence uint64) (store bool, keep *keeper) {
 	return keep != nil || j.wanted(sequence), keep
 }
 
+// keptBy is the newest recording that a segment is part of.
 func (j *Journal) keptBy(sequence uint64) *keeper {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.keeperOf(sequence)
+}
+
+// keeperOf needs mu.
+func (j *Journal) keeperOf(sequence uint64) *keeper {
 	for _, k := range slices.Backward(j.keeps) {
 		if k.after < sequence || k.after == 0 {
 			return k
@@ -203,6 +209,11 @@ func (j *Journal) keptBy(sequence uint64) *keeper {
 func (j *Journal) wanted(sequence uint64) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.wantsAt(sequence)
+}
+
+// wantsAt needs mu.
+func (j *Journal) wantsAt(sequence uint64) bool {
 	for _, w := range j.wants {
 		if w.from <= sequence || w.from == NoHold {
 			return true
@@ -216,33 +227,6 @@ func (j *Journal) stored(sequence uint64) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.ContainsFunc(j.reels, func(r *reel) bool { return r.stored(sequence) })
-}
-
-func (j *Journal) settled(sequence uint64) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.done = sequence
-}
-
-func (j *Journal) settledTo() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.done
-}
-
-func (j *Journal) takeUnsettled() []uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	out := j.unsettled
-	j.unsettled = nil
-	return out
-}
-
-// inFlight says that a segment is being stored, while it is.
-func (j *Journal) inFlight(sequence uint64) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.at == sequence && j.writing != nil
 }
 
 func (j *Journal) marked() bool {

@@ -31,7 +31,7 @@ const (
 	maxChunk  = 1 << 30
 )
 
-var errRecord = errors.New("not a record") //nolint:gochecknoglobals // a sentinel
+var errRecord = errors.New("not a record")
 
 // beginRecord appends a record without body; endRecord closes it.
 func beginRecord(dst []byte, kind byte) (b []byte, at int) {

@@ -183,17 +183,35 @@ type fragment struct {
 	at    int64
 }
 
-// moofAt is where in a chunk its moof begins, behind a styp or prft.
-func moofAt(chunk []byte) int64 {
-	at := 0
-	for at+8 <= len(chunk) {
-		n := int(binary.BigEndian.Uint32(chunk[at:]))
-		if string(chunk[at+4:at+8]) == "moof" || n < 8 {
+// find is where a box of that name begins among others, and its size; 0 where
+// there is none.
+func find(b []byte, name string) (at, size int) {
+	for at+8 <= len(b) {
+		n := int(binary.BigEndian.Uint32(b[at:]))
+		if n < 8 || n > len(b)-at {
 			break
+		}
+		if string(b[at+4:at+8]) == name {
+			return at, n
 		}
 		at += n
 	}
-	return int64(min(at, len(chunk)))
+	return 0, 0
+}
+
+// samplesIn is how many samples a chunk has, by its moof.
+func samplesIn(chunk []byte) int {
+	for _, name := range []string{"moof", "traf", "trun"} {
+		at, n := find(chunk, name)
+		if n == 0 {
+			return 0
+		}
+		chunk = chunk[at+8 : at+n]
+	}
+	if len(chunk) < 8 {
+		return 0
+	}
+	return int(binary.BigEndian.Uint32(chunk[4:]))
 }
 
 // appendMfra appends the box by which players seek in a file without reading
@@ -230,7 +248,8 @@ func appendMfra(dst []byte, fragments [media.Audio + 1][]fragment) []byte {
 	return dst
 }
 
-// fragmentOf is a chunk as a place to begin at.
-func fragmentOf(t *media.Track, start time.Duration, moof int64) fragment {
-	return fragment{uint64(max(0, media.ToTimescale(start, fmp4.Timescale(t)))), moof}
+// fragmentOf is a chunk at a position as a place to begin at.
+func fragmentOf(t *media.Track, start time.Duration, at int64, chunk []byte) fragment {
+	moof, _ := find(chunk, "moof")
+	return fragment{uint64(max(0, media.ToTimescale(start, fmp4.Timescale(t)))), at + int64(moof)}
 }

@@ -48,7 +48,7 @@ type file interface {
 }
 
 // errMissing says that the file system asked for is not there.
-var errMissing = errors.New("no storage is mounted there") //nolint:gochecknoglobals // a sentinel
+var errMissing = errors.New("no storage is mounted there")
 
 // folder is the real one.
 type folder struct {
@@ -138,7 +138,7 @@ func (d folder) free() (uint64, error) {
 	if err := unix.Statfs(d.dir, &st); err != nil {
 		return 0, fmt.Errorf("statfs %s: %w", d.dir, err)
 	}
-	return st.Bavail * uint64(st.Bsize), nil //nolint:unconvert // differs between architectures
+	return st.Bavail * uint64(st.Bsize), nil
 }
 
 // syncFolder makes the names in a folder durable. Some file systems cannot;

@@ -127,27 +127,29 @@ type Journal struct {
 	cursor   func(src Source, after uint64) cursor
 	kicked   chan struct{} // capacity 1: wants have changed
 
-	mu        sync.Mutex // guards the fields below; never held while storage is asked
-	src       Source
-	wants     map[string]*want
-	keeps     []*keeper       // the newest names the reels
-	reels     []*reel         // by First
-	deleted   map[string]bool // while reels are being read
-	device    uint64
-	cache     indexCache
-	marks     []Mark // for the reel being written
-	gaps      []Gap  // for the next reel
-	at        uint64 // segment being stored, or the last that was
-	stats     Stats
-	ready     chan struct{}
-	isReady   bool
-	interrupt context.CancelFunc // ends the wait for the next chunk
-	writing   *reel
-	done      uint64          // the newest segment that the spill is done with
-	unsettled []uint64        // those it was done with until storage failed
-	lost      map[uint64]bool // counted
-	fault     string          // condition raised, "" for none
-	pressed   time.Time
+	mu         sync.Mutex // guards the fields below; never held while storage is asked
+	src        Source
+	wants      map[string]*want
+	keeps      []*keeper       // the newest names the reels
+	reels      []*reel         // by First
+	deleted    map[string]bool // while reels are being read
+	device     uint64
+	cache      indexCache
+	marks      []Mark // for the reel being written
+	gaps       []Gap  // for the next reel
+	at         uint64 // segment being stored, or the last that was
+	stats      Stats
+	ready      chan struct{}
+	isReady    bool
+	interrupt  context.CancelFunc // ends the wait for the next chunk
+	writing    *reel
+	done       uint64              // the newest segment that the spill is done with
+	awaited    map[uint64]bool     // complete and to be stored
+	lost       map[uint64]bool     // counted
+	err        error               // what failed last
+	unrepaired map[string]*scanner // reels that could not be, by name
+	fault      string              // condition raised, "" for none
+	pressed    time.Time
 }
 
 // want is somebody's.
@@ -168,7 +170,7 @@ func open(cfg Config, r Reporter, fsys filesystem) *Journal {
 	j := &Journal{
 		reporter: r, fs: t, files: &files{fs: fsys},
 		cursor: newCursor, kicked: make(chan struct{}, 1),
-		wants: map[string]*want{}, ready: make(chan struct{}),
+		wants: map[string]*want{}, awaited: map[uint64]bool{}, ready: make(chan struct{}),
 	}
 	cfg = cfg.withDefaults()
 	j.cfg.Store(&cfg)
@@ -362,6 +364,17 @@ func (j *Journal) remove(name string) error {
 		return err
 	}
 	return j.fs.sync()
+}
+
+// Newest is the highest number that is on storage; false where nothing is.
+// Numbers that a segmenter gives are to begin above it. It knows after Ready.
+func (j *Journal) Newest() (sequence uint64, some bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, r := range j.reels {
+		sequence, some = max(sequence, r.Last), true
+	}
+	return sequence, some
 }
 
 // kick tells the spill that wants have changed.

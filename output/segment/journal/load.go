@@ -25,6 +25,11 @@ func (j *Journal) load() error {
 	if err != nil {
 		return err
 	}
+	j.note(func(*Stats) {
+		if j.device != device {
+			j.unrepaired = nil
+		}
+	})
 	j.files.forget()
 	names, err := j.fs.list()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -96,15 +101,14 @@ func (j *Journal) loadReel(name string, size int64) (*reel, error) {
 
 // torn reads a reel that was not closed, and closes it.
 func (j *Journal) torn(name string, f file, size int64) (*reel, error) {
-	f.forget()
-	r := &reel{files: j.files, name: name}
-	s, err := scan(r, f, size)
+	s, err := j.scanOnce(name, f, size)
 	if errors.Is(err, errForeign) {
 		return nil, nil //nolint:nilnil // not ours
 	}
 	if err != nil {
 		return nil, err
 	}
+	r := s.r
 	if len(r.entries) == 0 { // cut before its first chunk
 		_ = j.fs.remove(name)
 		return nil, nil //nolint:nilnil // nothing in it
@@ -114,8 +118,30 @@ func (j *Journal) torn(name string, f file, size int64) (*reel, error) {
 		j.note(func(st *Stats) { st.Unrepaired++ })
 		return r, nil //nolint:nilerr // tried again with the next load
 	}
-	j.note(func(st *Stats) { st.Repaired++ })
+	j.note(func(st *Stats) { st.Repaired++; delete(j.unrepaired, name) })
 	return r, nil
+}
+
+// scanOnce reads all of a reel, but not again while it cannot be repaired and
+// stays as it is.
+func (j *Journal) scanOnce(name string, f file, size int64) (*scanner, error) {
+	j.mu.Lock()
+	s := j.unrepaired[name]
+	j.mu.Unlock()
+	if s != nil && s.size == size {
+		return s, nil
+	}
+	f.forget()
+	s, err := scan(&reel{files: j.files, name: name}, f, size)
+	if err == nil {
+		j.note(func(*Stats) {
+			if j.unrepaired == nil {
+				j.unrepaired = map[string]*scanner{}
+			}
+			j.unrepaired[name] = s
+		})
+	}
+	return s, err
 }
 
 // repair cuts a torn reel behind its last good chunk and closes it. It can be
@@ -126,6 +152,8 @@ func (j *Journal) repair(s *scanner) error {
 		return err
 	}
 	defer f.Close()
+	// What fails below leaves the file, and the sum, as no scan has seen them.
+	j.note(func(*Stats) { delete(j.unrepaired, s.r.name) })
 	if err := errors.Join(f.Truncate(s.r.bytes), f.datasync()); err != nil {
 		return err
 	}

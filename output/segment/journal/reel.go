@@ -111,7 +111,7 @@ func (r *reel) public(dir string) Reel {
 
 // stored says whether the reel has a segment whole.
 func (r *reel) stored(sequence uint64) bool {
-	return len(r.inits) > 0 && r.First <= sequence && sequence <= r.Last && (sequence != r.Last || !r.Partial)
+	return r.First <= sequence && sequence <= r.Last && (sequence != r.Last || !r.Partial)
 }
 
 // add takes the next segment.

@@ -26,6 +26,7 @@ const (
 )
 
 // Reporter takes what a Journal has to tell. Its methods must return quickly.
+// One that is output.Incidents too is told of every loss.
 type Reporter interface {
 	// Raise says that a condition holds. Called again, it replaces the message.
 	Raise(code, message string)
@@ -57,7 +58,7 @@ type Stats struct {
 }
 
 // errFull says that there is no room within the bounds.
-var errFull = errors.New("no room within the bounds") //nolint:gochecknoglobals // a sentinel
+var errFull = errors.New("no room within the bounds")
 
 // conditionOf puts an error into words that say what to do.
 func (j *Journal) conditionOf(err error) (code, message string) {

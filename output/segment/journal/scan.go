@@ -13,13 +13,14 @@ import (
 )
 
 // errForeign says that a file is not a reel.
-var errForeign = errors.New("not a reel") //nolint:gochecknoglobals // a sentinel
+var errForeign = errors.New("not a reel")
 
 // scanner reads a reel that was not closed, up to the last good chunk.
 type scanner struct {
-	r   *reel
-	in  *bufio.Reader
-	pos int64 // of what is good
+	r    *reel
+	size int64 // of the file
+	in   *bufio.Reader
+	pos  int64 // of what is good
 	trail
 	open *entry // segment whose end has not come yet
 	buf  []byte
@@ -31,7 +32,7 @@ const maxMoov = 1 << 20
 // scan reads all of it. An error of the medium is returned; what is torn is not
 // one: it ends the scan.
 func scan(r *reel, f io.ReaderAt, size int64) (*scanner, error) {
-	s := &scanner{r: r, in: bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 1<<20), trail: trail{sum: sha256.New()}}
+	s := &scanner{r: r, size: size, in: bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 1<<20), trail: trail{sum: sha256.New()}}
 	if err := s.head(); err != nil {
 		return nil, err
 	}
@@ -48,6 +49,7 @@ func scan(r *reel, f io.ReaderAt, size int64) (*scanner, error) {
 		s.closeOpen()
 	}
 	r.bytes = s.pos
+	s.in, s.buf = nil, nil
 	return s, nil
 }
 
@@ -175,8 +177,9 @@ func (s *scanner) chunk(body []byte, record int) (bool, error) {
 	at := s.pos + int64(record)
 	if c.chunk.Independent {
 		s.fragments[c.kind] = append(s.fragments[c.kind],
-			fragmentOf(s.r.inits[c.kind].Track, c.chunk.Start+c.offset, at+moofAt(chunk)))
+			fragmentOf(s.r.inits[c.kind].Track, c.chunk.Start+c.offset, at, chunk))
 	}
+	samples := samplesIn(chunk)
 	s.good()
 	if s.open != nil && s.open.seg.Sequence != c.sequence {
 		s.closeOpen()
@@ -186,12 +189,12 @@ func (s *scanner) chunk(body []byte, record int) (bool, error) {
 			Sequence: c.sequence, Run: s.r.Run, TimeOffset: c.offset, Start: c.start, Discontinuity: c.discontinuity, Independent: c.independent,
 		}}
 	}
-	s.open.take(&c, at, s.r.inits[c.kind])
+	s.open.take(&c, at, s.r.inits[c.kind], samples)
 	return true, nil
 }
 
 // take adds a chunk to a segment that is not complete.
-func (n *entry) take(c *chunkRecord, at int64, init *segment.Init) {
+func (n *entry) take(c *chunkRecord, at int64, init *segment.Init, samples int) {
 	m := n.seg.Media(c.kind)
 	if m == nil {
 		m = &segment.Media{Name: c.name, Init: init, Start: c.start, Wall: c.wall}
@@ -202,6 +205,7 @@ func (n *entry) take(c *chunkRecord, at int64, init *segment.Init) {
 	m.Chunks = append(m.Chunks, chunk)
 	m.Bytes += chunk.Bytes
 	m.Duration += chunk.Duration
+	m.Samples += samples
 	n.at[c.kind] = append(n.at[c.kind], at)
 }
 

@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -14,6 +13,8 @@ import (
 const (
 	// linger is how long a chunk waits for its companion of the other track.
 	linger = 300 * time.Millisecond
+	// lingerEnd is how long a segment's end waits for the next chunk.
+	lingerEnd = 3 * time.Second
 	// chores is how often bounds and the mount are looked after.
 	chores = 5 * time.Second
 	// firstRetry doubles up to lastRetry.
@@ -143,10 +144,13 @@ func (s *spill) fail(err error) {
 	s.now, s.cur, s.due = nil, nil, time.Time{}
 	s.lastEnd, s.cause = s.durableEnd, CauseDisk
 	j.mu.Lock()
-	j.unsettled = append(j.unsettled, s.unflushed...)
+	for _, q := range s.unflushed {
+		j.awaited[q] = true
+	}
 	s.unflushed = nil
 	s.done, j.done = s.durable, s.durable
 	j.stats.Faults++
+	j.err = err
 	if r := j.writing; r != nil {
 		r.writing = false
 		j.writing = nil
@@ -180,7 +184,22 @@ func (s *spill) session(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.finish()
+	return errors.Join(s.drain(ctx), s.finish())
+}
+
+// drain stores what is there when ctx has ended.
+func (s *spill) drain(ctx context.Context) error {
+	const most = 64 // steps
+	for i := 0; i < most && s.cur != nil; i++ {
+		step, done := s.cur.Next(ctx)
+		if done != nil {
+			return nil //nolint:nilerr // that was all
+		}
+		if err := s.take(step); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // turn does the next thing there is to do.
@@ -231,15 +250,15 @@ func (s *spill) look() error {
 // plan ends a reel that nobody wants to go on, and begins where somebody wants
 // to begin.
 func (s *spill) plan() error {
-	start, any := s.j.start()
+	start, some := s.j.start()
 	if s.w != nil {
-		if _, keep := s.j.decide(s.done + 1); !any || keep != s.w.keep {
+		if _, keep := s.j.decide(s.done + 1); !some || keep != s.w.keep {
 			if err := s.finish(); err != nil {
 				return err
 			}
 		}
 	}
-	if !any {
+	if !some {
 		s.cur = nil
 		s.off()
 		if s.j.faulty() != "" {
@@ -307,229 +326,4 @@ func (j *Journal) setInterrupt(cancel context.CancelFunc) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.interrupt = cancel
-}
-
-// take does with a step what is wanted.
-func (s *spill) take(step segment.Step) error {
-	if s.now != nil && s.now.seg.Sequence != step.Segment.Sequence {
-		s.now.broken = true // it expired before its end was read
-		if err := s.close(); err != nil {
-			return err
-		}
-	}
-	if s.now == nil {
-		if err := s.begin(step.Segment); err != nil {
-			return err
-		}
-	}
-	c := s.now
-	c.seg = step.Segment
-	if !c.store {
-		if step.Closed {
-			s.settle()
-		}
-		return nil
-	}
-	if s.w == nil {
-		c.held = append(c.held, step)
-		if !step.Closed && !s.tracksKnown(step.Segment) {
-			return nil
-		}
-		if err := s.roll(step.Segment); err != nil {
-			return err
-		}
-		for _, h := range c.held {
-			s.chunk(h)
-		}
-		c.held = nil
-	} else {
-		s.chunk(step)
-	}
-	if step.Closed {
-		return s.close()
-	}
-	return s.flushIfDue()
-}
-
-// begin decides about the next segment.
-func (s *spill) begin(seg *segment.Segment) error {
-	j := s.j
-	c := &current{seg: seg, n: &entry{}}
-	c.store, c.keep = j.decide(seg.Sequence)
-	if c.store && j.stored(seg.Sequence) {
-		c.store = false
-		s.now = c
-		return nil
-	}
-	s.now = c
-	if !c.store {
-		s.off()
-		return nil
-	}
-	j.mu.Lock()
-	j.at = max(j.at, seg.Sequence)
-	j.mu.Unlock()
-	if s.w != nil && !s.w.goesOn(seg, c.keep, j.cfg.Load()) {
-		return s.finish()
-	}
-	return nil
-}
-
-// tracksKnown says whether the header of a reel that begins with a segment is
-// known before all of it is there.
-func (s *spill) tracksKnown(seg *segment.Segment) bool {
-	w := s.src.Window()
-	for _, k := range kinds() {
-		if seg.Media(k) == nil && w.Init(k) != nil {
-			return false
-		}
-	}
-	// Without the other kind, it may come yet; after the first segment it would have.
-	return seg.Video != nil && seg.Audio != nil || len(w.Segments) > 0
-}
-
-// settle is done with the segment at hand.
-func (s *spill) settle() {
-	s.done = max(s.done, s.now.seg.Sequence)
-	if s.w == nil || !s.w.pending() {
-		s.durable = s.done
-	} else if s.now.store {
-		s.unflushed = append(s.unflushed, s.now.seg.Sequence)
-	}
-	s.now = nil
-	s.j.settled(s.done)
-}
-
-// roll begins a reel with a segment.
-func (s *spill) roll(seg *segment.Segment) error {
-	w, err := s.j.newWriter(seg, s.src.Window(), s.now.keep)
-	if err != nil {
-		return fmt.Errorf("journal: begin a reel: %w", err)
-	}
-	begin := wallOf(seg)
-	if s.cause != "" && !s.lastEnd.IsZero() && begin.After(s.lastEnd) && (s.cause == CauseDisk || s.lastRun == seg.Run) {
-		w.r.Gaps = append(w.r.Gaps, Gap{From: s.lastEnd, To: begin, Cause: s.cause})
-	}
-	s.cause = ""
-	s.w = w
-	return nil
-}
-
-// chunk copies one into the batch. A chunk that is gone breaks its segment, not
-// the spill.
-func (s *spill) chunk(step segment.Step) {
-	c := s.now
-	if step.Media == nil || c.broken {
-		return
-	}
-	if err := s.w.append(c.n, step); err != nil {
-		c.broken = true
-		return
-	}
-	if s.due.IsZero() {
-		s.due = time.Now().Add(linger)
-	}
-}
-
-// close ends the segment at hand.
-func (s *spill) close() error {
-	c := s.now
-	if !c.store {
-		s.settle()
-		return nil
-	}
-	if s.w == nil { // it was gone before its tracks were known
-		s.lose()
-		return nil
-	}
-	c.ended = true
-	whole := s.w.close(c.seg, c.n, c.broken)
-	if end := wallOf(c.seg); !end.IsZero() {
-		s.lastEnd, s.lastRun = end.Add(c.seg.Duration), c.seg.Run
-	}
-	if !whole {
-		err := s.finish() // before the loss is told: what is there is durable
-		s.lose()
-		return err
-	}
-	s.settle()
-	if s.w.full(s.j.cfg.Load()) || s.replanNow() {
-		s.replan = true
-		return s.finish()
-	}
-	return s.flushIfDue()
-}
-
-// replanNow says whether the reel is no longer wanted: what was kept ends at
-// this segment's end.
-func (s *spill) replanNow() bool {
-	store, keep := s.j.decide(s.done + 1)
-	return !store || keep != s.w.keep
-}
-
-// lose counts the segment at hand as lost.
-func (s *spill) lose() {
-	s.cause = CauseDisk
-	s.j.lose(s.now.seg.Sequence)
-	s.settle()
-}
-
-// flushIfDue writes when there is what belongs together, or too much.
-func (s *spill) flushIfDue() error {
-	w := s.w
-	if w == nil || !w.pending() {
-		return nil
-	}
-	behind := s.behind()
-	if len(w.batch) >= maxBatch || !behind && (w.paired() || s.now == nil) {
-		return s.flush()
-	}
-	return nil
-}
-
-// behind says that there is more to come right now.
-func (s *spill) behind() bool {
-	w := s.src.Window()
-	at := s.done
-	if s.now != nil {
-		at = s.now.seg.Sequence
-	}
-	return len(w.Segments) > 0 && w.Segments[len(w.Segments)-1].Sequence > at
-}
-
-func (s *spill) flush() error {
-	if s.w == nil {
-		s.due = time.Time{}
-		return nil
-	}
-	defer s.j.fs.begin()()
-	if err := s.j.room(int64(len(s.w.batch)+len(s.w.head)), s.w); err != nil {
-		_ = s.w.finish() // what is durable becomes a reel like any other
-		return err
-	}
-	if err := s.w.flush(); err != nil {
-		return err
-	}
-	s.due = time.Time{}
-	s.durable, s.durableEnd, s.unflushed = s.done, s.lastEnd, s.unflushed[:0]
-	s.j.works()
-	return nil
-}
-
-// finish closes the reel, with what it has of the segment at hand.
-func (s *spill) finish() error {
-	if s.w == nil {
-		return nil
-	}
-	if c := s.now; c != nil && !c.ended && c.n.seg != nil {
-		c.ended = true
-		s.w.close(c.seg, c.n, true)
-	}
-	if err := s.flush(); err != nil {
-		return err
-	}
-	defer s.j.fs.begin()()
-	err := s.w.finish()
-	s.w = nil
-	return err
 }

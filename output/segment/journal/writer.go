@@ -28,6 +28,7 @@ type writer struct {
 	keep *keeper
 	trail
 
+	told     []Gap  // that the head has from others
 	head     []byte // until it is written
 	batch    []byte
 	payload  int
@@ -63,9 +64,11 @@ func (j *Journal) newWriter(seg *segment.Segment, win *segment.Window, keep *kee
 		return nil, err
 	}
 	j.mu.Lock()
-	r.Gaps, j.gaps = j.gaps, nil
+	told := j.gaps
+	j.gaps = nil
 	j.mu.Unlock()
-	return &writer{j: j, r: r, keep: keep, trail: trail{sum: sha256.New()}, head: moov, last: seg.Sequence - 1}, nil
+	r.Gaps = slices.Clip(told)
+	return &writer{told: told, j: j, r: r, keep: keep, trail: trail{sum: sha256.New()}, head: moov, last: seg.Sequence - 1}, nil
 }
 
 // goesOn says whether a segment continues the reel.
@@ -141,13 +144,13 @@ func (w *writer) append(n *entry, step segment.Step) error {
 		pos += w.headSize()
 	}
 	if chunk.Independent {
-		w.fragments[k] = append(w.fragments[k], fragmentOf(w.r.inits[k].Track, chunk.Start+seg.TimeOffset, pos+moofAt(b[at:])))
+		w.fragments[k] = append(w.fragments[k], fragmentOf(w.r.inits[k].Track, chunk.Start+seg.TimeOffset, pos, b[at:]))
 	}
 	if n.seg == nil {
 		n.seg = &segment.Segment{Sequence: seg.Sequence, Run: seg.Run, TimeOffset: seg.TimeOffset, Start: seg.Start,
 			Discontinuity: seg.Discontinuity, Independent: seg.Independent}
 	}
-	n.take(&c, pos, w.r.inits[k])
+	n.take(&c, pos, w.r.inits[k], samplesIn(b[at:]))
 	w.batch = b
 	w.payload += int(chunk.Bytes)
 	w.have[k] = true
@@ -387,6 +390,11 @@ func (w *writer) finish() error {
 
 // abandon leaves the reel as it is.
 func (w *writer) abandon() {
+	if len(w.head) > 0 {
+		for _, g := range w.told {
+			w.j.Lost(g) // goes into the next one
+		}
+	}
 	if w.f != nil {
 		_ = w.f.Close()
 	}
