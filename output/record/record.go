@@ -13,6 +13,8 @@
 // the command. What came before is in the journal all the same where a time
 // shift is configured: finishing by time takes it in, kept or not.
 //
+// With a StateFile both outlive restarts and power cuts.
+//
 // Without a known time of day (no battery clock, no network yet) commands and
 // mode always work as ever; a schedule waits and ConditionClock says so.
 package record
@@ -43,9 +45,11 @@ type Config struct {
 	Stream string // its name, for {stream}
 	Host   string // the box's, for {host}
 	// Dir is where the journal keeps its reels. Finished files go there too.
-	Dir      string
-	Mode     Mode // default Manual
-	Schedule Schedule
+	Dir string
+	// StateFile remembers commands over restarts and power cuts; "": forgotten.
+	StateFile string
+	Mode      Mode // default Manual
+	Schedule  Schedule
 	// Location is the box's time zone, for Schedule and for names; default time.Local.
 	Location *time.Location
 	Template Template // of files' names

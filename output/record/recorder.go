@@ -31,6 +31,7 @@ type Recorder struct {
 	stopped stop
 	session *session // nil while idle
 	plan    planned
+	written commands // in StateFile
 	shown   State
 	watch   watch
 }
@@ -119,17 +120,20 @@ func freeBytes(dir string) (int64, error) {
 const tick = 5 * time.Second
 
 // Run records until ctx ends, and finishes what is asked for. Recordings that
-// are running then are ended; those of mode and schedule go on with the next Run.
+// are running then are ended; they go on with the next Run,
+// those of commands if there is a StateFile.
 func (r *Recorder) Run(ctx context.Context) error {
 	var wait sync.WaitGroup
 	wait.Go(func() { r.jobs.run(ctx) })
 	defer wait.Wait()
 	defer r.shutDown()
+	r.recall()
 	r.mu.Lock()
 	r.running = true
 	r.mu.Unlock()
 	for {
 		next := r.step()
+		r.remember()
 		r.survey()
 		t := time.NewTimer(next)
 		select {
@@ -164,7 +168,7 @@ func (r *Recorder) Update(cfg Config) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if cfg.Dir != r.cfg.Dir || cfg.Stream != r.cfg.Stream {
+	if cfg.Dir != r.cfg.Dir || cfg.Stream != r.cfg.Stream || cfg.StateFile != r.cfg.StateFile {
 		return ErrRestart
 	}
 	if cfg.Mode != r.cfg.Mode {
