@@ -16,6 +16,8 @@ var (
 	// will not change by itself: wrong key, wrong passphrase, name taken. It is
 	// still retried, but the longest back-off applies at once.
 	ErrRejected = errors.New("rejected by the peer")
+	// ErrNotSent: the attempt failed before anything reached the peer.
+	ErrNotSent = errors.New("not sent")
 )
 
 // Redacted is a target's URL without its secrets: user information, the whole

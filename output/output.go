@@ -44,8 +44,13 @@ type Kind struct {
 	// made: a missing host, an option this kind does not have. Nil for Serve.
 	Check func(Target) error
 	// Dial connects a push target and publishes the tracks. It returns when the
-	// receiver has accepted the stream, or ctx ends. Nil for Serve.
+	// receiver has accepted the stream, or ctx ends. Nil for Serve, and for kinds
+	// that have Files.
 	Dial func(ctx context.Context, t Target, tracks []*media.Track) (Conn, error)
+	// Files opens a push target that takes segments and playlists as files instead
+	// of packets; it makes no connection yet. output/forward runs such a kind,
+	// output/push those with Dial.
+	Files func(Target) (Files, error)
 }
 
 // Target is one push destination as its kind sees it.

@@ -37,6 +37,9 @@ func secrets(t output.Target) []string {
 	for key, v := range t.Options {
 		if isSecret(key) {
 			add(v)
+			if i := strings.LastIndexByte(v, ' '); i >= 0 {
+				add(v[i+1:]) // "Bearer SECRET"
+			}
 		}
 	}
 	if u := t.URL; u != nil {
@@ -64,5 +67,10 @@ func secrets(t output.Target) []string {
 
 func isSecret(option string) bool {
 	option = strings.ToLower(option)
-	return strings.Contains(option, "pass") || strings.Contains(option, "key") || strings.Contains(option, "streamid")
+	for _, word := range []string{"pass", "key", "streamid", "auth", "token", "secret", "header.", "cookie"} {
+		if strings.Contains(option, word) {
+			return true
+		}
+	}
+	return false
 }
