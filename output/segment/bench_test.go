@@ -49,7 +49,7 @@ func BenchmarkPassthrough(b *testing.B) {
 	if w := s.Window(); len(w.Segments) < DefaultSegments || s.stats.Lost > 0 || s.stats.Unplaced > rounds {
 		b.Errorf("%d segments, %+v", len(w.Segments), s.stats)
 	}
-	s.cut.abort()
+	s.cut.finish()
 	if err := s.store.clear(); err != nil {
 		b.Error(err)
 	}

@@ -268,16 +268,6 @@ func (c *cutter) finish() {
 	c.breakAt = true
 }
 
-// abort drops everything that is open.
-func (c *cutter) abort() {
-	for _, l := range c.lanes {
-		if l != nil {
-			l.abort()
-		}
-	}
-	c.open, c.queue = nil, nil
-}
-
 func (c *cutter) closeLead(b *building, end time.Duration) {
 	m, err := c.lead().close(end)
 	b.leadDone = true

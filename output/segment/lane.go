@@ -85,15 +85,6 @@ func (l *lane) close(end time.Duration) (*Media, error) {
 	return m, err
 }
 
-// abort drops what is being written.
-func (l *lane) abort() {
-	if l.file != nil {
-		l.file.abort()
-	}
-	l.dropSamples()
-	l.media, l.file, l.failed, l.part = nil, nil, nil, nil
-}
-
 // nominal is the duration of a sample whose successor is not known.
 func (l *lane) nominal() time.Duration {
 	t := l.init.Track

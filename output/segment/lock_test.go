@@ -234,6 +234,40 @@ func TestLockedSegmentsWaitForTheClock(t *testing.T) {
 	})
 }
 
+func TestWindowMovesToTheEpochsTimeLineOnceTheClockIsKnown(t *testing.T) {
+	dir := t.TempDir() + "/live"
+	synctest.Test(t, func(t *testing.T) { // begins in 2000: not set
+		live := NewLive()
+		newProcess(t, Config{Dir: dir, Live: live}, folder(dir)).live(newViewer(t), 6*time.Second, func(*Window) {})
+		b := newBox(t, Config{Live: live}, dir)
+		b.v.see(b.Window())
+		if w := b.Window(); w.TimeOffset != TimeOffset || len(w.Segments) != 3 {
+			t.Errorf("before: offset %v, %s", w.TimeOffset, listing(w))
+		}
+		before := b.Window()
+		time.Sleep(time.Until(noon))
+		p := segmenttest.Picture(b.video, b.now(), true, 100)
+		b.add(p)
+		b.v.see(b.Window()) // compares the files' times with the window's
+		w := b.Window()
+		if w.TimeOffset != time.Duration(b.zero.UnixNano()) || len(w.Segments) != 3 || w.Version <= before.Version || w.Segments[2].TimeOffset != w.TimeOffset {
+			t.Errorf("after: offset %v, %s", w.TimeOffset, listing(w))
+		}
+		if before.Segments[2].TimeOffset != TimeOffset {
+			t.Error("a published window was changed")
+		}
+		live.Retract()
+		select {
+		case <-w.Next():
+		default:
+			t.Error("nobody was told that all is gone")
+		}
+		if w := live.Window(); len(w.Segments)+len(w.Expired)+len(w.Open) > 0 {
+			t.Errorf("retracted: %+v", w)
+		}
+	})
+}
+
 func TestClockThatFellBehindTheNumbers(t *testing.T) {
 	atNoon(t, time.Second, func(t *testing.T, dir string) {
 		b := newBox(t, Config{After: cells + 4}, dir)

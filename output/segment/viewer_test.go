@@ -77,7 +77,7 @@ func (v *viewer) parts(w *Window, s *Segment, closed bool) {
 		if m == nil || m.Gap {
 			continue
 		}
-		state := fmt.Sprint(m.Name, m.Bytes, w.Run, closed)
+		state := fmt.Sprint(m.Name, m.Bytes, w.Run, w.TimeOffset, closed)
 		if v.checked[state] {
 			continue
 		}
