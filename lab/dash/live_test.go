@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -149,5 +150,41 @@ func TestPlayersBridgeLostSegments(t *testing.T) {
 	both(t, s, s.manifest(), func(t *testing.T, p *peer.Page) {
 		zero, _ := s.clock.Wall(0)
 		until(t, p, fmt.Sprintf("v.currentTime > %f", float64(zero.UnixMilli())/1000+40), patience)
+	})
+}
+
+// The daemon ends in the middle of a stream and another takes it up, with a
+// clock that begins anew and nothing remembered: players stay.
+func TestPlayersStayThroughARestart(t *testing.T) {
+	c := clip(t, footage.FlashMP4)
+	s := start(t, segment.Config{}, nil)
+	s.pace(c.Repeat(20))
+	s.await(2)
+	playing := make(chan struct{}, len(players))
+	var restarting sync.WaitGroup
+	defer restarting.Wait()
+	restarting.Go(func() {
+		for range players {
+			select {
+			case <-playing:
+			case <-time.After(2 * patience):
+				return // the player's own test tells
+			}
+		}
+		s.stop()
+		time.Sleep(time.Second)
+		if err := s.run(); err != nil {
+			t.Error(err)
+			return
+		}
+		s.pace(c.Repeat(20))
+	})
+	both(t, s, s.manifest(), func(t *testing.T, p *peer.Page) {
+		before := look(t, p)
+		playing <- struct{}{}
+		until(t, p, fmt.Sprintf("v.currentTime > %f", before.Now+25), patience)
+		if now := look(t, p); now.Frames < before.Frames+25*15 {
+			t.Errorf("%d pictures, then %d", before.Frames, now.Frames)
+		}
 	})
 }

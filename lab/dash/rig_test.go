@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,11 +30,15 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
 // stream is a running segmenter behind the product's handler.
 type stream struct {
-	t     *testing.T
-	hub   *hub.Hub
-	seg   *segment.Segmenter
-	clock *media.Clock
-	url   string // of the server: below it dash/ and the players' pages
+	t       *testing.T
+	cfg     segment.Config
+	through func(dash.Source) dash.Source
+	hub     *hub.Hub
+	seg     *segment.Segmenter
+	clock   *media.Clock
+	handler atomic.Pointer[dash.Handler]
+	stop    func()
+	url     string // of the server: below it dash/ and the players' pages
 }
 
 type silent struct{}
@@ -46,28 +51,40 @@ func (silent) Stats(segment.Stats)  {}
 // and the handler.
 func start(t *testing.T, cfg segment.Config, through func(dash.Source) dash.Source) *stream {
 	t.Helper()
-	s := &stream{t: t, clock: media.NewClock()}
-	s.hub = hub.New(s.clock)
-	s.hub.Announce(media.Video, media.Audio)
 	cfg.Dir = t.TempDir() + "/live"
-	var err error
-	if s.seg, err = segment.New(cfg, s.hub, silent{}); err != nil {
+	s := &stream{t: t, cfg: cfg, through: through}
+	if err := s.run(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.stop() })
+	s.serve()
+	return s
+}
+
+// run starts what a daemon has of a stream: after stop, another daemon's.
+func (s *stream) run() error {
+	s.clock = media.NewClock()
+	s.hub = hub.New(s.clock)
+	s.hub.Announce(media.Video, media.Audio)
+	seg, err := segment.New(s.cfg, s.hub, silent{})
+	if err != nil {
+		return err
+	}
+	s.seg = seg
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := s.seg.Run(ctx, func() {}); err != nil {
-			t.Errorf("segmenter: %v", err)
+		if err := seg.Run(ctx, func() {}); err != nil {
+			s.t.Errorf("segmenter: %v", err)
 		}
 	})
-	t.Cleanup(func() { cancel(); running.Wait() })
-	var source dash.Source = s.seg
-	if through != nil {
-		source = through(source)
+	s.stop = func() { cancel(); running.Wait() }
+	var source dash.Source = seg
+	if s.through != nil {
+		source = s.through(source)
 	}
-	s.serve(dash.NewHandler(source, s.clock, whole{s.seg}))
-	return s
+	s.handler.Store(dash.NewHandler(source, s.clock, whole{seg}))
+	return nil
 }
 
 // whole is an archive: the window of a segmenter that forgets nothing.
@@ -91,9 +108,11 @@ func (a whole) Segment(sequence uint64) (*segment.Segment, bool) {
 }
 
 // serve answers below /dash/cam/, as the box does, and has the players' pages.
-func (s *stream) serve(h http.Handler) {
+func (s *stream) serve() {
 	mux := http.NewServeMux()
-	mux.Handle("/dash/cam/", http.StripPrefix("/dash/cam/", h))
+	mux.Handle("/dash/cam/", http.StripPrefix("/dash/cam/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.handler.Load().ServeHTTP(w, r)
+	})))
 	dir, err := labdash.Players(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
@@ -168,12 +187,13 @@ func upTo(packets []media.Packet, end time.Duration) []media.Packet {
 // pace writes packets when their time has come, beside the test, until it ends.
 func (s *stream) pace(packets []media.Packet) {
 	ctx, cancel := context.WithCancel(context.Background())
+	clock, to := s.clock, s.hub
 	var feeding sync.WaitGroup
 	feeding.Go(func() {
 		for _, p := range packets {
 			select {
-			case <-time.After(s.clock.Until(p.DTS)):
-				s.hub.Write(p)
+			case <-time.After(clock.Until(p.DTS)):
+				to.Write(p)
 			case <-ctx.Done():
 				return
 			}
