@@ -90,7 +90,8 @@ func (h *Handler) gaps(w http.ResponseWriter, r *http.Request) {
 		answer(w, err)
 		return
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	live := h.source.Window()
+	now := newest(live).UTC().Truncate(time.Millisecond)
 	if !ok {
 		s.from, s.to = now.Add(-maxRange), now
 	}
@@ -99,7 +100,7 @@ func (h *Handler) gaps(w http.ResponseWriter, r *http.Request) {
 	}
 	report := gapReport{From: s.from, To: s.to, Gaps: []gapOfTime{}}
 	if s.from.Before(s.to) {
-		_, gaps := h.archive(h.source.Window()).Between(s.from, s.to)
+		_, gaps := h.archive(live).Between(s.from, s.to)
 		for _, g := range gaps {
 			report.Gaps = append(report.Gaps, gapOfTime{g.From.UTC(), g.To.UTC(), g.To.Sub(g.From).Seconds(), g.Cause})
 		}

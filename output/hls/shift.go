@@ -118,10 +118,7 @@ type listing struct {
 // listing answers a request for another time.
 func (h *Handler) listing(s shift, live *segment.Window) (listing, error) {
 	archive := h.archive(live)
-	now := time.Now()
-	if edge := edge(live); edge.After(now) {
-		now = edge
-	}
+	now := newest(live)
 	var l listing
 	if s.sliding {
 		l = slide(archive, live, now.Add(-s.offset))
@@ -220,6 +217,15 @@ func between(archive Archive, live *segment.Window, from, to time.Time) (*segmen
 		w.TargetDuration = max(w.TargetDuration, s.Duration.Round(time.Second))
 	}
 	return &w, gaps
+}
+
+// newest is now, on the clock of the stream if that is ahead.
+func newest(live *segment.Window) time.Time {
+	now := time.Now()
+	if edge := edge(live); edge.After(now) {
+		return edge
+	}
+	return now
 }
 
 // edge is the end of the newest segment, zero while its time is not known.
