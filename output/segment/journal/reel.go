@@ -219,6 +219,9 @@ const version = 1
 
 // readIndex reads the segments of a closed reel.
 func (r *reel) readIndex(f io.ReaderAt) ([]*entry, error) {
+	if r.IndexBytes < 0 || r.IndexAt < 0 || r.IndexAt+r.IndexBytes > r.bytes {
+		return nil, fmt.Errorf("journal: index of %s is damaged: %w", r.name, errRecord)
+	}
 	b := make([]byte, r.IndexBytes)
 	if _, err := f.ReadAt(b, r.IndexAt); err != nil {
 		return nil, fmt.Errorf("journal: index of %s: %w", r.name, err)

@@ -94,6 +94,9 @@ func foreign(err error) error {
 // read appends the next n bytes to buf, and returns them.
 func (s *scanner) read(n int) ([]byte, error) {
 	at := len(s.buf)
+	if int64(n) > s.size-s.pos-int64(at) {
+		return nil, io.ErrUnexpectedEOF // before memory is taken for it
+	}
 	if cap(s.buf)-at < n {
 		s.buf = append(make([]byte, 0, (at+n)*5/4), s.buf...)
 	}
