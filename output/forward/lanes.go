@@ -165,8 +165,10 @@ func (l *life) nextBacklog() (_ *segment.Segment, again bool) {
 	case ok && seg.Sequence == hole.first:
 		return seg, false
 	case ok && seg.Sequence <= hole.last:
-		l.skip(span{hole.first, seg.Sequence - 1}) // storage is there, and they are not
-		return seg, false
+		if before := (span{hole.first, seg.Sequence - 1}); l.lost(before) {
+			l.skip(before)
+		}
+		return seg, false // out of its order, for as long as storage may come back
 	case l.lost(hole):
 		l.skip(hole)
 		return nil, true
