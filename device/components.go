@@ -14,15 +14,18 @@ import (
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output/hub"
+	"github.com/encoderbox/encoderbox/output/segment"
 )
 
 // stream is what outlives the components of one stream: while they restart,
 // its clock goes on and its outputs stay subscribed.
 type stream struct {
-	name   string
-	hub    *hub.Hub
-	report *status.StreamReporter
-	log    *slog.Logger
+	name    string
+	hub     *hub.Hub
+	live    *segment.Live
+	archive *archive
+	report  *status.StreamReporter
+	log     *slog.Logger
 }
 
 // Codes of conditions that failing components raise.
@@ -30,6 +33,8 @@ const (
 	conditionHTTP  = "http.listen"
 	conditionInput = "input.failed"
 	conditionHLS   = "hls.failed"
+	// The journal's and the recorder's own conditions say more.
+	conditionStorage = "storage.unusable"
 )
 
 // reconcile turns a configuration into components and makes them run.
@@ -40,11 +45,18 @@ func (d *box) reconcile(cfg *config.Config) error {
 		st.report.SetDefault(name == cfg.DefaultStream())
 		sc := cfg.Streams[name]
 		wanted = append(wanted, d.programmeComponent(cfg, st, sc))
-		if sc.HLS.Enabled {
-			wanted = append(wanted, d.hlsComponent(cfg, st, sc))
+		if stored(cfg) {
+			wanted = append(wanted, d.storageComponent(cfg, st, sc))
+		}
+		if segmented(cfg, sc) {
+			wanted = append(wanted, d.segmentsComponent(cfg, st, sc))
 		}
 		for _, dest := range sc.DestinationNames() {
-			wanted = append(wanted, d.pushComponent(cfg, st, dest, sc.Destinations[dest]))
+			if dc := sc.Destinations[dest]; takesSegments(dc) {
+				wanted = append(wanted, d.forwardComponent(cfg, st, dest, dc))
+			} else {
+				wanted = append(wanted, d.pushComponent(cfg, st, dest, dc))
+			}
 		}
 	}
 	if err := d.reconciler.Apply(wanted); err != nil {
@@ -63,8 +75,9 @@ func (d *box) reconcile(cfg *config.Config) error {
 func (d *box) stream(name string) *stream {
 	st := d.streams[name]
 	if st == nil {
+		live := segment.NewLive()
 		st = &stream{
-			name: name, hub: hub.New(media.NewClock()),
+			name: name, hub: hub.New(media.NewClock()), live: live, archive: newArchive(live),
 			report: d.store.Stream(name), log: d.log.With("stream", name),
 		}
 		d.streams[name] = st
@@ -94,7 +107,7 @@ func (d *box) httpComponent(cfg *config.Config) reconcile.Component {
 }
 
 func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Stream) reconcile.Component {
-	spec := programme.Spec{Input: sc.Input, Video: sc.Video, Audio: sc.Audio, Board: cfg.Board.Model}
+	spec := programme.Spec{Input: sc.Input, Video: sc.Video, Audio: sc.Audio, Board: cfg.Board.Model, EpochLocked: sc.Segment.EpochLocked}
 	hw := d.hardware // Make is called on another goroutine
 	failures := failureLog{log: st.log, message: "input failed"}
 	spec.Input.Path, spec.Input.AudioPath = cfg.Path(sc.Input.Path), cfg.Path(sc.Input.AudioPath)

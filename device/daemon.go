@@ -18,6 +18,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/flight"
 	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/httpd"
 	"github.com/encoderbox/encoderbox/device/reconcile"
@@ -57,6 +58,10 @@ func Run(ctx context.Context, opts Options) error {
 		background.Go(func() { libraries.log(d.log) })
 	}
 	background.Go(func() { watchProcess(ctx, d.store.SetProcess) })
+	// The last that the flight recorder is told is how everything else ended.
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRecording()
+	background.Go(func() { d.recordFlight(recording) })
 	background.Go(func() {
 		if err := d.arrivals.Watch(ctx); ctx.Err() == nil {
 			d.log.Warn("no word from the kernel of devices that come: they are looked for by time", "err", err)
@@ -64,6 +69,7 @@ func Run(ctx context.Context, opts Options) error {
 	})
 	err = d.loop(ctx, opts.Reload)
 	cancel()
+	stopRecording()
 	if libraries != nil {
 		err = errors.Join(err, libraries.restore())
 	}
@@ -79,6 +85,9 @@ type box struct {
 	log        *slog.Logger
 	store      *status.Store
 	hls        *httpd.Mounts
+	dash       *httpd.Mounts
+	recordings *httpd.Mounts // of the API: NAME/recordings/…
+	flight     *flight.Recorder
 	handler    http.Handler
 	reconciler *reconcile.Reconciler // the loop's alone
 	streams    map[string]*stream    // the loop's alone
@@ -102,13 +111,14 @@ func newBox(opts Options, cfg *config.Config) *box {
 	l.apply(cfg.Log)
 	d := &box{
 		opts: opts, logging: l,
-		log:     slog.New(l.handler(opts.Stderr)),
-		store:   status.NewStore(opts.Version),
-		hls:     &httpd.Mounts{},
+		log:   slog.New(l.handler(opts.Stderr)),
+		store: status.NewStore(opts.Version),
+		hls:   &httpd.Mounts{}, dash: &httpd.Mounts{}, recordings: &httpd.Mounts{},
 		streams: map[string]*stream{},
 		applies: make(chan chan<- error, 16),
 	}
 	d.config.Store(cfg)
+	d.flight = d.newFlight(cfg)
 	d.handler = d.routes()
 	d.reconciler = reconcile.New(d.log)
 	return d
@@ -220,6 +230,7 @@ func (d *box) apply() error {
 		return err
 	}
 	d.hls.SetDefault(cfg.DefaultStream())
+	d.dash.SetDefault(cfg.DefaultStream())
 	return d.reconcile(cfg)
 }
 

@@ -21,7 +21,13 @@ import (
 
 // rules is what the configuration must know of the outputs there are.
 func rules() config.Rules {
-	return config.Rules{Schemes: kinds.Schemes(), Models: models.Names(), Check: checkDestination}
+	return config.Rules{
+		Schemes: kinds.Schemes(), Models: models.Names(), Check: checkDestination,
+		Recording: func(r config.Recording) (string, error) {
+			_, _, key, err := recording(r)
+			return key, err
+		},
+	}
 }
 
 func checkDestination(name string, d config.Destination) error {

@@ -4,8 +4,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
+	"strings"
 
 	"github.com/encoderbox/encoderbox/device/api"
+	"github.com/encoderbox/encoderbox/device/flight"
 	"github.com/encoderbox/encoderbox/device/web"
 )
 
@@ -13,7 +17,10 @@ import (
 func (d *box) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api.Handler(d.store, d))
+	mux.Handle("/api/v1/incidents", flight.Handler(d.flight))
+	mux.Handle("/api/v1/streams/{stream}/recordings/", sameSite(http.HandlerFunc(d.serveRecordings)))
 	mux.Handle("/hls/", http.StripPrefix("/hls", d.hls))
+	mux.Handle("/dash/", http.StripPrefix("/dash", d.dash))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
@@ -45,4 +52,42 @@ func pageURLs(addr net.Addr) []string {
 		}
 	}
 	return urls
+}
+
+// serveRecordings passes a request on to the stream's recorder.
+func (d *box) serveRecordings(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("stream")
+	if h := d.recordings.Of(name); h != nil {
+		http.StripPrefix("/api/v1/streams/"+name, h).ServeHTTP(w, r)
+		return
+	}
+	api.Fail(w, http.StatusNotFound, "stream "+strconv.Quote(name)+" records nothing: there is no such stream, or storage.path is not set")
+}
+
+// sameSite refuses what a web page elsewhere has a browser do here: requests of
+// another origin that change something, and those for a name of its own that it
+// has pointed at this box (DNS rebinding).
+func sameSite(h http.Handler) http.Handler {
+	inner := http.NewCrossOriginProtection().Handler(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && !ourName(r.Host) {
+			api.Fail(w, http.StatusForbidden, "commands are taken for the box's own address or name only, not for "+strconv.Quote(r.Host))
+			return
+		}
+		inner.ServeHTTP(w, r)
+	})
+}
+
+// ourName says that a Host is an address, or a name that only this network gives.
+func ourName(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if net.ParseIP(host) != nil || host == "localhost" || strings.HasSuffix(host, ".local") {
+		return true
+	}
+	own, err := os.Hostname()
+	return err == nil && host == strings.ToLower(own)
 }

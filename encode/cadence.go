@@ -17,13 +17,37 @@ const cadenceSlack = 2 * time.Millisecond
 type Cadence struct {
 	gop     time.Duration
 	started bool
+	aligned bool
 	anchor  time.Duration // of the multiples
 	next    time.Duration // the boundary not yet served
+	last    time.Duration // the picture coded last
 }
 
 // NewCadence returns a Cadence with a boundary every gop. Zero means that only
 // the first picture is a key picture.
 func NewCadence(gop time.Duration) Cadence { return Cadence{gop: gop} }
+
+// Align puts the boundaries on multiples of the GOP duration before and after
+// anchor, instead of the first picture, from the next one on.
+func (c *Cadence) Align(anchor time.Duration) {
+	c.anchor, c.aligned = anchor, true
+	if c.started {
+		c.next = c.after(c.last)
+	}
+}
+
+// after is the first boundary that a picture of this time does not serve.
+func (c *Cadence) after(pts time.Duration) time.Duration {
+	if c.gop <= 0 {
+		return 0
+	}
+	since := pts + cadenceSlack - c.anchor
+	passed := since / c.gop
+	if since%c.gop < 0 {
+		passed--
+	}
+	return c.anchor + (passed+1)*c.gop
+}
 
 // Due says whether a picture of this time, were it the next one coded, is to be
 // a key picture.
@@ -36,13 +60,12 @@ func (c *Cadence) Due(pts time.Duration) bool {
 
 // Commit records that the picture of this time is coded next.
 func (c *Cadence) Commit(pts time.Duration) {
-	if !c.started {
-		c.started, c.anchor, c.next = true, pts, pts+c.gop
-		return
+	due := c.Due(pts)
+	if !c.started && !c.aligned {
+		c.anchor = pts
 	}
-	if !c.Due(pts) {
-		return
+	c.started, c.last = true, pts
+	if due {
+		c.next = c.after(pts)
 	}
-	passed := (pts + cadenceSlack - c.anchor) / c.gop
-	c.next = c.anchor + (passed+1)*c.gop
 }

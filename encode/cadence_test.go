@@ -81,3 +81,32 @@ func TestCadenceDueWithoutCommitKeepsTheKey(t *testing.T) {
 	require.False(t, c.Due(time.Second), "the boundaries count from the first coded frame")
 	require.True(t, c.Due(1040*time.Millisecond))
 }
+
+// Two boxes on one signal make key pictures at the same times of day, whenever each
+// of them began.
+func TestAlignedKeysLieOnTheGrid(t *testing.T) {
+	const gop = 2 * time.Second
+	for _, frame := range []time.Duration{time.Second / 25, time.Second * 1001 / 30000} {
+		for _, anchor := range []time.Duration{-7777 * time.Millisecond, 0, 1300 * time.Millisecond, 1234567 * time.Second} {
+			for _, at := range []int{-1, 0, 1, 60, 77} { // the picture before which it is known
+				c := NewCadence(gop)
+				if at < 0 {
+					c.Align(anchor)
+				}
+				for i := range 400 {
+					pts := time.Duration(i) * frame
+					if i == at {
+						c.Align(anchor)
+					}
+					key := c.Due(pts)
+					c.Commit(pts)
+					if i == 0 || i < at {
+						continue
+					}
+					into := ((pts+cadenceSlack-anchor)%gop + gop) % gop
+					require.Equal(t, into < frame, key, "picture %d at %v, %v behind a boundary", i, pts, into)
+				}
+			}
+		}
+	}
+}

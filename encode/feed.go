@@ -17,11 +17,12 @@ import (
 type Feed struct {
 	delivered, dropped, stale atomic.Uint64
 
-	wantKey atomic.Bool            // RequestKey
-	wake    chan struct{}          // capacity 1: the slot or closed changed
-	pulled  atomic.Pointer[func()] // instead of wake, once Pull was called
-	cadence Cadence                // Run's or Take's alone
-	last    time.Duration          // PTS of the last frame delivered; likewise
+	wantKey atomic.Bool                  // RequestKey
+	wake    chan struct{}                // capacity 1: the slot or closed changed
+	pulled  atomic.Pointer[func()]       // instead of wake, once Pull was called
+	cadence Cadence                      // Run's or Take's alone
+	anchor  func() (time.Duration, bool) // of the cadence; nil once it is known, or where none was given
+	last    time.Duration                // PTS of the last frame delivered; likewise
 
 	mu     sync.Mutex // guards the fields below
 	slot   media.Frame
@@ -39,6 +40,22 @@ type FeedStats struct {
 // NewFeed returns a Feed that asks for a key picture every gop (see Cadence).
 func NewFeed(gop time.Duration) *Feed {
 	return &Feed{wake: make(chan struct{}, 1), cadence: NewCadence(gop), last: -1 << 63}
+}
+
+// AlignKeys has the key pictures lie on the multiples of the GOP duration from
+// anchor on, which is asked for at each picture until it is known. It is called
+// before the feed is used.
+func (f *Feed) AlignKeys(anchor func() (at time.Duration, known bool)) { f.anchor = anchor }
+
+// due says whether a picture of this time is to be a key picture.
+func (f *Feed) due(pts time.Duration) bool {
+	if f.anchor != nil {
+		if at, known := f.anchor(); known {
+			f.cadence.Align(at)
+			f.anchor = nil
+		}
+	}
+	return f.cadence.Due(pts)
 }
 
 // Put hands a frame over with its reference. It never blocks. After Close, or
@@ -122,7 +139,7 @@ func (f *Feed) deliver(ctx context.Context, frame media.Frame, outs []chan<- med
 	for {
 		asked := f.wantKey.Load()
 		marked := frame
-		marked.ForceKey = frame.ForceKey || asked || f.cadence.Due(frame.PTS)
+		marked.ForceKey = frame.ForceKey || asked || f.due(frame.PTS)
 		for range outs[1:] {
 			marked.Retain()
 		}

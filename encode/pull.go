@@ -34,7 +34,7 @@ func (f *Feed) Take() (frame media.Frame, ok, done bool) {
 		f.refuse(frame)
 	}
 	asked := f.wantKey.Swap(false)
-	frame.ForceKey = frame.ForceKey || asked || f.cadence.Due(frame.PTS)
+	frame.ForceKey = frame.ForceKey || asked || f.due(frame.PTS)
 	f.cadence.Commit(frame.PTS)
 	f.last = frame.PTS
 	f.delivered.Add(1)

@@ -138,6 +138,9 @@ func reply(w http.ResponseWriter, code int, body any) {
 	_, _ = w.Write(append(doc, '\n'))
 }
 
+// Fail answers with what is wrong, as all of the API does.
+func Fail(w http.ResponseWriter, code int, message string) { fail(w, code, message) }
+
 // fail answers with a JSON object: error for a person, problems one by one.
 func fail(w http.ResponseWriter, code int, message string, problems ...string) {
 	reply(w, code, struct {

@@ -45,7 +45,14 @@ type Log struct {
 
 // Storage says where files go.
 type Storage struct {
-	Live string `toml:"live" help:"Folder of the live window (segments and playlists), on a memory file system: flash wears out. Empty: $RUNTIME_DIRECTORY, else /run/encoderbox, else $XDG_RUNTIME_DIR/encoderbox, else a folder of the user's own among the temporary files."`
+	Live  string `toml:"live" help:"Folder of the live window (segments and playlists), on a memory file system: flash wears out. Empty: $RUNTIME_DIRECTORY, else /run/encoderbox, else $XDG_RUNTIME_DIR/encoderbox, else a folder of the user's own among the temporary files."`
+	State string `toml:"state" help:"Folder of the little that must survive a reboot: the flight recorder, and how far each destination has been served. Empty: $STATE_DIRECTORY, else /var/lib/encoderbox, else $XDG_STATE_HOME/encoderbox, else .local/state/encoderbox in the user's home."`
+
+	Path         string   `toml:"path" help:"Folder of recordings, time shift and what waits for destinations, on an SD card, USB disk or eMMC partition. Empty: none of these, nothing is written to flash. A stream's files are in a folder of its name."`
+	RequireMount bool     `toml:"require_mount" derived:"true for a path below /media, /mnt or /run/media" help:"Write only while path is not on the root file system: a disk that is not there must not fill it."`
+	MaxBytes     Size     `toml:"max_bytes" default:"0" min:"0" max:"1024TiB" unit:"bytes; 0: what the disk has" help:"What all streams together may keep at path. Time shift goes first, oldest first; recordings only with loop."`
+	MaxAge       Duration `toml:"max_age" default:"0s" min:"0s" max:"87600h" unit:"duration; 0: none" help:"How long recordings with loop are kept."`
+	Reserve      Size     `toml:"reserve" default:"512MiB" min:"0" max:"1TiB" unit:"bytes" help:"Free space that is never used up at path."`
 }
 
 // Board is the hardware.
@@ -61,7 +68,10 @@ type Stream struct {
 	Video        Video                  `toml:"video" help:"How pictures are encoded."`
 	Audio        Audio                  `toml:"audio" help:"How sound is encoded."`
 	Segment      Segment                `toml:"segment" help:"How the programme is cut into CMAF segments."`
-	HLS          HLS                    `toml:"hls" help:"Serving the segments on the LAN."`
+	HLS          HLS                    `toml:"hls" help:"Serving the segments on the LAN as HLS."`
+	DASH         DASH                   `toml:"dash" help:"Serving the same segments as DASH."`
+	TimeShift    TimeShift              `toml:"time_shift" help:"How far back viewers can go."`
+	Recording    Recording              `toml:"recording" help:"Keeping the programme in files, at storage.path."`
 	Destinations map[string]Destination `toml:"destinations" help:"Pushes to remote receivers. The URL's scheme chooses the protocol."`
 }
 
@@ -96,14 +106,34 @@ type Audio struct {
 
 // Segment says how a stream is cut. It is comparable.
 type Segment struct {
-	Duration Duration `toml:"duration" default:"2s" min:"500ms" max:"10s" unit:"duration" help:"Target duration of a segment, which is cut at a key picture."`
-	Window   Window   `toml:"window" default:"6" unit:"segments, or a duration" help:"How much the live playlist offers: a number of segments (at least 3) or a time (at least 3 segments long)."`
-	Grace    Duration `toml:"grace" derived:"the window and one segment, as RFC 8216 section 6.2.2 asks" min:"0s" max:"10m" unit:"duration" help:"How long a segment can still be fetched after it left the playlist."`
+	Duration    Duration `toml:"duration" default:"2s" min:"500ms" max:"10s" unit:"duration" help:"Target duration of a segment, which is cut at a key picture."`
+	EpochLocked bool     `toml:"epoch_locked" default:"false" help:"Cut at multiples of duration since 1970-01-01 UTC and name segments by their number since then, so that two boxes on one signal are one redundant encoder for a CDN. Both need the same duration and clocks set by NTP or PTP."`
+	Window      Window   `toml:"window" default:"6" unit:"segments, or a duration" help:"How much the live playlist offers: a number of segments (at least 3) or a time (at least 3 segments long)."`
+	Grace       Duration `toml:"grace" derived:"the window and one segment, as RFC 8216 section 6.2.2 asks" min:"0s" max:"10m" unit:"duration" help:"How long a segment can still be fetched after it left the playlist."`
 }
 
 // HLS says whether a stream is served. It is comparable.
 type HLS struct {
 	Enabled bool `toml:"enabled" default:"true" help:"Serve HLS at /hls/NAME/index.m3u8."`
+}
+
+// DASH says whether a stream is served. It is comparable.
+type DASH struct {
+	Enabled bool `toml:"enabled" default:"true" help:"Serve DASH at /dash/NAME/manifest.mpd."`
+}
+
+// TimeShift says what is kept for viewers. It is comparable.
+type TimeShift struct {
+	Depth Duration `toml:"depth" default:"0s" min:"0s" max:"8760h" unit:"duration; 0: the live window alone" help:"How far back viewers can go: so much is kept at storage.path, which writes the whole programme to it all the time."`
+}
+
+// Recording says what is kept in files. It is comparable.
+type Recording struct {
+	Mode         string   `toml:"mode" default:"manual" enum:"off|manual|always|schedule" help:"When to record. manual: by command (page, API); always; schedule: at the times of schedule, and by command. off: not even by command."`
+	Schedule     string   `toml:"schedule" help:"For mode schedule: days and times by the box's clock, such as \"mon-fri 08:00-18:00, sat 22:00-02:00\"."`
+	Name         string   `toml:"name" default:"{stream}_{date}_{time}_{part}" help:"Name of a file, without its extension: {stream}, {date}, {time}, {part}, {label} and {host} are filled in."`
+	FileDuration Duration `toml:"file_duration" default:"10m" min:"10s" max:"24h" unit:"duration" help:"A new file begins after this time, at the end of a segment. Nothing is lost between files."`
+	Loop         bool     `toml:"loop" default:"false" help:"Delete the oldest recordings when space runs out or they are older than storage.max_age. Without it, recording stops with an alarm."`
 }
 
 // Destination is one push. It is comparable.
@@ -119,6 +149,10 @@ type Destination struct {
 	QueueBytes     Size      `toml:"queue_bytes" default:"8MiB" min:"256KiB" max:"256MiB" unit:"bytes" help:"The same bound in bytes; the first one reached counts."`
 	Passphrase     Secret    `toml:"passphrase" unit:"10 to 79 characters" help:"SRT: encrypt with this passphrase. Never shown."`
 	Latency        Duration  `toml:"latency" default:"200ms" min:"20ms" max:"30s" unit:"duration" help:"SRT: how long the receiver waits for retransmissions. Four round trips or more."`
+	Store          string    `toml:"store" default:"live_first" enum:"off|live_first|in_order" help:"http(s): what happens after an outage to what could not be sent meanwhile and waits at storage.path. live_first: live goes on at once, the rest follows beside it; in_order: all in its order, live catches up; off: only what the live window still has."`
+	StoreShare     int       `toml:"store_share" default:"50" min:"5" max:"95" unit:"percent" help:"http(s), store live_first: the most of the link that the rest takes."`
+	DeleteOld      bool      `toml:"delete_old" default:"false" help:"http(s): delete segments from the server when they have left the live window."`
+	Authorization  Secret    `toml:"authorization" unit:"header value" help:"http(s): the Authorization header, such as \"Bearer …\". Never shown."`
 	TLSCA          string    `toml:"tls_ca" help:"TLS kinds: file with the certificates (PEM) of further authorities to trust, relative to the configuration file's folder."`
 }
 

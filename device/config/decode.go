@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ func build(file string, root *node) (*Config, *decoder) {
 	d := &decoder{file: file, root: root, explicit: map[string]bool{}, bad: map[string]bool{}}
 	c := &Config{file: file, explicit: d.explicit}
 	d.table("", root, reflect.ValueOf(c).Elem())
+	if !d.explicit["storage.require_mount"] {
+		c.Storage.RequireMount = removable(c.Storage.Path)
+	}
 	for name, s := range c.Streams {
 		d.derive("streams."+name, &s)
 		c.Streams[name] = s
@@ -208,6 +212,13 @@ func (d *decoder) derive(path string, s *Stream) {
 		}
 		s.Segment.Grace = min(window+s.Segment.Duration, maxGrace)
 	}
+}
+
+// removable says that a path is where disks are mounted that come and go.
+func removable(path string) bool {
+	return slices.ContainsFunc([]string{"/media/", "/mnt/", "/run/media/"}, func(p string) bool {
+		return strings.HasPrefix(filepath.Clean(path)+"/", p)
+	})
 }
 
 // derive fills in the format of the pattern; that of a capture device stays

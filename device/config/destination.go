@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,7 +19,16 @@ func DefaultDestination() Destination {
 // gives itself (srt://…?latency=80) is left to it.
 func (dest Destination) Options() map[string]string {
 	options := map[string]string{}
-	if dest.URL.Scheme() != "srt" {
+	switch dest.URL.Scheme() {
+	case "srt":
+	case "http", "https":
+		options["store"], options["store_share"] = dest.Store, strconv.Itoa(dest.StoreShare)
+		options["delete_old"] = strconv.FormatBool(dest.DeleteOld)
+		if !dest.Authorization.IsZero() {
+			options["authorization"] = dest.Authorization.Reveal()
+		}
+		return options
+	default:
 		return options
 	}
 	if !dest.inURL("latency") {
@@ -38,7 +48,7 @@ func (dest Destination) inURL(option string) bool {
 
 // conceal masks the destination's secrets in a text that others wrote.
 func (dest Destination) conceal(text string) string {
-	secrets := []string{dest.URL.Reveal(), dest.Passphrase.Reveal()}
+	secrets := []string{dest.URL.Reveal(), dest.Passphrase.Reveal(), dest.Authorization.Reveal()}
 	if u, err := dest.URL.URL(); err == nil {
 		secrets = append(secrets, u.RequestURI(), u.RawQuery, u.Fragment)
 		if p, ok := u.User.Password(); ok {

@@ -110,6 +110,10 @@ func TestMistakes(t *testing.T) {
 		{"short passphrase", "[streams.main.destinations.a]\nurl = \"srt://h:1\"\npassphrase = \"short\"\n", "box.toml:3:1: streams.main.destinations.a.passphrase: 5 characters long, expected 10 to 79"},
 		{"retries out of order", "[streams.main.destinations.a]\nurl = \"srt://h:1\"\nretry_timeout = \"2m\"\n", "box.toml:3:1: streams.main.destinations.a.retry_timeout: got 2m, expected at most retry_max, which is 1m"},
 		{"masked secret pasted back", "[streams.main.destinations.a]\nurl = \"rtmp://h/app/***\"\n", "box.toml:2:1: streams.main.destinations.a.url: holds the placeholder ***"},
+		{"recording without a disk", main + "recording.mode = \"always\"\n", `box.toml:2:1: streams.main.recording.mode: recording needs a disk, but storage.path is empty: set it to a folder, such as "/media/usb"`},
+		{"time shift without a disk", main + "time_shift.depth = \"2h\"\n", "streams.main.time_shift.depth: time shift beyond the live window needs a disk"},
+		{"schedule without times", "[storage]\npath = \"/media/usb\"\n" + main + "recording.mode = \"schedule\"\n", `streams.main.recording.schedule: missing: recording.mode "schedule" needs days and times`},
+		{"store for a packet push", "[streams.main.destinations.a]\nurl = \"srt://h:1\"\nstore = \"off\"\n", "box.toml:3:1: streams.main.destinations.a.store: is an option of http:// and https:// destinations, this one is srt://: remove it"},
 		{"syntax", main + "default = yes\n", `box.toml:2:11: unexpected character U+0079 'y' at start of value, in the value of "default"; texts need quotes: default = "…"`},
 		{"table twice", main + main, `box.toml:2:2: table main already exists, in the table header "[streams.main]"`},
 		{"key twice", main + "default = true\ndefault = true\n", `box.toml:3:1: key default is already defined, at "default"`},
@@ -247,4 +251,18 @@ func TestDestinationOptions(t *testing.T) {
 	require.Equal(t, map[string]string{"passphrase": "ten characters"}, d.Options(), "the URL's own latency holds")
 	d.URL = NewSecretURL("rtmp://h/app/key")
 	require.Empty(t, d.Options())
+}
+
+func TestDisksThatComeAndGoMustBeMounted(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/media/usb": true, "/mnt/sd": true, "/run/media/x": true, "/mnt": true,
+		"/data": false, "/mediathek": false, "": false, "recordings": false,
+	} {
+		c, err := Parse("box.toml", []byte("[streams.main]\n[storage]\npath = \""+path+"\"\n"), rules)
+		require.NoError(t, err)
+		require.Equal(t, want, c.Storage.RequireMount, path)
+	}
+	c, err := Parse("box.toml", []byte("[streams.main]\n[storage]\npath = \"/media/usb\"\nrequire_mount = false\n"), rules)
+	require.NoError(t, err)
+	require.False(t, c.Storage.RequireMount)
 }

@@ -20,6 +20,9 @@ type Rules struct {
 	// Check says what is wrong with a destination in its kind's eyes; may be
 	// nil. Secrets in its errors are masked.
 	Check func(name string, d Destination) error
+	// Recording says what is wrong with a recording's schedule or name, and which
+	// of the two keys it is; may be nil.
+	Recording func(Recording) (key string, err error)
 }
 
 const (
@@ -47,6 +50,7 @@ func (d *decoder) validate(c *Config, rules Rules) {
 		d.validateInput(path, s)
 		d.validateDevice(path, name, s.Input, captured)
 		d.validateTiming(path, s)
+		d.validateKept(path, s, c.Storage, rules)
 		for _, dest := range s.DestinationNames() {
 			d.validateDestination(path+".destinations."+dest, dest, s.Destinations[dest], rules)
 		}
@@ -167,7 +171,7 @@ func (d *decoder) validateDestination(path, name string, dest Destination, rules
 			d.fail(path+"."+key, "got %s, expected at most %s, which is %s", dest.RetryTimeout, other, bound)
 		}
 	}
-	if !d.good(path, "url", "passphrase") {
+	if !d.good(path, "url", "passphrase", "authorization") {
 		return
 	}
 	u, err := dest.URL.URL()
@@ -194,6 +198,7 @@ func (d *decoder) validateDestination(path, name string, dest Destination, rules
 		return
 	}
 	d.validateSRT(path, dest, u.Scheme)
+	d.validateHTTP(path, dest, u.Scheme)
 	if rules.Check == nil || !d.good(path, "passphrase", "latency", "tls_ca") {
 		return
 	}
@@ -219,6 +224,52 @@ func (d *decoder) validateSRT(path string, dest Destination, scheme string) {
 	}
 	if n := len(dest.Passphrase.Reveal()); scheme == "srt" && n > 0 && (n < 10 || n > 79) {
 		d.fail(path+".passphrase", "%d characters long, expected 10 to 79", n)
+	}
+}
+
+// validateHTTP refuses what only segment destinations have.
+func (d *decoder) validateHTTP(path string, dest Destination, scheme string) {
+	if scheme == "http" || scheme == "https" {
+		return
+	}
+	usual := DefaultDestination()
+	for _, o := range []struct {
+		key string
+		set bool
+	}{
+		{"store", dest.Store != usual.Store}, {"store_share", dest.StoreShare != usual.StoreShare},
+		{"delete_old", dest.DeleteOld}, {"authorization", !dest.Authorization.IsZero()},
+	} {
+		if o.set {
+			d.fail(path+"."+o.key, "is an option of http:// and https:// destinations, this one is %s://: remove it", scheme)
+		}
+	}
+}
+
+// validateKept checks what is kept at storage.path.
+func (d *decoder) validateKept(path string, s Stream, storage Storage, rules Rules) {
+	if !d.good("storage", "path") {
+		return
+	}
+	needs := func(key, what string) {
+		if storage.Path == "" && d.good(path, key) {
+			d.fail(path+"."+key, "%s needs a disk, but storage.path is empty: set it to a folder, such as \"/media/usb\"", what)
+		}
+	}
+	if s.TimeShift.Depth > 0 {
+		needs("time_shift.depth", "time shift beyond the live window")
+	}
+	r := s.Recording
+	if r.Mode == "always" || r.Mode == "schedule" {
+		needs("recording.mode", "recording")
+	}
+	switch {
+	case r.Mode == "schedule" && r.Schedule == "" && d.good(path, "recording.mode", "recording.schedule"):
+		d.fail(path+".recording.schedule", `missing: recording.mode "schedule" needs days and times, such as "mon-fri 08:00-18:00"`)
+	case rules.Recording != nil && d.good(path, "recording.schedule", "recording.name"):
+		if key, err := rules.Recording(r); err != nil {
+			d.fail(path+".recording."+key, "%v", err)
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func (b *Bitrate) UnmarshalText(text []byte) error {
 			break
 		}
 	}
-	n, err := scaled(strings.TrimSpace(s), []unit{{"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}})
+	n, err := scaled(strings.TrimSpace(s), []unit{{"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}}, 31)
 	if err != nil {
 		return err
 	}
@@ -78,17 +78,23 @@ func (b *Bitrate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Size is a number of bytes, written "8MiB", "512KiB", "8MB" or "8388608".
-type Size int
+// Size is a number of bytes, written "8MiB", "512KiB", "64GB" or "8388608".
+type Size int64
 
 func (s Size) String() string {
-	switch {
-	case s >= 1<<20 && s%(1<<20) == 0:
-		return strconv.Itoa(int(s>>20)) + "MiB"
-	case s >= 1<<10 && s%(1<<10) == 0:
-		return strconv.Itoa(int(s>>10)) + "KiB"
+	for _, u := range sizeUnits {
+		if f := Size(u.factor); len(u.suffix) > 1 && s >= f && s%f == 0 {
+			return strconv.FormatInt(int64(s/f), 10) + u.suffix
+		}
 	}
-	return strconv.Itoa(int(s))
+	return strconv.FormatInt(int64(s), 10)
+}
+
+// sizeUnits are those of a Size; String takes the first that makes a whole number.
+var sizeUnits = []unit{
+	{"TiB", 1 << 40}, {"TB", 1e12}, {"GiB", 1 << 30}, {"GB", 1e9},
+	{"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"kB", 1e3}, {"KB", 1e3},
+	{"T", 1e12}, {"G", 1e9}, {"M", 1e6}, {"k", 1e3}, {"K", 1e3}, {"B", 1},
 }
 
 // MarshalText writes the notation.
@@ -96,11 +102,7 @@ func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads the notation.
 func (s *Size) UnmarshalText(text []byte) error {
-	n, err := scaled(strings.TrimSpace(string(text)), []unit{
-		{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
-		{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9},
-		{"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"B", 1},
-	})
+	n, err := scaled(strings.TrimSpace(string(text)), sizeUnits, 63)
 	if err != nil {
 		return err
 	}
@@ -114,8 +116,8 @@ type unit struct {
 }
 
 // scaled reads a decimal number with one of the units, or with none. The
-// result is a whole number below 2^31, since int has 32 bits on some boxes.
-func scaled(s string, units []unit) (int, error) {
+// result is a whole number of at most so many bits: int has 31 on some boxes.
+func scaled(s string, units []unit, bits int) (int64, error) {
 	factor := int64(1)
 	for _, u := range units {
 		if strings.HasSuffix(s, u.suffix) {
@@ -128,10 +130,10 @@ func scaled(s string, units []unit) (int, error) {
 		return 0, err
 	}
 	r.Mul(r, new(big.Rat).SetInt64(factor))
-	if !r.IsInt() || r.Num().BitLen() > 31 {
+	if !r.IsInt() || r.Num().BitLen() > bits {
 		return 0, errNotation
 	}
-	return int(r.Num().Int64()), nil
+	return r.Num().Int64(), nil
 }
 
 // decimal reads digits with at most one point, exactly.

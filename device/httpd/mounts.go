@@ -36,6 +36,16 @@ func (m *Mounts) Mount(stream string, h http.Handler) (remove func()) {
 	}
 }
 
+// Of is the handler of a stream, nil when it has none.
+func (m *Mounts) Of(stream string) http.Handler {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if h := m.handlers[stream]; h != nil {
+		return h
+	}
+	return nil
+}
+
 // SetDefault names the stream that is served without a name.
 func (m *Mounts) SetDefault(stream string) {
 	m.mu.Lock()

@@ -33,6 +33,8 @@ type Spec struct {
 	Video config.Video
 	Audio config.Audio
 	Board string // the configured model: another one is other hardware
+	// EpochLocked has key pictures lie on multiples of Video.GOP since 1970.
+	EpochLocked bool
 }
 
 // Options are what a programme works with. All are needed but Address.
@@ -189,6 +191,9 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 		group.Go(func() error { return passthrough.Run(ctx, in.Packets, passthrough.New(plan.filter(out))) })
 	case in.Frames != nil:
 		feed = encode.NewFeed(spec.Video.GOP.Std())
+		if spec.EpochLocked {
+			feed.AlignKeys(p.epoch)
+		}
 		p.hub.OnKeyRequest(feed.RequestKey)
 		startVideo(ctx, group, in, feed, encoder, out)
 	}
@@ -200,6 +205,12 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 	}
 	group.Go(func() error { return p.watch(ctx, &watched{spec, in, plan, m, feed, encoder}) })
 	return group.Wait()
+}
+
+// epoch is where 1970 lies on the stream's clock.
+func (p *Programme) epoch() (at time.Duration, known bool) {
+	wall, known := p.hub.Clock().Wall(0)
+	return -time.Duration(wall.UnixNano()), known
 }
 
 // waitingHelps says that another program has the encoder, or the memory that it

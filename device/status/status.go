@@ -51,7 +51,9 @@ type Stream struct {
 	Input        Input         `json:"input"`
 	Video        *Video        `json:"video"` // null when the programme has none
 	Audio        *Audio        `json:"audio"`
-	HLS          *HLS          `json:"hls"`          // null when not served
+	HLS          *HLS          `json:"hls"`          // null when there are no segments
+	Storage      *Storage      `json:"storage"`      // null without storage.path
+	Recording    *Recording    `json:"recording"`    // likewise
 	Destinations []Destination `json:"destinations"` // by name
 	Conditions   []Condition   `json:"conditions"`
 }
@@ -144,7 +146,8 @@ type Audio struct {
 
 // HLS is a stream's segments and playlists.
 type HLS struct {
-	URL             string  `json:"url"` // path on this box: "/hls/index.m3u8"
+	URL             string  `json:"url"`            // path on this box: "/hls/main/index.m3u8"; "" when HLS is not served
+	DASH            string  `json:"dash,omitempty"` // path on this box; "" when DASH is not served
 	Segments        int     `json:"segments"`
 	FirstSequence   uint64  `json:"first_sequence"`
 	LastSequence    uint64  `json:"last_sequence"`
@@ -154,6 +157,42 @@ type HLS struct {
 	WindowDuration  float64 `json:"window_duration"`
 	Dropped         uint64  `json:"dropped"` // packets lost before the segmenter
 	Discontinuities uint64  `json:"discontinuities"`
+}
+
+// Storage is what a stream keeps on storage.
+type Storage struct {
+	Path           string `json:"path"`
+	Files          int    `json:"files"`
+	Recordings     int    `json:"recordings"` // of them
+	Bytes          int64  `json:"bytes"`
+	RecordingBytes int64  `json:"recording_bytes"`
+	Free           uint64 `json:"free_bytes"`
+	Writing        string `json:"writing,omitempty"` // the file being written
+	Written        uint64 `json:"written_bytes"`     // to storage, since the start
+	Segments       uint64 `json:"segments"`          // stored since the start
+	Lost           uint64 `json:"lost"`              // segments that were to be stored and could not be
+	Behind         int    `json:"behind"`            // segments that wait to be stored
+	Faults         uint64 `json:"faults"`            // times that storage failed
+}
+
+// Recording is what a stream's recorder does.
+type Recording struct {
+	Mode    string     `json:"mode"`             // "off", "manual", "always", "schedule"
+	State   string     `json:"state"`            // "idle", "recording", "waiting" (for the time of day)
+	Reason  string     `json:"reason,omitempty"` // "command", "schedule", "always"
+	Label   string     `json:"label,omitempty"`
+	Since   *time.Time `json:"since"`
+	Until   *time.Time `json:"until"` // null where no end is set
+	Next    *time.Time `json:"next"`  // when the schedule begins or ends the next range
+	Stopped bool       `json:"stopped"`
+	File    string     `json:"file,omitempty"`
+	Files   int        `json:"files"`
+	Bytes   int64      `json:"bytes"`
+	Seconds float64    `json:"duration_seconds"`
+	Free    int64      `json:"free_bytes"`       // that recordings may still take
+	Rate    int64      `json:"bytes_per_second"` // of the stream
+	// Remaining seconds of recording at that rate; null while it is not known.
+	Remaining *float64 `json:"remaining_seconds"`
 }
 
 // DestinationState is the state of a push.
@@ -189,6 +228,27 @@ type Destination struct {
 	Lost          uint64       `json:"lost"`          // packets it gave up on
 	Outstanding   uint64       `json:"outstanding"`   // bytes not acknowledged yet
 	Errors        []TimedError `json:"errors"`        // the last five, newest first
+	// Forward is how far a destination that takes segments has been served; null for
+	// those that take packets.
+	Forward *Forward `json:"forward"`
+}
+
+// Forward is how far a destination has been served that gets later what could not
+// be sent in time.
+type Forward struct {
+	State    string     `json:"state"` // "live", "behind", "retrying", …
+	Text     string     `json:"text"`  // "behind by 3m12s, 96 MB"
+	AtLive   bool       `json:"at_live"`
+	Cause    string     `json:"cause,omitempty"`
+	Lag      float64    `json:"lag_seconds"` // of programme that waits
+	Bytes    int64      `json:"lag_bytes"`
+	Segments uint64     `json:"lag_segments"`
+	Oldest   *time.Time `json:"oldest,omitempty"`
+	Stored   bool       `json:"stored"` // waits on storage
+	Sent     uint64     `json:"sent_segments"`
+	Retries  uint64     `json:"retries"`
+	Verified uint64     `json:"verified"` // files that the server had already
+	Skipped  uint64     `json:"skipped"`  // segments that were gone before they could be sent
 }
 
 // Queue is a bounded queue's fill.

@@ -160,6 +160,16 @@ func (r *StreamReporter) SetHLS(h *HLS) {
 	r.update(func(st *Stream) bool { st.HLS = h; return true })
 }
 
+// SetStorage reports what the stream keeps; nil without storage.
+func (r *StreamReporter) SetStorage(k *Storage) {
+	r.update(func(st *Stream) bool { st.Storage = k; return true })
+}
+
+// SetRecording reports what the stream's recorder does; nil without one.
+func (r *StreamReporter) SetRecording(k *Recording) {
+	r.update(func(st *Stream) bool { st.Recording = k; return true })
+}
+
 // SetDestination reports one destination.
 func (r *StreamReporter) SetDestination(d Destination) {
 	if d.Errors == nil {
@@ -176,6 +186,21 @@ func (r *StreamReporter) SetDestination(d Destination) {
 		st.Destinations = next
 		return true
 	})
+}
+
+// Destination is what was last reported of one.
+func (r *StreamReporter) Destination(name string) (d Destination, known bool) {
+	for _, st := range r.store.Load().Streams {
+		if st.Name != r.name {
+			continue
+		}
+		for _, have := range st.Destinations {
+			if have.Name == name {
+				return have, true
+			}
+		}
+	}
+	return d, false
 }
 
 // RemoveDestination takes a destination out of the snapshot.

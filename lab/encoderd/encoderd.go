@@ -41,17 +41,21 @@ type Daemon struct {
 	URL    string // of the page, without a slash at the end; "" until AwaitPage
 	Config string // file
 	Live   string // folder of the live window
+	State  string // folder of what survives a reboot
 	tb     peer.TB
 	listen string
+	disk   string
 }
 
 // Options of a daemon that differs from what Start makes.
 type Options struct {
 	Binary string
-	// TOML is the configuration, without http.listen and storage.live.
+	// TOML is the configuration, without [http] and [storage].
 	TOML   string
+	Disk   string // storage.path; none when empty
 	Listen string // http.listen; a free port of the loopback when empty
 	Live   string // storage.live; a folder of its own when empty
+	State  string // storage.state; a folder of its own when empty
 	Env    []string
 	Wrap   []string // a program and its arguments that run the daemon, such as unshare
 }
@@ -71,9 +75,12 @@ func Start(tb peer.TB, binary, toml string, env ...string) *Daemon {
 func Launch(tb peer.TB, o Options) *Daemon {
 	tb.Helper()
 	dir := tb.TempDir()
-	d := &Daemon{tb: tb, Config: filepath.Join(dir, "encoderd.toml"), Live: o.Live, listen: o.Listen}
+	d := &Daemon{tb: tb, Config: filepath.Join(dir, "encoderd.toml"), Live: o.Live, State: o.State, listen: o.Listen, disk: o.Disk}
 	if d.Live == "" {
 		d.Live = filepath.Join(dir, "live")
+	}
+	if d.State == "" {
+		d.State = filepath.Join(dir, "state")
 	}
 	if d.listen == "" {
 		d.listen = "127.0.0.1:0"
@@ -88,7 +95,7 @@ func Launch(tb peer.TB, o Options) *Daemon {
 // WriteConfig replaces the configuration file; Reload makes the daemon read it.
 func (d *Daemon) WriteConfig(toml string) {
 	d.tb.Helper()
-	text := fmt.Sprintf("[http]\nlisten = %q\n[storage]\nlive = %q\n%s", d.listen, d.Live, toml)
+	text := fmt.Sprintf("[http]\nlisten = %q\n[storage]\nlive = %q\nstate = %q\npath = %q\n%s", d.listen, d.Live, d.State, d.disk, toml)
 	if err := os.WriteFile(d.Config, []byte(text), 0o600); err != nil {
 		d.tb.Fatalf("write configuration: %v", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/dash"
+	"github.com/encoderbox/encoderbox/output/forward"
 	"github.com/encoderbox/encoderbox/output/hls"
 	"github.com/encoderbox/encoderbox/output/rtmp"
 	"github.com/encoderbox/encoderbox/output/srt"
@@ -16,7 +18,7 @@ import (
 
 // All is every kind, in the order they are shown.
 func All() []output.Kind {
-	return []output.Kind{hls.Kind, rtmp.Kind, rtmp.KindTLS, srt.Kind}
+	return []output.Kind{hls.Kind, dash.Kind, rtmp.Kind, rtmp.KindTLS, srt.Kind, forward.Kind}
 }
 
 // ForScheme finds the kind that pushes to URLs of a scheme.

@@ -25,8 +25,8 @@ func TestTheTableIsComplete(t *testing.T) {
 		if k.Title == "" || len(k.Transports) == 0 || len(k.Codecs) == 0 {
 			t.Errorf("%s: title, transports or codecs are missing", k.Name)
 		}
-		if push := k.Direction == output.Push; push != (k.Dial != nil) || push != (k.Check != nil) || push != (len(k.Schemes) > 0) {
-			t.Errorf("%s: a push has Check, Dial and schemes, and nothing else has", k.Name)
+		if push := k.Direction == output.Push; push != ((k.Dial != nil) != (k.Files != nil)) || push != (k.Check != nil) || push != (len(k.Schemes) > 0) {
+			t.Errorf("%s: a push has Check, either Dial or Files, and schemes, and nothing else has", k.Name)
 		}
 	}
 }
@@ -64,7 +64,7 @@ func TestJSON(t *testing.T) {
 	for _, e := range table {
 		got = append(got, strings.Join([]string{e.Kind, e.Direction, strings.Join(e.Transports, "+"), strings.Join(e.Codecs, "+")}, " "))
 	}
-	want := []string{"hls serve http h264+aac", "rtmp push tcp h264+aac", "rtmps push tls h264+aac", "srt push udp h264+aac"}
+	want := []string{"hls serve http h264+aac", "dash serve http h264+aac", "rtmp push tcp h264+aac", "rtmps push tls h264+aac", "srt push udp h264+aac", "http push http+tls h264+aac"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -37,7 +37,8 @@ func (c *cutter) drain() {
 		switch {
 		case b.leadDone && p.PTS >= b.end:
 			end := p.DTS
-			if len(c.open) > 1 && c.open[1].seg.Discontinuity || p.Track != c.followerTrack() {
+			// Behind a loss, its last sample would last until after it.
+			if p.Gap || len(c.open) > 1 && c.open[1].seg.Discontinuity || p.Track != c.followerTrack() {
 				end = 0
 			}
 			c.closeFollower(b, end)
