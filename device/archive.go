@@ -62,7 +62,7 @@ func (a *archive) now() *journal.Journal {
 const readable = 3 * time.Second
 
 // newest is the highest number on storage, 0 where nothing is known of it.
-func (a *archive) newest() (n uint64) {
+func (a *archive) newest() uint64 {
 	j := a.now()
 	if j == nil {
 		return 0
@@ -71,9 +71,7 @@ func (a *archive) newest() (n uint64) {
 	case <-j.Ready():
 	case <-time.After(readable):
 	}
-	for _, r := range j.Reels() {
-		n = max(n, r.Last)
-	}
+	n, _ := j.Newest()
 	return n
 }
 
@@ -104,6 +102,14 @@ func (a *archive) Between(from, to time.Time) (*segment.Window, []segment.Gap) {
 	w := *a.live.Window()
 	w.Segments, w.Expired, w.Open = nil, nil, nil
 	return &w, []segment.Gap{{From: from, To: to, Cause: journal.CauseDisk}}
+}
+
+// Init is what playlists of headers ask for.
+func (a *archive) Init(name string) (*segment.Init, bool) {
+	if j := a.now(); j != nil {
+		return j.Init(name)
+	}
+	return nil, false
 }
 
 // Want implements forward.Source.

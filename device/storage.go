@@ -204,20 +204,15 @@ func (r keptReporter) Raise(code, message string) {
 // Clear is journal.Reporter's and record.Reporter's.
 func (r keptReporter) Clear(code string) { r.stream.report.Clear(code) }
 
-// storageReporter passes a journal's reports on, faults to the flight recorder too.
+// storageReporter passes a journal's reports on, and what it lost to the flight
+// recorder.
 type storageReporter struct {
 	keptReporter
-	dir       string
-	incidents output.Incidents
+	dir string
+	output.Incidents
 }
 
 var _ journal.Reporter = storageReporter{}
-
-// Raise implements journal.Reporter.
-func (r storageReporter) Raise(code, message string) {
-	r.keptReporter.Raise(code, message)
-	r.incidents.Report(output.Incident{Kind: output.Late, Symptom: output.SymptomStorage, Blame: output.BlameDisk, Detail: message})
-}
 
 // Stats implements journal.Reporter.
 func (r storageReporter) Stats(s journal.Stats) {

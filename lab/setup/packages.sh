@@ -26,6 +26,9 @@ test   srt-tools                srt-live-transmit  SRT receiver that tests push 
 test   opencv-doc               -             real footage (vtest.avi) that tests stream
 test   chromium                 chromium      browser that tests play the page in
 
+test   libxml2-utils            xmllint       holds DASH manifests against the schema
+test   nodejs                   node          fetches the players, with npm
+test   npm                      npm           fetches dash.js and Shaka, which tests play with
 assets nodejs                   node          builds the page
 assets npm                      npm           fetches what the page is built from
 
