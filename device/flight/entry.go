@@ -49,7 +49,7 @@ func (e *entry) counted(now time.Duration) {
 		return
 	}
 	e.dirty, e.due = true, now+e.again
-	e.again = min(2*e.again, rewriteMax)
+	e.again = min(2*e.again, rewriteLast)
 }
 
 // lasts sets the last moment.
@@ -104,7 +104,7 @@ func (r *Recorder) add(n note) {
 			return
 		}
 	}
-	e := &entry{key: key, class: c, at: at, last: at, again: rewriteMin}
+	e := &entry{key: key, class: c, at: at, last: at, again: rewriteFirst}
 	e.Incident = Incident{
 		Boot: r.clock.boot, Uptime: seconds(at), Stream: i.Stream, Subject: i.Subject,
 		Kind: i.Kind, Symptom: i.Symptom, Blame: blame, Because: because, Detail: i.Detail,

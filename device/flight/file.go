@@ -27,9 +27,9 @@ const (
 	longestLine = 8 << 10 // more than any incident; longer ones are damage
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func checksum[T []byte | string](doc T) uint32 { return crc32.Checksum([]byte(doc), castagnoli) }
+func checksum[T []byte | string](doc T) uint32 {
+	return crc32.Checksum([]byte(doc), crc32.MakeTable(crc32.Castagnoli))
+}
 
 // record is one line: one of its fields is set.
 type record struct {

@@ -32,7 +32,7 @@ func filled() *Recorder {
 }
 
 func ask(h http.Handler, target string, header ...string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest("GET", target, nil)
+	req := httptest.NewRequest(http.MethodGet, target, nil)
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
@@ -120,7 +120,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("DELETE", "/api/v1/incidents", nil))
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodDelete, "/api/v1/incidents", nil))
 	if w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
 		t.Errorf("DELETE: %d %v", w.Code, w.Header())
 	}

@@ -63,7 +63,7 @@ func (r *Recorder) Query(q Query) Page {
 }
 
 func (q *Query) wants(i *Incident) bool {
-	if i.At.IsZero() && !(q.From.IsZero() && q.To.IsZero()) {
+	if i.At.IsZero() && (!q.From.IsZero() || !q.To.IsZero()) {
 		return false
 	}
 	return (q.From.IsZero() || !i.Until.Before(q.From)) &&

@@ -16,14 +16,14 @@ const (
 	queued          = 256 // notes that wait for the recorder; more are dropped and counted
 	incidentsKept   = 5000
 
-	together  = 30 * time.Second // repeats within this of each other are one incident
-	flushWait = 5 * time.Second  // least time between two writes
-	severeMin = time.Second      // the same, for what is severe
+	together   = 30 * time.Second // repeats within this of each other are one incident
+	flushWait  = 5 * time.Second  // least time between two writes
+	severeWait = time.Second      // the same, for what is severe
 
-	// rewriteMin and rewriteMax bound how often an incident that only counts on is
+	// rewriteFirst and rewriteLast bound how often an incident that only counts on is
 	// written again: twice as long every time.
-	rewriteMin = 10 * time.Second
-	rewriteMax = 10 * time.Minute
+	rewriteFirst = 10 * time.Second
+	rewriteLast  = 10 * time.Minute
 
 	// burst and refill bound how many different incidents can begin. More of
 	// them are counted in one incident a kind and symptom.

@@ -7,8 +7,8 @@ import (
 
 const (
 	largestBatch = 4 << 10 // bytes after which a write holds no more incidents; at most a line over
-	retryMin     = 10 * time.Second
-	retryMax     = 5 * time.Minute
+	retryFirst   = 10 * time.Second
+	retryLast    = 5 * time.Minute
 )
 
 // writing is the recorder's side of its file. The file has a goroutine of its
@@ -77,7 +77,7 @@ func (r *Recorder) flush(all bool) {
 	}
 	wait := flushWait
 	if w.severe {
-		wait = severeMin
+		wait = severeWait
 	}
 	if !all && now-w.last < max(wait, w.retry) {
 		return
@@ -147,7 +147,7 @@ func (r *Recorder) written(j job) {
 	if j.err == nil {
 		w.retry = 0
 	} else {
-		w.retry = min(max(2*w.retry, retryMin), retryMax)
+		w.retry = min(max(2*w.retry, retryFirst), retryLast)
 		w.bootDue = w.bootDue || j.boot
 	}
 	r.note(j)

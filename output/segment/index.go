@@ -81,9 +81,7 @@ type stateRecord struct {
 	Discontinuities uint64        `json:"discs"`
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func checksum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
+func checksum(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
 
 func appendRecord(dst []byte, r record) []byte {
 	data, err := json.Marshal(r)

@@ -227,14 +227,14 @@ func (m *Media) cut(size int64) {
 
 // finish makes a closed segment of the chunks there are of an open one, if any.
 func (p *past) finish() bool {
-	any := false
+	whole := false
 	p.Duration = 0
 	for _, m := range []*Media{p.Video, p.Audio} {
 		if m == nil {
 			continue
 		}
 		m.Duration = m.written()
-		any = any || !m.Gap
+		whole = whole || !m.Gap
 		if p.Duration == 0 {
 			p.Duration = m.Duration
 		}
@@ -244,7 +244,7 @@ func (p *past) finish() bool {
 			m.Duration = p.Duration
 		}
 	}
-	return any
+	return whole
 }
 
 // written is the duration of the chunks there are.
