@@ -361,7 +361,7 @@ func TestAFileThatFailsHurtsNobody(t *testing.T) {
 		if err := os.Remove(blocked); err != nil {
 			t.Fatal(err)
 		}
-		b.sleep(2 * retryMax)
+		b.sleep(2 * retryLast)
 		if len(faults) != 2 || faults[0] == nil || faults[1] != nil {
 			t.Errorf("faults told: %v", faults)
 		}
