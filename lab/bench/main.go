@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"syscall"
 	"time"
+
+	"github.com/encoderbox/encoderbox/lab/measure"
 )
 
 func main() {
@@ -86,30 +88,28 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 		return profile(ctx, o, w)
 	}
 	file := filepath.Join(o.out, "bench.json")
-	var r *report
+	r := &report{}
 	if o.render {
-		r, err = load(file)
-	} else if r, err = measure(ctx, o, w); err == nil {
-		err = r.save(file)
+		err = measure.Load(file, r)
+	} else if r, err = runCases(ctx, o, w); err == nil {
+		err = measure.Save(file, r)
 	}
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
-	r.print(w)
+	r.table().Print(w)
 	if o.docs != "" {
-		if err := r.writeDocs(o.docs); err != nil {
+		if err := section.Write(o.docs, r.markdown()); err != nil {
 			return err
 		}
 	}
-	r.printGoals(w)
+	measure.PrintGoals(w, r.Goals)
 	return nil
 }
 
-// measure runs every case as often as asked. The cases are interleaved, and
-// every other round goes backwards, so that a machine that slows down or warms
-// up treats all alike.
-func measure(ctx context.Context, o options, w io.Writer) (*report, error) {
+// runCases runs every case as often as asked, interleaved.
+func runCases(ctx context.Context, o options, w io.Writer) (*report, error) {
 	b, err := prepare(ctx, o, w)
 	if err != nil {
 		return nil, err
@@ -127,13 +127,9 @@ func measure(ctx context.Context, o options, w io.Writer) (*report, error) {
 	each := o.window + o.settle + 2*time.Second
 	fmt.Fprintf(w, "%d rounds of %d cases, about %v\n", o.repeats, len(todo), (time.Duration(o.repeats*len(todo)) * each).Round(time.Minute))
 	r := newReport(o, b.rate)
-	r.Machine = thisMachine()
+	r.Machine, r.SRT = measure.ThisMachine(), measure.Version("srt-live-transmit", "-version")
 	for round := range o.repeats {
-		for i := range todo {
-			c := todo[i]
-			if round%2 == 1 {
-				c = todo[len(todo)-1-i]
-			}
+		for _, c := range measure.Order(todo, round) {
 			t, err := b.trial(ctx, c)
 			if err != nil {
 				return nil, fmt.Errorf("round %d, %s: %w", round+1, c.name(), err)

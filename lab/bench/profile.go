@@ -34,7 +34,7 @@ func profile(ctx context.Context, o options, w io.Writer) error {
 		d := encoderd.Start(tb, binary, b.configuration(allThree, s),
 			"PROFILE_DIR="+out, "PROFILE_AFTER="+o.settle.String(), "PROFILE_FOR="+o.window.String())
 		s.hlsDir = d.Live
-		s.hls = startDirMeter(tb, d.Live)
+		s.watchHLS(tb)
 		if failed = s.await(ctx, d.Process); failed == nil {
 			failed = sleep(ctx, o.settle+o.window) // and it has begun before await returned
 		}

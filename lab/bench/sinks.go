@@ -3,14 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
+	"github.com/encoderbox/encoderbox/lab/measure"
 	"github.com/encoderbox/encoderbox/lab/peer"
 )
 
@@ -26,7 +22,7 @@ type sinks struct {
 	nginx  *peer.Nginx
 	srt    *peer.SRT
 	hlsDir string // set by who starts the contender
-	hls    *dirMeter
+	hls    *measure.Meter
 }
 
 func startSinks(tb peer.TB, j job) *sinks {
@@ -62,7 +58,7 @@ func (s *sinks) received(ctx context.Context) (received, error) {
 		r.srt = s.srt.Bytes()
 	}
 	if s.job.hls {
-		r.hls = s.hls.bytes()
+		r.hls = s.hls.Bytes()
 	}
 	return r, nil
 }
@@ -149,75 +145,15 @@ func (s *sinks) checkTracks(ctx context.Context) error {
 func (s *sinks) cpu() time.Duration {
 	var sum time.Duration
 	if s.job.rtmp {
-		sum += cpuTime(s.nginx.Process().PID())
+		sum += measure.CPUTime(s.nginx.Process().PID())
 	}
 	if s.job.srt {
-		sum += cpuTime(s.srt.Process().PID())
+		sum += measure.CPUTime(s.srt.Process().PID())
 	}
 	return sum
 }
 
-// dirMeter counts the bytes of all media files that ever were in a folder, or
-// below it. Files are known by inode, so that one that gets its name when it is
-// complete counts once.
-type dirMeter struct {
-	dir  string
-	stop chan struct{}
-	wg   sync.WaitGroup
-
-	mu    sync.Mutex // guards the field below
-	sizes map[uint64]int64
-}
-
-func startDirMeter(tb peer.TB, dir string) *dirMeter {
-	m := &dirMeter{dir: dir, stop: make(chan struct{}), sizes: map[uint64]int64{}}
-	m.wg.Go(m.watch)
-	tb.Cleanup(func() {
-		close(m.stop)
-		m.wg.Wait()
-	})
-	return m
-}
-
-// watch looks often enough to see every file before it is deleted, which is
-// many seconds after it was written.
-func (m *dirMeter) watch() {
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-m.stop:
-			return
-		case <-tick.C:
-			m.look()
-		}
-	}
-}
-
-func (m *dirMeter) bytes() int64 {
-	m.look()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var sum int64
-	for _, n := range m.sizes {
-		sum += n
-	}
-	return sum
-}
-
-func (m *dirMeter) look() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	// Errors are of files that have gone since; what is missed is missing in the check.
-	_ = filepath.WalkDir(m.dir, func(path string, d fs.DirEntry, gone error) error {
-		if gone != nil || d.IsDir() || !strings.Contains(filepath.Base(path), ".m4s") {
-			return nil //nolint:nilerr // see above
-		}
-		if fi, gone := os.Stat(path); gone == nil {
-			if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-				m.sizes[st.Ino] = max(m.sizes[st.Ino], fi.Size())
-			}
-		}
-		return nil
-	})
+// watchHLS counts what a contender writes into the HLS folder.
+func (s *sinks) watchHLS(tb peer.TB) {
+	s.hls = measure.NewMeter(tb, s.hlsDir, func(name string) bool { return strings.Contains(name, ".m4s") })
 }

@@ -12,10 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/encoderbox/encoderbox/lab/encoderd"
 	"github.com/encoderbox/encoderbox/lab/footage"
+	"github.com/encoderbox/encoderbox/lab/measure"
 	"github.com/encoderbox/encoderbox/lab/peer"
 )
 
@@ -30,7 +29,7 @@ type bench struct {
 }
 
 func prepare(ctx context.Context, o options, w io.Writer) (*bench, error) {
-	dir, err := memoryFolder()
+	dir, err := measure.MemoryFolder()
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +51,7 @@ func (b *bench) fill(ctx context.Context) (err error) {
 		return err
 	}
 	for _, clip := range []*string{&b.mp4, &b.mkv} {
-		if *clip, err = copyInto(b.dir, *clip); err != nil {
+		if *clip, err = measure.CopyInto(b.dir, *clip); err != nil {
 			return err
 		}
 	}
@@ -71,38 +70,6 @@ func (b *bench) fill(ctx context.Context) (err error) {
 }
 
 func (b *bench) remove() { _ = os.RemoveAll(b.dir) }
-
-// copyInto copies a file into a folder: neither contender is to read a disk.
-func copyInto(dir, file string) (string, error) {
-	in, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	out, err := os.Create(filepath.Join(dir, filepath.Base(file)))
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(out, in)
-	return out.Name(), errors.Join(err, out.Close())
-}
-
-// memoryFolder is a new folder on a memory file system: what is measured must
-// not wait for a disk.
-func memoryFolder() (string, error) {
-	const root = "/dev/shm"
-	var fs unix.Statfs_t
-	if err := unix.Statfs(root, &fs); err != nil {
-		return "", fmt.Errorf("%s cannot be used: mount a tmpfs there: %w", root, err)
-	}
-	if fs.Type != unix.TMPFS_MAGIC {
-		return "", fmt.Errorf("%s is no memory file system: mount a tmpfs there", root)
-	}
-	if free := fs.Bavail * uint64(fs.Bsize); free < 512<<20 {
-		return "", fmt.Errorf("%s has only %d MB free, and 512 are needed", root, free>>20)
-	}
-	return os.MkdirTemp(root, "encoderbox-bench-")
-}
 
 func goBuild(ctx context.Context, out, pkg string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, pkg)
@@ -161,7 +128,7 @@ func (b *bench) attempt(ctx context.Context, c benchCase) (t trial, err error) {
 		s := startSinks(tb, c.job)
 		p, d := b.start(tb, c, s)
 		if s.job.hls {
-			s.hls = startDirMeter(tb, s.hlsDir)
+			s.watchHLS(tb)
 		}
 		t, failed = b.observe(ctx, tb, s, p, d)
 	})
@@ -173,7 +140,7 @@ func (b *bench) observe(ctx context.Context, tb peer.TB, s *sinks, p *peer.Proce
 	if err := s.await(ctx, p); err != nil {
 		return t, err
 	}
-	t.Startup = cpuTime(p.PID()).Seconds()
+	t.Startup = measure.CPUTime(p.PID()).Seconds()
 	if s.job.player {
 		startPlayer(tb, d.HLS(""))
 	}
@@ -226,7 +193,7 @@ type sample struct {
 	libsrt   time.Duration // of its threads that are libsrt's
 	sinks    time.Duration
 	own      time.Duration // of this program
-	machine  machineTime
+	machine  measure.MachineTime
 }
 
 func (b *bench) sample(ctx context.Context, s *sinks, p *peer.Process) (x sample, err error) {
@@ -238,9 +205,9 @@ func (b *bench) sample(ctx context.Context, s *sinks, p *peer.Process) (x sample
 		return x, fmt.Errorf("it has ended:\n%s", p.Log())
 	default:
 	}
-	x.at, x.cpu, x.sinks, x.own = time.Now(), cpuTime(p.PID()), s.cpu(), cpuTime(os.Getpid())
+	x.at, x.cpu, x.sinks, x.own = time.Now(), measure.CPUTime(p.PID()), s.cpu(), measure.CPUTime(os.Getpid())
 	x.libsrt = libsrtTime(p.PID())
-	x.machine, err = readMachineTime("/proc/stat")
+	x.machine, err = measure.ReadMachineTime()
 	return x, err
 }
 
@@ -250,20 +217,8 @@ func (t *trial) costs(a, b sample) {
 	t.CPU = mine / elapsed
 	t.LibSRT = (b.libsrt - a.libsrt).Seconds() / elapsed
 	known := mine + (b.sinks - a.sinks).Seconds() + (b.own - a.own).Seconds()
-	t.Others = max(0, (b.machine.busy-a.machine.busy)-known) / elapsed
-	t.Steal = (b.machine.steal - a.machine.steal) / elapsed
-}
-
-// cpuTime is the user and system time of a process, all its threads and those
-// that have ended included, to the nanosecond: its CPU-time clock, whose id
-// clock_getcpuclockid(3) makes of the process id. 0 for a process that is gone.
-func cpuTime(pid int) time.Duration {
-	const sched = 2
-	var ts unix.Timespec
-	if unix.ClockGettime(int32(^pid)<<3|sched, &ts) != nil {
-		return 0
-	}
-	return time.Duration(ts.Nano())
+	t.Others = max(0, (b.machine.Busy-a.machine.Busy)-known) / elapsed
+	t.Steal = (b.machine.Steal - a.machine.Steal) / elapsed
 }
 
 // libsrtTime is the time of the threads that libsrt runs in a process, which
@@ -281,36 +236,6 @@ func libsrtTime(pid int) (sum time.Duration) {
 		sum += time.Duration(ns)
 	}
 	return sum
-}
-
-// machineTime is what all CPUs together have done, in seconds.
-type machineTime struct{ busy, steal float64 }
-
-// readMachineTime reads the first line of proc(5)'s stat.
-func readMachineTime(file string) (m machineTime, err error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return m, err
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	f := strings.Fields(line)
-	if len(f) < 9 || f[0] != "cpu" {
-		return m, fmt.Errorf("read %s: unexpected first line %q", file, line)
-	}
-	for i, field := range f[1:9] {
-		n, err := strconv.ParseFloat(field, 64)
-		if err != nil {
-			return m, fmt.Errorf("read %s: %w", file, err)
-		}
-		switch n /= 100; i { // in hundredths of a second on every platform
-		case 3, 4: // idle, iowait
-		case 7:
-			m.steal = n
-		default:
-			m.busy += n
-		}
-	}
-	return m, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

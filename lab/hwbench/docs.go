@@ -3,19 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
-	"text/tabwriter"
+
+	"github.com/encoderbox/encoderbox/lab/measure"
 )
 
-// The tables of a run stand between these lines of the document.
-const (
-	docsBegin = "<!-- hardware figures: written by go run ./lab/hwbench -docs, do not edit -->"
-	docsEnd   = "<!-- end of hardware figures -->"
-)
+// section is where the tables of a run stand in the document.
+var section = measure.SectionOf("hardware figures", "./lab/hwbench")
 
 var columns = []string{"picture", "job", "program", "CPU-ms a picture", "lowest – highest", "of it in the kernel", "context switches a picture"}
 
@@ -27,28 +23,12 @@ func (w row) cells() []string {
 	}
 }
 
-// print writes the table for people.
-func (r *report) print(w io.Writer) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join(columns, "\t"))
+func (r *report) table() measure.Table {
+	t := measure.Table{Columns: columns}
 	for _, c := range r.Rows {
-		fmt.Fprintln(t, strings.Join(c.cells(), "\t"))
+		t.Rows = append(t.Rows, c.cells())
 	}
-	_ = t.Flush()
-}
-
-// writeDocs replaces what is between the markers.
-func (r *report) writeDocs(file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(text), docsBegin+"\n")
-	_, after, ok2 := strings.Cut(rest, docsEnd)
-	if !ok || !ok2 {
-		return fmt.Errorf("%s: no lines %q and %q to write the figures between", file, docsBegin, docsEnd)
-	}
-	return os.WriteFile(file, []byte(before+docsBegin+"\n"+r.markdown()+docsEnd+after), 0o644)
+	return t
 }
 
 func (r *report) markdown() string {
@@ -56,15 +36,7 @@ func (r *report) markdown() string {
 	m := r.Machine
 	fmt.Fprintf(&b, "\nMeasured on %s: %d repeats of %d coded pictures; %d emulated Cortex-A72 (QEMU %s, 500 million instructions a second), Linux %s, %s, ffmpeg %s.\n\n",
 		r.Time.Format("2 January 2006"), r.Repeats, r.Pictures, m.CPUs, m.QEMU, m.Kernel, strings.Replace(m.Go, "go", "Go ", 1), m.FFmpeg)
-	b.WriteString("| goal | measured | at most | |\n|---|---|---|---|\n")
-	for _, g := range r.Goals {
-		fmt.Fprintf(&b, "| %s | %.2f (rounds: %.2f – %.2f) | %.3g | %s |\n", g.Title, g.Value, g.Low, g.High, g.Limit, g.margin())
-	}
-	fmt.Fprintf(&b, "\n| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
-	for _, c := range r.Rows {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(c.cells(), " | "))
-	}
-	b.WriteString("\n")
+	b.WriteString(measure.GoalTable(r.Goals).Markdown() + "\n" + r.table().Markdown() + "\n")
 	return b.String()
 }
 

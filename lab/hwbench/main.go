@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/encoderbox/encoderbox/lab/box"
+	"github.com/encoderbox/encoderbox/lab/measure"
 	"github.com/encoderbox/encoderbox/lab/peer"
 )
 
@@ -77,25 +78,23 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 		return err
 	}
 	file := filepath.Join(o.out, "hardware.json")
-	var r *report
+	r := &report{}
 	if o.render {
-		r, err = load(file)
-	} else if r, err = measure(ctx, o, w); err == nil {
-		err = r.save(file)
+		err = measure.Load(file, r)
+	} else if r, err = runCases(ctx, o, w); err == nil {
+		err = measure.Save(file, r)
 	}
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
-	r.print(w)
+	r.table().Print(w)
 	if o.docs != "" {
-		if err := r.writeDocs(o.docs); err != nil {
+		if err := section.Write(o.docs, r.markdown()); err != nil {
 			return err
 		}
 	}
-	for _, g := range r.Goals {
-		fmt.Fprintln(w, g)
-	}
+	measure.PrintGoals(w, r.Goals)
 	return nil
 }
 
@@ -104,10 +103,9 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 // For that, its processors are emulated in turn.
 var byInstructions = box.Options{Accelerator: "tcg,thread=single", Args: []string{"-icount", "shift=1,sleep=on"}}
 
-// measure builds the programs, starts the box, and runs every case in it as
-// often as asked. The cases of a size are interleaved, every other round
-// backwards, so that a machine that slows down treats all alike.
-func measure(ctx context.Context, o options, w io.Writer) (*report, error) {
+// runCases builds the programs, starts the box, and runs every case in it as
+// often as asked. The cases of a size are interleaved.
+func runCases(ctx context.Context, o options, w io.Writer) (*report, error) {
 	dir, err := os.MkdirTemp("", "hwbench-")
 	if err != nil {
 		return nil, err

@@ -1,21 +1,19 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
-	"slices"
 	"time"
+
+	"github.com/encoderbox/encoderbox/lab/measure"
 )
 
 // report is the outcome of a run, as it is kept under build/bench.
 type report struct {
-	Time     time.Time `json:"time"`
-	Machine  machine   `json:"machine"`
-	Repeats  int       `json:"repeats"`
-	Pictures int       `json:"pictures"` // in each trial
-	Rows     []row     `json:"cases"`
-	Goals    []goal    `json:"goals"`
+	Time     time.Time      `json:"time"`
+	Machine  machine        `json:"machine"`
+	Repeats  int            `json:"repeats"`
+	Pictures int            `json:"pictures"` // in each trial
+	Rows     []row          `json:"cases"`
+	Goals    []measure.Goal `json:"goals"`
 }
 
 // machine is the one that is emulated, and what is in it.
@@ -36,9 +34,9 @@ type row struct {
 	Bitrate int     `json:"bitrate"`
 	Trials  []trial `json:"trials"`
 
-	MS     spread  `json:"ms"`
-	System float64 `json:"system"` // median
-	Wakes  float64 `json:"wakes"`  // median
+	MS     measure.Spread `json:"ms"`
+	System float64        `json:"system"` // median
+	Wakes  float64        `json:"wakes"`  // median
 }
 
 func newReport(o options) *report {
@@ -66,53 +64,12 @@ func (r *report) add(c benchCase, t trial) {
 func (r *report) finish() {
 	for i := range r.Rows {
 		w := &r.Rows[i]
-		w.MS = spreadOf(w.pick(func(t trial) float64 { return t.MS }))
-		w.System = spreadOf(w.pick(func(t trial) float64 { return t.System })).Median
-		w.Wakes = spreadOf(w.pick(func(t trial) float64 { return t.Wakes })).Median
+		w.MS = measure.SpreadOf(w.pick(func(t trial) float64 { return t.MS }))
+		w.System = measure.Median(w.pick(func(t trial) float64 { return t.System }))
+		w.Wakes = measure.Median(w.pick(func(t trial) float64 { return t.Wakes }))
 	}
 	r.Goals = goals(r)
 }
 
 // pick is one figure of every trial.
-func (w *row) pick(f func(trial) float64) []float64 {
-	var all []float64
-	for _, t := range w.Trials {
-		all = append(all, f(t))
-	}
-	return all
-}
-
-func (r *report) save(file string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(text, '\n'), 0o644)
-}
-
-func load(file string) (*report, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("no run to show: %w", err)
-	}
-	r := &report{}
-	if err := json.Unmarshal(text, r); err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
-	}
-	return r, nil
-}
-
-// spread of repeated measurements.
-type spread struct {
-	Median float64 `json:"median"`
-	Low    float64 `json:"low"`
-	High   float64 `json:"high"`
-}
-
-func spreadOf(all []float64) spread {
-	if len(all) == 0 {
-		return spread{}
-	}
-	s := slices.Sorted(slices.Values(all))
-	return spread{(s[len(s)/2] + s[(len(s)-1)/2]) / 2, s[0], s[len(s)-1]}
-}
+func (w *row) pick(f func(trial) float64) []float64 { return measure.Pick(w.Trials, f) }

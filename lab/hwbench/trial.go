@@ -13,6 +13,7 @@ import (
 
 	"github.com/encoderbox/encoderbox/lab/box"
 	"github.com/encoderbox/encoderbox/lab/hwbench/wire"
+	"github.com/encoderbox/encoderbox/lab/measure"
 )
 
 // bench is what all trials share.
@@ -32,11 +33,7 @@ func (b *bench) rounds(ctx context.Context, r *report) error {
 			}
 		}
 		for round := range b.o.repeats {
-			for i := range todo {
-				c := todo[i]
-				if round%2 == 1 {
-					c = todo[len(todo)-1-i]
-				}
+			for _, c := range measure.Order(todo, round) {
 				t, err := b.trial(ctx, c)
 				if err != nil {
 					return fmt.Errorf("round %d, %s: %w", round+1, c.name(), err)
