@@ -18,8 +18,9 @@
 //   - Blocks are not allocated ahead: it saves no write, since the length of the
 //     file is journalled anyway, and a cut would leave the rest allocated.
 //   - Storage is touched by one goroutine, and by those who read or delete.
-//     Storage that hangs therefore hangs nothing else; what the live window lets
-//     go of meanwhile is lost, counted and a Gap.
+//     Storage that hangs therefore hangs nothing else: readers get an error after
+//     some seconds, and what the live window lets go of meanwhile is lost, counted
+//     and a Gap.
 //   - Indexes of closed reels stay on storage; a few are cached.
 package journal
 
@@ -123,6 +124,7 @@ type Journal struct {
 	cfg      atomic.Pointer[Config]
 	reporter Reporter
 	fs       *timed
+	given    atomic.Bool // Run has returned, and left storage that hangs to itself
 	files    *files
 	cursor   func(src Source, after uint64) cursor
 	kicked   chan struct{} // capacity 1: wants have changed
@@ -168,7 +170,7 @@ func Open(cfg Config, r Reporter) (*Journal, error) {
 func open(cfg Config, r Reporter, fsys filesystem) *Journal {
 	t := &timed{filesystem: fsys}
 	j := &Journal{
-		reporter: r, fs: t, files: &files{fs: fsys},
+		reporter: r, fs: t, files: &files{fs: newPatient(fsys)},
 		cursor: newCursor, kicked: make(chan struct{}, 1),
 		wants: map[string]*want{}, awaited: map[uint64]bool{}, ready: make(chan struct{}),
 	}

@@ -41,6 +41,9 @@ func (j *Journal) load() error {
 	}
 	var reels []*reel
 	for _, l := range names {
+		if err := j.abandoned(); err != nil {
+			return err
+		}
 		switch {
 		case strings.HasSuffix(l.name, temporary):
 			_ = j.fs.remove(l.name) // its reel never began, or its checksum is made again
@@ -152,6 +155,9 @@ func (j *Journal) repair(s *scanner) error {
 		return err
 	}
 	defer f.Close()
+	if err := j.abandoned(); err != nil {
+		return err
+	}
 	// What fails below leaves the file, and the sum, as no scan has seen them.
 	j.note(func(*Stats) { delete(j.unrepaired, s.r.name) })
 	if err := errors.Join(f.Truncate(s.r.bytes), f.datasync()); err != nil {
@@ -169,7 +175,10 @@ func (j *Journal) closeReel(r *reel, f file, t *trail) error {
 	}
 	t.sum.Write(footer)
 	sha := hex.EncodeToString(t.sum.Sum(nil))
-	if err := j.writeChecksum(r.name, sha); err != nil {
+	if err := j.abandoned(); err != nil {
+		return err
+	}
+	if err := errors.Join(j.writeChecksum(r.name, sha), j.abandoned()); err != nil {
 		return err
 	}
 	if _, err := f.Write(footer); err != nil {

@@ -77,8 +77,18 @@ func (j *Journal) stop(done <-chan struct{}) error {
 		j.publish()
 		return nil
 	case <-time.After(stopTime):
+		j.given.Store(true)
 		return ErrHangs
 	}
+}
+
+// abandoned fails once Run has given storage up: another Journal may be at work
+// there when it answers at last.
+func (j *Journal) abandoned() error {
+	if j.given.Load() {
+		return ErrHangs
+	}
+	return nil
 }
 
 // spill is the goroutine that writes.

@@ -233,6 +233,9 @@ func (w *writer) flush() error {
 	if len(w.batch) == 0 {
 		return nil
 	}
+	if err := w.j.abandoned(); err != nil {
+		return err
+	}
 	if w.f == nil {
 		if err := w.create(); err != nil {
 			return err
@@ -247,7 +250,7 @@ func (w *writer) flush() error {
 	if _, err := w.f.Write(data); err != nil {
 		return err
 	}
-	if err := w.f.datasync(); err != nil {
+	if err := errors.Join(w.f.datasync(), w.j.abandoned()); err != nil {
 		return err
 	}
 	if head > 0 {
