@@ -48,6 +48,22 @@ type boxPool struct {
 	fds []int
 }
 
+// close frees the memory; it may be called again.
+func (p *boxPool) close(t *testing.T) {
+	t.Helper()
+	for _, fd := range p.fds {
+		unix.Close(fd)
+	}
+	p.fds = nil
+	if p.q == nil {
+		return
+	}
+	if err := p.q.Close(); err != nil {
+		t.Error(err)
+	}
+	p.q = nil
+}
+
 // newBoxPool has the encoder allocate pictures. The dmaPool keeps the books; the
 // descriptors are real.
 func newBoxPool(t *testing.T, enc *v4l2.Device, p media.PixelFormat, planes, w, h int) *boxPool {
@@ -90,14 +106,7 @@ func newBoxPool(t *testing.T, enc *v4l2.Device, p media.PixelFormat, planes, w, 
 			b.DMA.Memory[j].FD = fd
 		}
 	}
-	t.Cleanup(func() {
-		for _, fd := range pool.fds {
-			unix.Close(fd)
-		}
-		if err := q.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { pool.close(t) })
 	return pool
 }
 

@@ -166,7 +166,7 @@ type hardware struct {
 	// "queue" or "start".
 	refuse  string
 	busy    bool
-	scaler  bool
+	part    fakePart
 	codes   []v4l2.BusCode
 	noStamp bool
 
@@ -291,8 +291,8 @@ func (d *fakeDevice) SetFormat(_ v4l2.BufType, f v4l2.Format) (v4l2.Format, erro
 	if d.busy || d.q != nil {
 		return f, fmt.Errorf("v4l2: set format on %s: %w", d.node.Path, unix.EBUSY)
 	}
-	if d.set.Width > 0 && !d.scaler {
-		f.Width, f.Height = d.set.Width, d.set.Height
+	if d.set.Width > 0 {
+		f.Width, f.Height = d.part.format(f.Width, f.Height, d.set)
 	}
 	pixel, planes, raw := f.FourCC.Pixel()
 	m := mode{pixel: pixel, planes: planes, width: f.Width, height: f.Height}
@@ -341,13 +341,6 @@ func rateError(r media.Rational) error {
 func (d *fakeDevice) SetFrameRate(_ v4l2.BufType, r media.Rational) (media.Rational, error) {
 	d.rate = r
 	return r, nil
-}
-
-func (d *fakeDevice) Selection(v4l2.BufType, v4l2.SelectionTarget) (v4l2.Rect, error) {
-	if !d.scaler {
-		return v4l2.Rect{}, unix.ENOTTY
-	}
-	return v4l2.Rect{Width: d.set.Width, Height: d.set.Height}, nil
 }
 
 func (d *fakeDevice) Inputs() ([]v4l2.InputDesc, error) {

@@ -53,6 +53,7 @@ type (
 		FrameRate(t v4l2.BufType) (media.Rational, error)
 		SetFrameRate(t v4l2.BufType, r media.Rational) (media.Rational, error)
 		Selection(t v4l2.BufType, target v4l2.SelectionTarget) (v4l2.Rect, error)
+		SetSelection(t v4l2.BufType, target v4l2.SelectionTarget, r v4l2.Rect) (v4l2.Rect, error)
 		Inputs() ([]v4l2.InputDesc, error)
 		Input() (int, error)
 		SetInput(index int) error

@@ -35,11 +35,13 @@ func (s *session) negotiate(l capture.Layout) (plan, error) {
 			break
 		}
 	}
-	p.format, err = s.setFormat(p.mode, nil)
-	if err == nil {
-		err = s.restoreRate()
+	if p.format, err = s.setFormat(p.mode, nil); err != nil {
+		return p, err
 	}
-	return p, err
+	if part, _ := s.part(p.format); part != "" {
+		p.reason += "; " + part
+	}
+	return p, s.restoreRate()
 }
 
 // negotiateShared tries for the pool's own memory. What is in its way is the
@@ -58,8 +60,13 @@ func (s *session) negotiateShared(l capture.Layout) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	if size != [2]int{f.Width, f.Height} && !s.seesWhole(size) {
+	// One that does not tell may as well cut the size that it was given.
+	part, tells := s.part(f)
+	if size != [2]int{f.Width, f.Height} && (part != "" || !tells) {
 		return plan{reason: fmt.Sprintf("%dx%d is scaled to %dx%d", size[0], size[1], l.Format.Width, l.Format.Height)}, nil
+	}
+	if part != "" {
+		return plan{reason: part}, nil
 	}
 	if reason := mismatch(f, m, l); reason != "" {
 		return plan{reason: reason}, nil
@@ -108,13 +115,6 @@ func (s *session) sharable(l capture.Layout) (mode, string) {
 		return m, ""
 	}
 	return mode{}, fmt.Sprintf("%v is converted to %v", s.modes[0].code, code)
-}
-
-// seesWhole says that the device scales the whole picture to the size it was
-// given, and does not cut that from it.
-func (s *session) seesWhole(size [2]int) bool {
-	crop, err := s.dev.Selection(s.typ, v4l2.SelCrop)
-	return err == nil && crop.Left == 0 && crop.Top == 0 && crop.Width == size[0] && crop.Height == size[1]
 }
 
 // planesLike is the layout to ask the driver for.

@@ -244,8 +244,9 @@ func cost(m mode, width, height int, rate media.Rational) float64 {
 	return c
 }
 
-// setFormat sets the device to a mode. like, if given, is the layout in memory
-// to ask for; what is returned holds, whatever it is.
+// setFormat sets the device to a mode, of the whole picture where it can. like,
+// if given, is the layout in memory to ask for; what is returned holds, whatever
+// it is.
 func (s *session) setFormat(m mode, like *capture.Layout) (v4l2.Format, error) {
 	ask := v4l2.Format{Width: m.width, Height: m.height, FourCC: m.code, Field: v4l2.FieldNone}
 	if like != nil {
@@ -257,6 +258,9 @@ func (s *session) setFormat(m mode, like *capture.Layout) (v4l2.Format, error) {
 		}
 	}
 	f, err := s.dev.SetFormat(s.typ, ask)
+	if err == nil && s.widen(f) {
+		f, err = s.dev.SetFormat(s.typ, ask)
+	}
 	if err != nil {
 		return f, s.failed(err)
 	}

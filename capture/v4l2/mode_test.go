@@ -96,7 +96,7 @@ func TestNegotiation(t *testing.T) {
 			func(h *hardware) { h.lay = func(f *v4l2.Format) { f.Color.Quantization = 1 } }, Config{}, shared},
 		{"another format", layout(media.YUYV, 1280, 720), nil, Config{}, "unicam: NV12 is converted to YUYV"},
 		{"another size", layout(media.NV12, 640, 360), nil, Config{}, "unicam: 1280x720 is scaled to 640x360"},
-		{"another size that the device scales to", layout(media.NV12, 640, 360), func(h *hardware) { h.scaler = true }, Config{}, shared},
+		{"another size that the device scales to", layout(media.NV12, 640, 360), func(h *hardware) { h.part = fakePart{crops: true, scales: true} }, Config{}, shared},
 		{"memory too small", edited(nv12, func(l *capture.Layout) { l.Memory = []int{1280*1080 - 1} }), nil, Config{},
 			"unicam: its pictures are of 1382400 bytes, the encoder's memory of 1382399"},
 		{"few pictures", edited(nv12, func(l *capture.Layout) { l.Count = 4 }), nil, Config{}, "unicam: the encoder has 4 pictures, too few to share"},

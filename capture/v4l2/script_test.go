@@ -124,6 +124,17 @@ func (st *story) close() {
 	st.shut()
 }
 
+// end ends Run and closes the session.
+func (st *story) end() {
+	ctx, stop := st.ctx, st.stop
+	stop()
+	<-st.ended
+	st.ended = nil
+	st.release(0)
+	st.shut()
+	st.ctx, st.stop = context.WithCancel(context.WithoutCancel(ctx))
+}
+
 // shut closes the session, if there is one.
 func (st *story) shut() {
 	if st.s == nil {

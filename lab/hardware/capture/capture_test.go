@@ -22,7 +22,7 @@ func TestCapture(t *testing.T) {
 	b.LoadModule("vimc")
 	for _, c := range []struct{ name, run, vivid, vh264 string }{
 		{"single-planar", "TestBox", "1", "0"},
-		{"multi-planar", "TestBox(ZeroCopy|Copy|Garbage|Rounds|Live)", "2", "1"},
+		{"multi-planar", "TestBox(ZeroCopy|Copy|Garbage|Rounds|Live|WholePicture)", "2", "1"},
 		{"a buffer a plane", "TestBoxZeroCopy", "2", "2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
