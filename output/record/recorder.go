@@ -27,6 +27,7 @@ type Recorder struct {
 	mu      sync.Mutex // guards the fields below; the journal's methods called under it ask no storage
 	cfg     Config
 	running bool // Run is at work
+	left    bool // it was, and nothing is reported any more
 	manual  command
 	stopped stop
 	session *session // nil while idle
@@ -119,17 +120,40 @@ func freeBytes(dir string) (int64, error) {
 // wakes nobody.
 const tick = 5 * time.Second
 
+// stopTime is how long Run waits for storage that does not answer.
+const stopTime = 3 * time.Second
+
+// ErrHangs says that storage did not answer until Run had to return.
+var ErrHangs = errors.New("record: storage does not answer; what was being finished is abandoned")
+
 // Run records until ctx ends, and finishes what is asked for. Recordings that
 // are running then are ended; they go on with the next Run,
-// those of commands if there is a StateFile.
+// those of commands if there is a StateFile. It does not wait longer than some
+// seconds for storage that hangs: then the error is ErrHangs.
 func (r *Recorder) Run(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.run(ctx)
+	}()
+	<-ctx.Done()
+	select {
+	case <-done:
+		return nil
+	case <-time.After(stopTime):
+		r.shutDown()
+		return ErrHangs
+	}
+}
+
+func (r *Recorder) run(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() { r.jobs.run(ctx) })
 	defer wait.Wait()
 	defer r.shutDown()
 	r.recall()
 	r.mu.Lock()
-	r.running = true
+	r.running = !r.left
 	r.mu.Unlock()
 	for {
 		next := r.step()
@@ -139,7 +163,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			t.Stop()
-			return nil
+			return
 		case <-r.kicked:
 			t.Stop()
 		case <-t.C:
@@ -147,15 +171,21 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 }
 
+// shutDown ends what is recorded. It does so once: another Recorder may report by
+// the time that storage answers at last.
 func (r *Recorder) shutDown() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.left {
+		return
+	}
 	r.running = false
 	r.end()
 	for _, code := range []string{ConditionSpace, ConditionFull, ConditionStorage, ConditionClock} {
 		r.reporter.Clear(code)
 	}
 	r.publish(time.Now(), false)
+	r.left = true
 }
 
 // Update changes the configuration, but for the folder and the stream's name.

@@ -41,6 +41,9 @@ func (r *Recorder) survey() {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.left {
+		return
+	}
 	now := time.Now()
 	r.losses(reels)
 	r.progress(now, reels)

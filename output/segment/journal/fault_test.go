@@ -38,6 +38,9 @@ func TestStorageThatFails(t *testing.T) {
 				if !r.rep.has(c.code) || len(r.rep.conditions) != 1 {
 					t.Errorf("conditions %v", r.rep.conditions)
 				}
+				if s := r.Stats(); s.Writing != "" {
+					t.Errorf("says that it writes %s", s.Writing)
+				}
 				r.disk.mu.Lock()
 				r.disk.fault = nil
 				r.disk.mu.Unlock()

@@ -386,7 +386,7 @@ func (w *writer) finish() error {
 	err := errors.Join(w.j.closeReel(w.r, f, &w.trail), f.Close())
 	j := w.j
 	j.mu.Lock()
-	j.writing = nil
+	w.r.writing, j.writing = false, nil
 	j.mu.Unlock()
 	return err
 }
