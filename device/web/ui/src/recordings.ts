@@ -3,6 +3,7 @@
 
 import { bytes, clock } from "./format.ts";
 import type { Level } from "./summary.ts";
+import type { Condition } from "./types.ts";
 
 export interface RecorderState {
   mode: "off" | "manual" | "always" | "schedule";
@@ -63,18 +64,30 @@ export function base(stream: string): string {
   return `api/v1/streams/${encodeURIComponent(stream)}/recordings/`;
 }
 
+// unwritten are conditions under which nothing reaches storage.
+const unwritten = ["storage.missing", "storage.full", "storage.read_only", "storage.failed", "record.full", "record.storage"];
+
 // standing is the recorder's state in a word, with its level.
-export function standing(s: RecorderState): { level: Level; text: string } {
-  if (s.state === "recording") return { level: "ok", text: "Recording" };
+export function standing(s: RecorderState, conditions: readonly Condition[]): { level: Level; text: string } {
+  if (s.state === "recording") {
+    if (conditions.some((c) => unwritten.includes(c.code))) return { level: "error", text: "Nothing is written" };
+    return { level: "ok", text: "Recording" };
+  }
   if (s.stopped) return { level: "warning", text: "Stopped by hand" };
   if (s.state === "waiting") return { level: "busy", text: "Waits for the time of day" };
   return { level: "idle", text: "Not recording" };
 }
 
-// room is for how long recording can go on.
-export function room(s: RecorderState): string {
+// room is for how long recording can go on; of storage that is not there nothing is known.
+export function room(s: RecorderState, conditions: readonly Condition[]): string {
+  if (conditions.some((c) => c.code === "storage.missing" || c.code === "storage.failed")) return "–";
   const { free_bytes: free, remaining_seconds: left } = s;
   return left === null ? bytes(free) : `${clock(left * 1000)} (${bytes(free)})`;
+}
+
+// markText is a mark as it is listed.
+export function markText(m: Recording["marks"][number]): string {
+  return `${clock(m.at_seconds * 1000)} ${m.text || "mark"}`;
 }
 
 // pending are the jobs a person waits for, and those that failed.

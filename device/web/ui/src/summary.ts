@@ -89,20 +89,24 @@ export const signalNames: Record<SignalState, string> = {
 // summarize describes the whole box.
 export function summarize(box: Snapshot): Summary {
   const streams = box.streams;
-  const conditions = worst(box.conditions.map(conditionLevel));
-  if (streams.length === 0) {
-    return { level: worst(["idle", conditions]), sentence: "Idle: no stream is configured" };
-  }
-  const parts = streams.map(summarizeStream);
-  const level = worst([conditions, ...parts.map((p) => p.level)]);
-  if (parts.length === 1) return { level, sentence: parts[0]!.sentence };
-  return { level, sentence: describeSeveral(streams) };
+  const held = [...box.conditions, ...streams.flatMap((s) => s.conditions)];
+  if (streams.length === 0) return withConditions({ level: "idle", sentence: "Idle: no stream is configured" }, held);
+  const parts = streams.map(describe);
+  if (parts.length === 1) return withConditions(parts[0]!, held);
+  return withConditions({ level: worst(parts.map((p) => p.level)), sentence: describeSeveral(streams) }, held);
 }
 
 // summarizeStream describes one stream.
 export function summarizeStream(s: Stream): Summary {
-  const { level, sentence } = describe(s);
-  return { level: worst([level, ...s.conditions.map(conditionLevel)]), sentence };
+  return withConditions(describe(s), s.conditions);
+}
+
+// withConditions says that there are conditions where they are worse than all else.
+function withConditions(of: Summary, conditions: readonly Condition[]): Summary {
+  const level = worst([of.level, ...conditions.map(conditionLevel)]);
+  if (level === of.level || (level !== "warning" && level !== "error")) return { level, sentence: of.sentence };
+  const many = conditions.filter((c) => conditionLevel(c) === level).length;
+  return { level, sentence: `${of.sentence}, with ${plural(many, level)}` };
 }
 
 function conditionLevel(c: Condition): Level {

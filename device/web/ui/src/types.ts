@@ -30,6 +30,7 @@ export interface Stream {
   video: Video | null;
   audio: Audio | null;
   hls: Hls | null;
+  storage?: { recordings: number } | null;
   recording?: RecorderState | null;
   destinations: Destination[];
   conditions: Condition[];

@@ -11,15 +11,31 @@ test("a stream's name is one part of an address", () => {
 });
 
 test("what the recorder does", () => {
-  assert.equal(rec.standing(state).text, "Not recording");
-  assert.deepEqual(rec.standing({ ...state, state: "recording" }), { level: "ok", text: "Recording" });
-  assert.equal(rec.standing({ ...state, mode: "always", stopped: true }).level, "warning");
-  assert.equal(rec.standing({ ...state, mode: "schedule", state: "waiting" }).level, "busy");
+  assert.equal(rec.standing(state, []).text, "Not recording");
+  assert.deepEqual(rec.standing({ ...state, state: "recording" }, []), { level: "ok", text: "Recording" });
+  assert.equal(rec.standing({ ...state, mode: "always", stopped: true }, []).level, "warning");
+  assert.equal(rec.standing({ ...state, mode: "schedule", state: "waiting" }, []).level, "busy");
 });
 
 test("room is told in time once the rate is known", () => {
-  assert.equal(rec.room(state), "2.00 GB");
-  assert.equal(rec.room({ ...state, remaining_seconds: 3723 }), "1:02:03 (2.00 GB)");
+  assert.equal(rec.room(state, []), "2.00 GB");
+  assert.equal(rec.room({ ...state, remaining_seconds: 3723 }, []), "1:02:03 (2.00 GB)");
+});
+
+test("what does not reach storage is not called recording", () => {
+  const recording = { ...state, state: "recording", remaining_seconds: 60 } as RecorderState;
+  const held = (code: string) => [{ code, severity: "error", message: "", since: "" } as const];
+  for (const code of ["storage.missing", "storage.full", "storage.read_only", "storage.failed", "record.full", "record.storage"]) {
+    assert.equal(rec.standing(recording, held(code)).level, "error", code);
+    assert.equal(rec.standing(state, held(code)).level, "idle", code);
+  }
+  assert.equal(rec.standing(recording, held("storage.slow")).level, "ok");
+  assert.equal(rec.room(recording, held("storage.missing")), "–");
+});
+
+test("a mark without a text is a mark", () => {
+  assert.equal(rec.markText({ at_seconds: 64, text: "goal" }), "1:04 goal");
+  assert.equal(rec.markText({ at_seconds: 64, text: "" }), "1:04 mark");
 });
 
 test("jobs", () => {

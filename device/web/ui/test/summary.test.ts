@@ -62,6 +62,9 @@ test("no stream, several streams, conditions", () => {
   assert.equal(summarize(box(stream(["active"], { conditions: [condition] }))).level, "warning");
   assert.equal(summarize({ ...box(stream(["active"])), conditions: [{ ...condition, severity: "error" }] }).level, "error");
   assert.equal(summarize({ ...box(stream(["active"])), conditions: [{ ...condition, severity: "info" }] }).level, "ok");
+  const told = summarize({ ...box(stream(["active"], { conditions: [condition] })), conditions: [condition] }).sentence;
+  assert.equal(told, "Live: the destination is active, with 2 warnings", "what the colour is for");
+  assert.equal(summarize(box(stream(["reconnecting"], { conditions: [condition] }))).sentence, "Not delivering: 0 of 1 destination active");
 });
 
 test("why there is no picture", () => {

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { act } from "../api.ts";
 import { bytes, clock, moment, plural } from "../format.ts";
 import { usePoll } from "../poll.ts";
@@ -21,10 +21,11 @@ export function RecordingPanel({ stream, now }: Props) {
   const [open, setOpen] = useState(false);
   const list = usePoll<Recordings>(open ? `${base}?limit=50` : "", every, "");
   const jobs = usePoll<{ jobs: Job[] }>(open ? `${base}jobs` : "", every, "");
-  const { failure, run } = useAction(() => (list.again(), jobs.again()));
+  const { failure, done, run } = useAction(() => (list.again(), jobs.again()));
   const s = stream.recording;
   if (!s || s.mode === "off") return null;
-  const { level, text } = rec.standing(s);
+  const { level, text } = rec.standing(s, stream.conditions);
+  const kept = list.value?.total ?? stream.storage?.recordings;
   return (
     <Panel id="recording" title="Recording" aside={<State level={level}>{text}</State>}>
       <Controls s={s} base={base} run={run} />
@@ -33,24 +34,28 @@ export function RecordingPanel({ stream, now }: Props) {
           {failure}
         </p>
       )}
+      <p class="done by" role="status">
+        {done}
+      </p>
       <dl class="facts">
         {s.state === "recording" && (
           <>
             <Fact name="Length">{clock(s.duration_seconds * 1000)}</Fact>
             <Fact name="Size">{bytes(s.bytes)}</Fact>
+            {s.label && <Fact name="Label">{s.label}</Fact>}
             <Fact name="File" wide>
               {s.file || "begins with the next segment"}
             </Fact>
           </>
         )}
         <Fact name="Room left" wide title="at the stream's bitrate as it is now">
-          {rec.room(s)}
+          {rec.room(s, stream.conditions)}
         </Fact>
         {s.until && <Fact name="Ends">{moment(new Date(s.until), new Date(now))}</Fact>}
         {s.next && !s.until && <Fact name="Next by schedule">{moment(new Date(s.next), new Date(now))}</Fact>}
       </dl>
       <details class="files" open={open} onToggle={(e) => setOpen(e.currentTarget.open)}>
-        <summary>{list.value ? plural(list.value.total, "recording") : "Recordings"}</summary>
+        <summary>{kept === undefined ? "Recordings" : plural(kept, "recording")}</summary>
         {rec.pending(jobs.value?.jobs ?? []).map((j) => (
           <JobRow key={j.id} j={j} base={base} run={run} />
         ))}
@@ -69,41 +74,61 @@ export function RecordingPanel({ stream, now }: Props) {
   );
 }
 
-type Run = (what: Promise<void>) => void;
+type Run = (what: Promise<void>, done?: string) => void;
+
+const remembered = 8_000; // ms that what was done is told
 
 // useAction keeps what the box said to the last thing a person asked of it.
-function useAction(then: () => void): { failure: string; run: Run } {
-  const [failure, setFailure] = useState("");
-  const run: Run = (what) => {
-    setFailure("");
-    what.then(then, (err: Error) => setFailure(err.message));
+function useAction(then: () => void): { failure: string; done: string; run: Run } {
+  const [said, setSaid] = useState({ failure: "", done: "" });
+  useEffect(() => {
+    if (!said.done) return;
+    const timer = setTimeout(() => setSaid({ failure: "", done: "" }), remembered);
+    return () => clearTimeout(timer);
+  }, [said]);
+  const run: Run = (what, done = "") => {
+    setSaid({ failure: "", done: "" });
+    what.then(
+      () => (setSaid({ failure: "", done }), then()),
+      (err: Error) => setSaid({ failure: err.message, done: "" }),
+    );
   };
-  return { failure, run };
+  return { ...said, run };
 }
 
+const settle = 800; // ms: longer than a double click
+
+// Controls lie elsewhere while it records: the second click of a double click
+// must not stop what the first one has started.
 function Controls({ s, base, run }: { s: RecorderState; base: string; run: Run }) {
   const [text, setText] = useState("");
   const recording = s.state === "recording";
-  const send = (what: string, body: unknown) => {
-    run(act("POST", base + what, body));
+  const changed = useRef({ recording, at: -Infinity });
+  if (changed.current.recording !== recording) changed.current = { recording, at: performance.now() };
+  const send = (what: string, body: unknown, done?: string) => {
+    if (performance.now() - changed.current.at < settle) return;
+    run(act("POST", base + what, body), done);
     setText("");
   };
-  const usual = () => (recording ? send("mark", { text }) : send("start", { label: text }));
+  const mark = () => send("mark", { text }, `Marked${text && `: ${text}`}`);
+  const start = () => send("start", { label: text });
+  const usual = recording ? mark : start;
   return (
     <div class="address controls">
       <input
         value={text}
-        maxLength={200}
+        maxLength={recording ? 200 : 60}
         aria-label={recording ? "Text of a mark" : "Label of the recording"}
-        placeholder={recording ? "Text of a mark" : "Label (optional)"}
+        placeholder={recording ? "Text of a mark (optional)" : "Label (optional)"}
+        title={recording ? undefined : "becomes part of the files' names where recording.name has {label}"}
         onInput={(e) => setText(e.currentTarget.value)}
         onKeyDown={(e) => e.key === "Enter" && usual()}
       />
-      <button type="button" onClick={usual}>
+      <button type="button" class={recording ? "mark-it" : "start"} onClick={usual}>
         {recording ? "Mark" : "Start"}
       </button>
       {recording && (
-        <button type="button" onClick={() => send("stop", {})}>
+        <button type="button" class="stop" onClick={() => send("stop", {})}>
           Stop
         </button>
       )}
@@ -111,29 +136,38 @@ function Controls({ s, base, run }: { s: RecorderState; base: string; run: Run }
   );
 }
 
+const marksShown = 20;
+
 function Row({ r, base, run, now }: { r: Recording; base: string; run: Run; now: number }) {
-  const marks = r.marks.map((m) => `${clock(m.at_seconds * 1000)} ${m.text}`).join("\n");
+  const finish = (format: "mp4" | "ts") => run(act("POST", `${base}finish`, { files: [r.name], format }));
   return (
     <li>
       <a href={base + r.url} download>
         {r.name}
       </a>
-      <span class="by" title={marks || undefined}>
-        {[r.begin ? moment(new Date(r.begin), new Date(now)) : "", clock(r.duration_seconds * 1000), bytes(r.bytes), r.marks.length > 0 ? plural(r.marks.length, "mark") : ""]
-          .filter(Boolean)
-          .join(" · ")}
+      <span class="by">
+        {[r.begin ? moment(new Date(r.begin), new Date(now)) : "", clock(r.duration_seconds * 1000), bytes(r.bytes)].filter(Boolean).join(" · ")}
       </span>
       {r.writing ? (
         <span class="by">being written</span>
       ) : (
         <span class="acts">
-          <button type="button" title="make a plain MP4 file of it" onClick={() => run(act("POST", `${base}finish`, { files: [r.name], format: "mp4" }))}>
+          <span class="by">Finish as</span>
+          <button type="button" title="plain MP4 for editors and uploads: index first, times from zero" aria-label={`Finish ${r.name} as MP4`} onClick={() => finish("mp4")}>
             MP4
           </button>
-          <button type="button" title="make an MPEG transport stream of it" onClick={() => run(act("POST", `${base}finish`, { files: [r.name], format: "ts" }))}>
+          <button type="button" title="MPEG transport stream" aria-label={`Finish ${r.name} as TS`} onClick={() => finish("ts")}>
             TS
           </button>
           <Delete what={r.name} go={() => run(act("DELETE", base + r.url))} />
+        </span>
+      )}
+      {r.marks.length > 0 && (
+        <span class="marks by">
+          {r.marks.slice(0, marksShown).map((m, n) => (
+            <span key={n}>{rec.markText(m)}</span>
+          ))}
+          {r.marks.length > marksShown && <span>{`and ${r.marks.length - marksShown} more`}</span>}
         </span>
       )}
     </li>
@@ -169,15 +203,25 @@ function JobRow({ j, base, run }: { j: Job; base: string; run: Run }) {
   );
 }
 
+const unsure = 5_000; // ms: then nobody means it any more
+
 // Delete asks once more, in place.
 function Delete({ what, go }: { what: string; go(): void }) {
   const [sure, setSure] = useState(false);
+  const timer = useRef<ReturnType<typeof setTimeout>>();
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const press = () => {
+    clearTimeout(timer.current);
+    if (sure) go();
+    else timer.current = setTimeout(() => setSure(false), unsure);
+    setSure(!sure);
+  };
   return (
     <button
       type="button"
-      class={sure ? "sure error" : undefined}
+      class={sure ? "delete sure error" : "delete"}
       aria-label={`${sure ? "Really delete" : "Delete"} ${what}`}
-      onClick={() => (sure ? go() : setSure(true))}
+      onClick={press}
       onBlur={() => setSure(false)}
     >
       {sure ? "Really?" : "Delete"}
