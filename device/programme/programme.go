@@ -69,6 +69,8 @@ type Programme struct {
 	// A time of the stream's clock and what it is for people, see wall.
 	since     time.Duration
 	sinceWall time.Time
+
+	changes changes
 }
 
 var (
@@ -89,6 +91,7 @@ func New(spec Spec, o Options) *Programme {
 // or the first packet of a programme without any.
 // An input whose format the stream follows is opened anew at each change.
 func (p *Programme) Run(ctx context.Context, ready func()) error {
+	defer func() { p.tellChange(p.changes.rest(time.Now())) }()
 	for {
 		err := p.once(ctx, ready)
 		if !errors.Is(err, live.ErrChanged) || ctx.Err() != nil {
@@ -263,6 +266,7 @@ func (p *Programme) watch(ctx context.Context, w *watched) error {
 			p.setDead(stuck)
 		}
 		p.reportSound(w.in)
+		p.tellChange(p.changes.due(time.Now()))
 		if n, state := lost(w.in, w.feed), w.meter.state(); live || n != dropped || state != shown {
 			dropped, shown = n, state
 			p.setInput(w.spec, w.in, state, dropped)

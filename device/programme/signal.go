@@ -25,8 +25,9 @@ var signalConditions = map[capture.Signal]struct {
 	capture.SignalRecovering:  {"encoder.recovering", status.Warning, "the hardware encoder failed and was restarted"},
 }
 
-// reportSignal takes a transition of a live input into conditions, events and
-// the log. It is called in order, one call at a time.
+// reportSignal takes a transition of a live input into conditions, and into
+// events and log as far as changes has it. It is called in order, one call at a
+// time.
 func (p *Programme) reportSignal(s capture.LiveStatus) {
 	holds, is := signalConditions[s.Signal]
 	for _, c := range signalConditions {
@@ -50,8 +51,7 @@ func (p *Programme) reportSignal(s capture.LiveStatus) {
 		}
 		p.report.Raise(status.Condition{Code: holds.code, Severity: severity, Message: text})
 	}
-	p.log.Info("input signal", "signal", s.Signal.String(), "detail", s.Detail, "device", s.Device)
-	p.report.Event(severity, "input", message)
+	p.tellChange(p.changes.add(line{severity: severity, message: message, signal: s}, time.Now()))
 }
 
 // ConditionSound (a warning, or an info where there never was any): the sound
