@@ -121,6 +121,7 @@ func (j *Journal) torn(name string, f file, size int64) (*reel, error) {
 		j.note(func(st *Stats) { st.Unrepaired++ })
 		return r, nil //nolint:nilerr // tried again with the next load
 	}
+	r.rest = s.left
 	j.note(func(st *Stats) { st.Repaired++; delete(j.unrepaired, name) })
 	return r, nil
 }

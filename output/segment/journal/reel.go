@@ -80,7 +80,7 @@ type summary struct {
 }
 
 // reel is a file of the journal. What is written is guarded by Journal.mu; a
-// closed one never changes.
+// closed one never changes, unless it was cut short and is gone on with.
 type reel struct {
 	summary
 	files   *files
@@ -93,6 +93,7 @@ type reel struct {
 	// not be repaired.
 	entries []*entry
 	payload int64
+	rest    *rest // of one that was cut short within a segment, until it is gone on with
 }
 
 func (r *reel) public(dir string) Reel {

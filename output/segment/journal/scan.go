@@ -23,6 +23,7 @@ type scanner struct {
 	pos  int64 // of what is good
 	trail
 	open *entry // segment whose end has not come yet
+	left *rest  // nil where the reel ends with a segment
 	buf  []byte
 }
 
@@ -46,6 +47,7 @@ func scan(r *reel, f io.ReaderAt, size int64) (*scanner, error) {
 		}
 	}
 	if s.open != nil {
+		s.left = s.rest()
 		s.closeOpen()
 	}
 	r.bytes = s.pos

@@ -68,7 +68,12 @@ func (s *spill) begin(seg *segment.Segment) error {
 	j.at = max(j.at, seg.Sequence)
 	j.mu.Unlock()
 	if s.w != nil && !s.w.goesOn(seg, c.keep, j.cfg.Load()) {
-		return s.finish()
+		if err := s.finish(); err != nil {
+			return err
+		}
+	}
+	if s.w == nil {
+		return s.resume()
 	}
 	return nil
 }
@@ -117,7 +122,7 @@ func (s *spill) roll(seg *segment.Segment) error {
 // the spill.
 func (s *spill) chunk(step segment.Step) {
 	c := s.now
-	if step.Media == nil || c.broken {
+	if step.Media == nil || c.broken || c.n.has(step) {
 		return
 	}
 	if err := s.w.append(c.n, step); err != nil {
