@@ -1,6 +1,6 @@
 // Command pagepicture makes the picture of the page that the README shows: the
-// daemon with the test pattern, pushing to a real RTMP server and a real SRT
-// receiver, and to one that is not there.
+// daemon with the test pattern, recording, pushing to a real RTMP server, a real
+// SRT receiver and a real origin that is away for a while.
 //
 //	go run ./lab/pagepicture docs/page.png
 package main
@@ -37,26 +37,32 @@ func shoot(file string) error {
 		return err
 	}
 	return peer.Do(dir, os.Stderr, func(tb peer.TB) {
-		nginx, srt := peer.StartNginx(tb, peer.NginxOptions{}), peer.StartSRT(tb, peer.SRTOptions{})
-		d := encoderd.Start(tb, binary, fmt.Sprintf(`
+		nginx, srt, origin := peer.StartNginx(tb, peer.NginxOptions{}), peer.StartSRT(tb, peer.SRTOptions{}), peer.StartOrigin(tb, peer.OriginOptions{})
+		d := encoderd.Launch(tb, encoderd.Options{Binary: binary, Disk: tb.TempDir(), TOML: fmt.Sprintf(`
 [streams.main.input]
 kind = "pattern"
 [streams.main.destinations.platform]
 url = %q
 [streams.main.destinations.studio]
 url = %q
-[streams.main.destinations.venue]
-url = "srt://127.0.0.1:9"
-connect_timeout = "2s"
-`, nginx.URL("main"), srt.URL()))
-		d.Await("two active destinations", time.Minute, func(s status.Snapshot) bool {
-			st := encoderd.Stream(s, "main")
-			return encoderd.Destination(st, "platform").State == status.Active &&
-				encoderd.Destination(st, "studio").State == status.Active &&
-				encoderd.Destination(st, "venue").State == status.Reconnecting
+[streams.main.destinations.origin]
+url = %q
+[streams.main.recording]
+mode = "always"
+`, nginx.URL("main"), srt.URL(), origin.URL())})
+		d.AwaitPage()
+		d.Await("all destinations", time.Minute, func(s status.Snapshot) bool {
+			for _, name := range []string{"platform", "studio", "origin"} {
+				if encoderd.Destination(encoderd.Stream(s, "main"), name).State != status.Active {
+					return false
+				}
+			}
+			return true
 		})
 		page := peer.StartBrowser(tb).Open(d.URL+"/", peer.Desktop)
-		time.Sleep(40 * time.Second) // for the chart to have a line
+		time.Sleep(20 * time.Second) // for the chart to have a line
+		origin.Stop()
+		time.Sleep(30 * time.Second) // for the origin to be behind
 		if err := page.ScreenshotFull(file); err != nil {
 			tb.Fatalf("%v", err)
 		}
