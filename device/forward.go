@@ -22,15 +22,20 @@ func takesSegments(dc config.Destination) bool {
 // forwardConfig is what a destination that takes segments is made of.
 type forwardConfig struct {
 	pushConfig
-	State string // storage.state
+	State  string // storage.state
+	Stored bool   // what waits can be kept
 }
 
 func (d *box) forwardComponent(cfg *config.Config, st *stream, name string, dc config.Destination) reconcile.Component {
 	dc.TLSCA = cfg.Path(dc.TLSCA)
 	id := "destination " + name
 	failures := failureLog{log: st.log.With("destination", name), message: "destination failed"}
+	var src forward.Source = st.archive
+	if !stored(cfg) {
+		src = forward.WindowOnly(st.live)
+	}
 	return reconcile.Component{
-		ID: "stream " + st.name + "/" + id, Spec: forwardConfig{pushConfig{dc, trustSum(dc.TLSCA)}, cfg.Storage.State},
+		ID: "stream " + st.name + "/" + id, Spec: forwardConfig{pushConfig{dc, trustSum(dc.TLSCA)}, cfg.Storage.State, stored(cfg)},
 		Needs: []string{storageID(st)}, // what was left there is sent on
 		Make: func() (reconcile.Runner, error) {
 			spec, err := d.forwardSpec(cfg, st, name, dc)
@@ -38,7 +43,7 @@ func (d *box) forwardComponent(cfg *config.Config, st *stream, name string, dc c
 				return nil, err
 			}
 			report := func(s forward.Status) { d.reportForward(st, s) }
-			return &forwarder{forward.New(st.archive, spec, report, d.flight.For(st.name, id)), d, cfg, st, name}, nil
+			return &forwarder{forward.New(src, spec, report, d.flight.For(st.name, id)), d, cfg, st, name}, nil
 		},
 		Ready: failures.over,
 		Failed: func(err error, retry time.Time) {
@@ -82,7 +87,7 @@ var _ reconcile.Updater = (*forwarder)(nil)
 // Update implements reconcile.Updater: it goes on where it was.
 func (f *forwarder) Update(spec any) error {
 	c, ok := spec.(forwardConfig)
-	if !ok || c.State != f.config.Storage.State {
+	if !ok || c.State != f.config.Storage.State || c.Stored != stored(f.config) {
 		return reconcile.ErrRestart
 	}
 	next, err := f.box.forwardSpec(f.config, f.stream, f.name, c.Destination)

@@ -90,7 +90,7 @@ func (d *box) segmentsComponent(cfg *config.Config, st *stream, sc config.Stream
 // segmentServer segments a stream and serves the segments while it runs.
 type segmentServer struct {
 	box       *box
-	spec      segmentsSpec
+	spec      segmentsSpec // its Segment is Update's alone
 	stream    *stream
 	dir       string
 	segmenter *segment.Segmenter
@@ -146,7 +146,7 @@ func (s *segmentServer) Update(spec any) error {
 		}
 		return err
 	}
-	s.spec = next
+	s.spec.Segment = next.Segment
 	return nil
 }
 

@@ -106,7 +106,8 @@ func (d *box) storageComponent(cfg *config.Config, st *stream, sc config.Stream)
 type keeper struct {
 	box      *box
 	stream   *stream
-	spec     storageSpec
+	spec     storageSpec // Update's alone
+	shifts   bool        // there is time shift
 	journal  *journal.Journal
 	recorder *record.Recorder
 }
@@ -119,7 +120,7 @@ func (d *box) newKeeper(st *stream, spec storageSpec) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{box: d, stream: st, spec: spec}
+	k := &keeper{box: d, stream: st, spec: spec, shifts: spec.TimeShift.Depth > 0}
 	if k.journal, err = journal.Open(spec.journal(), storageReporter{report, spec.Dir, d.flight.For(st.name, "storage")}); err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func (k *keeper) Run(ctx context.Context, ready func()) error {
 	st := k.stream
 	st.report.Clear(conditionStorage)
 	defer st.archive.use(k.journal)()
-	if k.spec.TimeShift.Depth > 0 {
+	if k.shifts {
 		defer st.archive.Want("time shift", journal.NoHold)()
 	}
 	h := http.StripPrefix("/recordings", record.NewHandler(k.recorder))
@@ -163,13 +164,16 @@ func (k *keeper) Run(ctx context.Context, ready func()) error {
 	waiting.Wait()
 	stopStoring()
 	storing.Wait()
-	return errors.Join(err, storeErr)
+	if err = errors.Join(err, storeErr); err != nil {
+		st.log.Warn("storage was left as it is", "err", err)
+	}
+	return err
 }
 
 // Update implements reconcile.Updater.
 func (k *keeper) Update(spec any) error {
 	next, ok := spec.(storageSpec)
-	if !ok || next.Dir != k.spec.Dir || (next.TimeShift.Depth > 0) != (k.spec.TimeShift.Depth > 0) {
+	if !ok || next.Dir != k.spec.Dir || (next.TimeShift.Depth > 0) != k.shifts {
 		return reconcile.ErrRestart
 	}
 	rc, err := next.recorder(k.stream.name)

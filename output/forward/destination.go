@@ -126,15 +126,17 @@ func (d *Destination) describe() {
 	d.status.URL = output.Redacted(d.spec.Target.URL)
 }
 
-// change alters the status under the lock and reports the result.
+// change alters the status and reports the result. f may wait for those who ask
+// storage, so d.mu is not held meanwhile: neither Status nor Update waits.
 func (d *Destination) change(f func(*Status)) {
 	d.reporting.Lock()
 	defer d.reporting.Unlock()
+	s := d.Status()
+	before := s.State
+	f(&s)
+	s.Text = s.text(time.Now())
 	d.mu.Lock()
-	before := d.status.State
-	f(&d.status)
-	d.status.Text = d.status.text(time.Now())
-	s := d.status.clone()
+	d.status = s.clone()
 	d.mu.Unlock()
 	if s.State != before {
 		d.log.Info("destination changed state", "state", s.State, "text", s.Text, "url", s.URL)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
@@ -193,7 +194,7 @@ func (l *life) skip(s span) {
 	lost := l.ledger.forget(s)
 	l.counts.skipped += s.count()
 	blame, why := output.BlameDisk, "gone from storage before they could be sent"
-	if _, none := l.src.(windowOnly); none || l.set.mode == Off {
+	if !l.stores() || l.set.mode == Off {
 		blame, why = output.BlameLink, "gone from the live window before they could be sent, and none is stored"
 	}
 	l.note(output.Incident{
@@ -205,8 +206,8 @@ func (l *life) skip(s span) {
 // excuse turns the error of a segment that cannot be read into a gap, when no
 // attempt will mend that.
 func (l *life) excuse(seg *segment.Segment, err error) error {
-	if !errors.Is(err, errContent) {
-		return err
+	if !errors.Is(err, errContent) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err // storage that does not answer may have it all the same
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -47,6 +47,8 @@ type life struct {
 	since   time.Time // of ConnectedAt
 	owed    bool      // the process before left something waiting
 	unread  unreadable
+	// waitsSince is when the oldest that waits was; zero while it is not known.
+	waitsSince time.Time
 	// unreadable counts attempts in a row that failed for a file of this box.
 	unreadable int
 	incidents  []output.Incident // to be told without the lock
@@ -84,10 +86,16 @@ func newLife(d *Destination, spec Spec) (*life, error) {
 		books:    map[string]*book{},
 		dvr:      archive{held: map[uint64]*segment.Segment{}},
 	}
-	if _, ok := d.src.(windowOnly); ok || set.mode == Off {
+	if !l.stores() || set.mode == Off {
 		l.patience = 0 // nothing can come back
 	}
 	return l, nil
+}
+
+// stores says whether there is storage that keeps what waits.
+func (l *life) stores() bool {
+	_, none := l.src.(windowOnly)
+	return !none
 }
 
 // run works until ctx ends. What it starts has ended when it returns.

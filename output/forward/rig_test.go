@@ -14,6 +14,7 @@ import (
 
 // rig is a destination between a fake timeline and an origin.
 type rig struct {
+	src       Source // nil: stream
 	t         *testing.T
 	stream    *stream
 	server    *server
@@ -40,7 +41,11 @@ func newRig(t *testing.T, st *stream, v *server, opts map[string]string) *rig {
 func (r *rig) start() {
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(context.Background())
-	r.dest = New(r.stream, r.spec, func(st Status) {
+	src := r.src
+	if src == nil {
+		src = r.stream
+	}
+	r.dest = New(src, r.spec, func(st Status) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.reports = append(r.reports, st)

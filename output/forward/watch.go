@@ -37,6 +37,7 @@ func (l *life) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		w := l.src.Window()
 		l.hold(&h, w)
+		l.lookBack()
 		l.persist(false)
 		l.tell()
 		select {
@@ -46,6 +47,25 @@ func (l *life) watch(ctx context.Context) {
 			l.d.change(l.fillStatus)
 		}
 	}
+}
+
+// lookBack finds the time of the oldest that waits. Storage is asked without the
+// lock.
+func (l *life) lookBack() {
+	l.mu.Lock()
+	n, some := l.oldest()
+	l.mu.Unlock()
+	var at time.Time
+	if some {
+		if seg, ok := l.src.Segment(n); ok {
+			for _, m := range medias(seg) {
+				at = m.Wall
+			}
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waitsSince = at
 }
 
 // moveHold is how many segments a holding follows the cursor by.
@@ -72,9 +92,13 @@ func (l *life) hold(h *holding, w *segment.Window) {
 	case h.release == nil && !current:
 		h.release, h.from, h.begin, h.most = l.src.Want("destination "+l.spec.Target.Name, oldest), oldest, time.Now(), waiting
 		l.d.change(l.fillStatus)
+		what := "what waits is stored from now on"
+		if !l.stores() {
+			what = "the box has no storage, so what does not fit the live window will be lost; set storage.path"
+		}
 		l.d.tell(output.Incident{
 			Kind: output.Late, Symptom: output.SymptomBehind, Segments: g.waiting, Bytes: g.bytes, Duration: waiting,
-			Detail: fmt.Sprintf("behind by %s, %s: what waits is stored from now on", coarse(waiting), size(g.bytes)),
+			Detail: fmt.Sprintf("behind by %s, %s: %s", coarse(waiting), size(g.bytes), what),
 		})
 	case h.release != nil && (!behind || waiting <= window/4):
 		h.release()
@@ -143,14 +167,10 @@ func (l *life) fillStatus(s *Status) {
 	s.Verified, s.Skipped, s.Deleted, s.Undeleted = c.verified, c.skipped, c.deleted, c.undeleted
 	s.Throughput, s.Bitrate = int(l.gov.Rate()*8), c.bitrate(now)
 	s.Lag, s.LagBytes, s.LagSegments = l.ledger.duration, l.ledger.bytes, l.ledger.waiting
-	s.Stored = !l.cur.current && l.cur.started && l.set.mode != Off
+	s.Stored = !l.cur.current && l.cur.started && l.set.mode != Off && l.stores()
 	s.ConnectedAt, s.NextAttempt, s.Cause, s.Oldest = l.since, l.next, "", time.Time{}
-	if n, ok := l.oldest(); ok {
-		if seg, ok := l.src.Segment(n); ok {
-			for _, m := range medias(seg) {
-				s.Oldest = m.Wall
-			}
-		}
+	if _, ok := l.oldest(); ok {
+		s.Oldest = l.waitsSince
 	}
 	var ahead time.Duration // of live
 	for _, seg := range w.Segments {
@@ -204,7 +224,8 @@ func diagnose(err error) (cause string, blame output.Blame) {
 		return CauseTLS, output.BlameServer
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return CauseRefused, output.BlameServer
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, net.ErrClosed): // the transport did, since the peer had
 		return CauseClosed, ""
 	}
 	return CauseNetwork, output.BlameLink
