@@ -172,3 +172,36 @@ func TestAnotherFileSystemInItsPlaceIsReadAnew(t *testing.T) {
 		r.check()
 	})
 }
+
+// Whatever storage that is slow was at: what the live window has let go of
+// meanwhile is its fault.
+func TestStorageThatIsSlowOnceIsToBlame(t *testing.T) {
+	for nth := range 4 {
+		bubble(t, Config{}, func(r *rig) {
+			r.Keep(named("rec"))
+			r.feed.play(5)
+			waits := nth
+			r.disk.mu.Lock()
+			r.disk.fault = func(op, _ string) error {
+				if op == "datasync" {
+					if waits == 0 {
+						time.Sleep(40 * time.Second)
+					}
+					waits--
+				}
+				return nil
+			}
+			r.disk.mu.Unlock()
+			r.feed.play(60)
+			_, gaps := r.Between(r.feed.begin, time.Now())
+			for _, g := range gaps {
+				if g.Cause != CauseDisk {
+					t.Errorf("write %d was slow: gap %+v", nth, g)
+				}
+			}
+			if len(gaps) == 0 {
+				t.Errorf("write %d was slow: no gaps", nth)
+			}
+		})
+	}
+}

@@ -15,6 +15,9 @@ func (s *spill) take(step segment.Step) error {
 			return err
 		}
 	}
+	if step.Lost > 0 && s.cause == "" {
+		s.cause = CauseDisk // nobody else keeps the spill from reading in time
+	}
 	if s.now == nil {
 		if err := s.begin(step.Segment); err != nil {
 			return err
