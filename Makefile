@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cross lab-box lab-box-test lab-box-shell assets assets-check bench bench-hardware fuzz build clean
+.PHONY: help run test lint cross lab-box lab-box-test lab-box-shell assets assets-check bench bench-hardware bench-storage fuzz build clean
 
 INSTALL := lab/setup/install.sh
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo devel)
@@ -21,7 +21,7 @@ UNIT_TESTS = $$(go list ./... | grep -vxF "$$(go list $(PEER_TESTS) $(BOX_TESTS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: CONFIG=$(CONFIG) (run), FUZZTIME=$(FUZZTIME) (fuzz), BOX_MINUTES=$(BOX_MINUTES) (lab-box-test), BENCH_ARGS (bench, bench-hardware)"
+	@echo "Variables: CONFIG=$(CONFIG) (run), FUZZTIME=$(FUZZTIME) (fuzz), BOX_MINUTES=$(BOX_MINUTES) (lab-box-test), BENCH_ARGS (bench, bench-hardware, bench-storage)"
 
 run: ## build encoderd, start it with examples/bench.toml; it prints the page's address
 	@$(INSTALL) run
@@ -77,6 +77,10 @@ bench: ## measure CPU, memory and latency beside ffmpeg (BENCH_ARGS="…")
 
 bench-hardware: lab-box ## measure capture and hardware encoder beside ffmpeg's, in the virtual ARM box (BENCH_ARGS="…")
 	go run ./lab/hwbench $(BENCH_ARGS)
+
+bench-storage: ## measure recording and serving beside ffmpeg, bytes to flash, restarts (BENCH_ARGS="…")
+	@$(INSTALL) test
+	go run ./lab/storagebench $(BENCH_ARGS)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@$(INSTALL) run

@@ -16,6 +16,7 @@ import (
 	"github.com/encoderbox/encoderbox/lab/footage"
 	"github.com/encoderbox/encoderbox/lab/measure"
 	"github.com/encoderbox/encoderbox/lab/peer"
+	"github.com/encoderbox/encoderbox/lab/viewer"
 )
 
 // bench is what all trials share.
@@ -142,7 +143,7 @@ func (b *bench) observe(ctx context.Context, tb peer.TB, s *sinks, p *peer.Proce
 	}
 	t.Startup = measure.CPUTime(p.PID()).Seconds()
 	if s.job.player {
-		startPlayer(tb, d.HLS(""))
+		viewer.HLS(tb, d.HLS(""))
 	}
 	if err := sleep(ctx, b.o.settle); err != nil {
 		return t, err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,16 +46,6 @@ func TestASinkThatMissesItsBytesVoidsTheTrial(t *testing.T) {
 	}
 	if err := (&sinks{job: srtOnly}).check(begin, received{at: full.at, srt: full.srt}, 1e6); err != nil {
 		t.Errorf("legs that are not sent count: %v", err)
-	}
-}
-
-func TestReferencesOfPlaylists(t *testing.T) {
-	const playlist = "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",URI=\"audio.m3u8\"\n" +
-		"#EXT-X-STREAM-INF:BANDWIDTH=1\nvideo.m3u8\n\n#EXT-X-MAP:URI=\"i.mp4\"\n#EXTINF:2,\n../x/1.m4s\r\n#EXT-X-MAP:URI=\"i.mp4\"\n"
-	got := references("http://h/hls/main/index.m3u8", playlist)
-	want := []string{"http://h/hls/main/audio.m3u8", "http://h/hls/main/video.m3u8", "http://h/hls/main/i.mp4", "http://h/hls/x/1.m4s"}
-	if !slices.Equal(got, want) {
-		t.Errorf("references %q, want %q", got, want)
 	}
 }
 
