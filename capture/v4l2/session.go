@@ -21,6 +21,7 @@ type session struct {
 	cfg   *Config
 	sys   system
 	log   *slog.Logger
+	said  *repeats
 	poll  poller // used by Open and Run alone
 	wake  *waker
 	stamp *stamper
@@ -116,7 +117,7 @@ func (s *session) Run(ctx context.Context, pool capture.Pool, emit func(media.Fr
 		case errors.Is(err, errRefused) && s.refused == "":
 			// Once only: what is refused is not offered again.
 			s.refused = err.Error()
-			s.log.Info("pictures are copied", "reason", err.Error())
+			s.said.log(s.log, slog.LevelInfo, "pictures are copied", s.name()+err.Error(), "reason", err.Error())
 		case errors.Is(err, errRefused):
 			return &capture.SignalError{Signal: capture.SignalStalled, Detail: s.node.Path + " takes no memory", Err: err}
 		default:
@@ -151,7 +152,7 @@ func (s *session) stream(ctx context.Context, pool capture.Pool, emit func(media
 	r.waitFrom(time.Now())
 	err = r.loop(ctx)
 	if cerr := feed.close(); cerr != nil {
-		s.log.Warn("capture queue did not close", "error", cerr)
+		s.said.log(s.log, slog.LevelWarn, "capture queue did not close", s.name(), "error", cerr)
 	}
 	return err
 }

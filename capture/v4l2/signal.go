@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 
@@ -49,7 +50,7 @@ func (s *session) writeEDID(before string) (wrote bool, err error) {
 	case err != nil:
 		return false, s.failed(err)
 	}
-	s.log.Info("EDID written", "bytes", len(s.cfg.EDID))
+	s.said.log(s.log, slog.LevelInfo, "EDID written", s.name(), "bytes", len(s.cfg.EDID))
 	return true, nil
 }
 

@@ -99,8 +99,8 @@ type Video struct {
 	known   identity
 	told    capture.Signal // of the last Open, where it failed
 	edidOf  string         // node whose EDID was written
-	opened  string         // the device and what arrived, of the last Open that succeeded
 
+	said   repeats
 	parent atomic.Pointer[string] // of the device found last
 }
 
@@ -153,7 +153,7 @@ func (v *Video) open(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s := &session{
-		source: src, cfg: &v.cfg, sys: v.sys, log: v.cfg.Log.With("device", src.name()),
+		source: src, cfg: &v.cfg, sys: v.sys, log: v.cfg.Log.With("device", src.name()), said: &v.said,
 		stamp: newStamper(v.clock, v.sys.now, v.cfg.Quirks.ArrivalTime),
 	}
 	if err := v.prepare(ctx, s); err != nil {
@@ -161,12 +161,8 @@ func (v *Video) open(ctx context.Context) (*session, error) {
 		_ = s.Close()
 		return nil, err
 	}
-	level, opened := slog.LevelInfo, src.name()+" "+s.describe()
-	if opened == v.opened { // one that fails and is opened again would fill the log
-		level = slog.LevelDebug
-	}
-	v.opened = opened
-	s.log.Log(ctx, level, "capture device opened", "arrives", s.describe(), "bus", src.node.Info.Bus)
+	s.said.log(s.log, slog.LevelInfo, "capture device opened", src.name()+" "+s.describe(),
+		"arrives", s.describe(), "bus", src.node.Info.Bus)
 	return s, nil
 }
 
