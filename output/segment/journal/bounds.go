@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 	"unicode/utf8"
+
+	"github.com/encoderbox/encoderbox/output/segment"
 )
 
 // errChanged says that another file system is where the reels were.
@@ -222,11 +224,13 @@ func (j *Journal) wantsAt(sequence uint64) bool {
 	return false
 }
 
-// stored says whether a segment is on storage, whole.
-func (j *Journal) stored(sequence uint64) bool {
+// stored says whether a segment is on storage, whole. One of another run is
+// another one: a box without a battery clock may count from 0 again, before the
+// medium comes on which its numbers are.
+func (j *Journal) stored(s *segment.Segment) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.ContainsFunc(j.reels, func(r *reel) bool { return r.stored(sequence) })
+	return slices.ContainsFunc(j.reels, func(r *reel) bool { return r.Run == s.Run && r.stored(s.Sequence) })
 }
 
 func (j *Journal) marked() bool {

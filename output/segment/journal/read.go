@@ -126,7 +126,7 @@ func (j *Journal) live() (w *segment.Window, all []*segment.Segment) {
 
 // Segment implements Archive.
 func (j *Journal) Segment(sequence uint64) (*segment.Segment, bool) {
-	_, live := j.live()
+	w, live := j.live()
 	for _, s := range live {
 		if s.Sequence == sequence {
 			return s, true
@@ -135,7 +135,7 @@ func (j *Journal) Segment(sequence uint64) (*segment.Segment, bool) {
 	var best *entry
 	for _, r := range j.find(func(r *reel) bool { return r.First <= sequence && sequence <= r.Last }) {
 		n := firstFrom(j.entriesOf(r), sequence)
-		if n != nil && n.seg.Sequence == sequence && (best == nil || best.partial) {
+		if n != nil && n.seg.Sequence == sequence && better(n, best, w) {
 			best = n
 		}
 	}
@@ -143,6 +143,18 @@ func (j *Journal) Segment(sequence uint64) (*segment.Segment, bool) {
 		return nil, false
 	}
 	return best.seg, true
+}
+
+// better says which of two with one number is meant: that of the run at hand, if
+// numbers have fallen; else the one that is whole.
+func better(a, b *entry, w *segment.Window) bool {
+	switch {
+	case b == nil:
+		return true
+	case a.seg.Run != b.seg.Run && w != nil && (a.seg.Run == w.Run || b.seg.Run == w.Run):
+		return a.seg.Run == w.Run
+	}
+	return b.partial
 }
 
 // firstFrom is the first of a number or higher.

@@ -278,7 +278,7 @@ func (s *spill) plan() error {
 	}
 	for w := range s.src.Window().All {
 		// What was passed over while nobody wanted it.
-		if w.Sequence >= start && w.Sequence <= s.done && !s.j.stored(w.Sequence) {
+		if w.Sequence >= start && w.Sequence <= s.done && !s.j.stored(w) {
 			if _, keep := s.j.decide(w.Sequence); keep != nil || s.j.wanted(w.Sequence) {
 				if err := s.finish(); err != nil {
 					return err

@@ -57,7 +57,7 @@ func (s *spill) begin(seg *segment.Segment) error {
 	j := s.j
 	c := &current{seg: seg, n: &entry{}}
 	c.store, c.keep = j.decide(seg.Sequence)
-	if c.store && j.stored(seg.Sequence) {
+	if c.store && j.stored(seg) {
 		c.store = false
 		s.now = c
 		return nil

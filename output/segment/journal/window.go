@@ -107,6 +107,7 @@ func (j *Journal) neighbours(from, to time.Time) []*reel {
 	known := j.find(func(r *reel) bool { return !r.Begin.IsZero() })
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	slices.SortStableFunc(known, func(a, b *reel) int { return a.Begin.Compare(b.Begin) }) // numbers may have fallen
 	first, last := 0, len(known)
 	for i, r := range known {
 		if !r.End.After(from) {
