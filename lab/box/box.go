@@ -47,11 +47,18 @@ type Options struct {
 	Console     io.Writer // gets a copy of what the box writes on its console
 }
 
-// Disk is a raw image file as a virtio disk: /dev/vda is the first. The module
-// is virtio_blk.
+// Disk is a virtio disk: /dev/vda is the first. The module is virtio_blk.
 type Disk struct {
-	Path     string
+	// Path is a raw image file. What the box has sent to it survives a power cut,
+	// flushed or not.
+	Path string
+	// Socket is the Unix socket of a server of network block devices (NBD), such
+	// as package disk's, instead of a file.
+	Socket   string
 	ReadOnly bool
+	// USB makes it a USB stick instead: /dev/sda is the first. The modules are
+	// xhci-pci, usb-storage and sd_mod. Unplug takes it out, and Plug puts it in.
+	USB bool
 }
 
 // Box is a running box. Its methods may be called from several goroutines.

@@ -82,14 +82,7 @@ func (b *Box) arguments() []string {
 		args = append(args, "-fsdev", "local,security_model=none,readonly=on,id="+s.tag+",path="+escape(s.path),
 			"-device", "virtio-9p-pci,fsdev="+s.tag+",mount_tag="+s.tag)
 	}
-	for i, d := range b.options.Disks {
-		mode := "off"
-		if d.ReadOnly {
-			mode = "on"
-		}
-		args = append(args, "-drive", fmt.Sprintf("if=none,id=disk%d,format=raw,cache=writeback,readonly=%s,file=%s", i, mode, escape(d.Path)),
-			"-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d", i))
-	}
+	args = append(args, b.diskArguments()...)
 	if b.options.Watchdog != "" {
 		args = append(args, "-device", "i6300esb", "-action", "watchdog="+b.options.Watchdog)
 	}

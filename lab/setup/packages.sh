@@ -47,6 +47,7 @@ box    pkg-config               pkg-config    finds libraries of the target
 box    cpio                     cpio          packs what the box boots from
 box    kmod                     -             finds what a kernel module depends on
 box    xz-utils                 xz            unpacks the kernel source
+box    e2fsprogs                mkfs.ext4     makes and checks the file systems of its disks
 box    debian-archive-keyring   -             checks the kernel packages, which come from Debian
 '
 
