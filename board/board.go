@@ -47,7 +47,31 @@ type Capture struct {
 	// MaxPixelRate is how many pixels a second the wires between bridge and SoC
 	// carry; 0: as the driver says.
 	MaxPixelRate float64
+	Quirks       []CaptureQuirk
 }
+
+// CaptureQuirk is one thing that a capture driver does not tell of itself, or
+// that only this board's wiring asks for.
+type CaptureQuirk struct {
+	Driver string // as VIDIOC_QUERYCAP tells, or a prefix of it
+	Is     CaptureQuirkKind
+	Value  int    // of those that are a number
+	Text   string // of those that are words
+	Source string
+}
+
+// CaptureQuirkKind is what a quirk of a capture driver is about.
+type CaptureQuirkKind string
+
+// The quirks that the capture code knows.
+const (
+	CaptureStrideAlign CaptureQuirkKind = "stride-align" // DMA wants rows of a multiple of Value bytes, and the driver does not say so
+	CaptureForceCopy   CaptureQuirkKind = "force-copy"   // never the encoder's memory; Text is why, for people
+	CaptureBridge      CaptureQuirkKind = "bridge"       // of several entities the one whose name begins with Text has the signal
+	CaptureBusCode     CaptureQuirkKind = "bus-code"     // the bridge sends in media bus format Value
+	CaptureMinQueued   CaptureQuirkKind = "min-queued"   // begins with Value pictures queued; default 2
+	CaptureArrivalTime CaptureQuirkKind = "arrival-time" // its timestamps are wrong: pictures are stamped as they come
+)
 
 // Encoder is a hardware encoder by its driver.
 type Encoder struct {

@@ -11,6 +11,7 @@ var Generic = board.Model{
 	Capture: board.Capture{
 		Drivers:  []string{"tc358743", "unicam", "uvcvideo"},
 		EDIDWait: hotPlugWait,
+		Quirks:   captureQuirks,
 	},
 	Encoders: []board.Encoder{bcm2835, venus, wave5, mediatek, coda, amphion, s5pMFC},
 	Tried:    "a PC with the test pattern and files",

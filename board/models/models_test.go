@@ -34,6 +34,9 @@ func TestModels(t *testing.T) {
 		for _, e := range m.Encoders {
 			checkEncoder(t, m.Name, e)
 		}
+		for _, q := range m.Capture.Quirks {
+			checkCapture(t, m.Name, q)
+		}
 		for _, b := range m.Buttons {
 			if b.Name == "" || !strings.HasPrefix(b.Key, "KEY_") {
 				t.Errorf("%s: button %+v", m.Name, b)
@@ -57,6 +60,19 @@ func checkEncoder(t *testing.T, model string, e board.Encoder) {
 		if needsValue[q.Is] != (q.Value != 0) {
 			t.Errorf("%s: %s: quirk %s with value %d", model, e.Driver, q.Is, q.Value)
 		}
+	}
+}
+
+func checkCapture(t *testing.T, model string, q board.CaptureQuirk) {
+	if q.Driver == "" || q.Source == "" {
+		t.Errorf("%s: capture quirk %+v: a driver and a source are needed", model, q)
+	}
+	needsValue := map[board.CaptureQuirkKind]bool{
+		board.CaptureStrideAlign: true, board.CaptureBusCode: true, board.CaptureMinQueued: true,
+	}
+	needsText := map[board.CaptureQuirkKind]bool{board.CaptureForceCopy: true, board.CaptureBridge: true}
+	if needsValue[q.Is] != (q.Value != 0) || needsText[q.Is] != (q.Text != "") {
+		t.Errorf("%s: capture quirk %+v: its value or its text", model, q)
 	}
 }
 

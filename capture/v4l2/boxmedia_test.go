@@ -26,16 +26,16 @@ func TestBoxMediaController(t *testing.T) {
 	if node.Path == "" {
 		t.Fatalf("vimc is not loaded: %+v", nodes)
 	}
-	setUp := func(cfg Config) (*pipeline, error) {
-		p, err := findPipeline(sys, node, cfg.Quirks.Bridge)
+	setUp := func(cfg Config, q Quirks) (*pipeline, error) {
+		p, err := findPipeline(sys, node, q.Bridge)
 		if err != nil {
 			return nil, err
 		}
 		t.Cleanup(func() { p.close() })
-		return p, p.setUp(&cfg, v4l2.DVTimings{}, nil)
+		return p, p.setUp(&cfg, q.BusCode, v4l2.DVTimings{}, nil)
 	}
 	// Over the link that is not enabled: another has to give way.
-	p, err := setUp(Config{Width: 320, Height: 240, Quirks: Quirks{Bridge: "RGB/YUV Input", BusCode: v4l2.BusRGB888}})
+	p, err := setUp(Config{Width: 320, Height: 240}, Quirks{Bridge: "RGB/YUV Input", BusCode: v4l2.BusRGB888})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,9 +67,9 @@ func TestBoxMediaController(t *testing.T) {
 		t.Error(err)
 	}
 	// A converter in between does not pass what it is given.
-	_, err = setUp(Config{Quirks: Quirks{Bridge: "Sensor B", BusCode: v4l2.BusRGB888}})
+	_, err = setUp(Config{}, Quirks{Bridge: "Sensor B", BusCode: v4l2.BusRGB888})
 	wantWords(t, err, "which Debayer B does not take")
-	_, err = setUp(Config{Quirks: Quirks{Bridge: "tc358743"}})
+	_, err = setUp(Config{}, Quirks{Bridge: "tc358743"})
 	wantWords(t, err, `no bridge called "tc358743" leads to `+node.Path)
 	// As the selector would find it: its formats are not ours.
 	_, err = New(Config{Selector: node.Path, Sys: os.DirFS("/sys")}, nil).Open(t.Context())

@@ -93,8 +93,8 @@ const least = 3
 // none.
 func (s *session) sharable(l capture.Layout) (mode, string) {
 	switch {
-	case s.cfg.Quirks.ForceCopy != "":
-		return mode{}, s.cfg.Quirks.ForceCopy
+	case s.quirks.ForceCopy != "":
+		return mode{}, s.quirks.ForceCopy
 	case s.refused != "":
 		return mode{}, s.refused
 	case s.modes[0].jpeg:

@@ -43,7 +43,7 @@ func (s *session) setUp(ctx context.Context, patience time.Duration) error {
 		return err
 	}
 	if s.pipe != nil {
-		if err := s.pipe.setUp(s.cfg, s.arriving, s.raws); err != nil {
+		if err := s.pipe.setUp(s.cfg, s.quirks.BusCode, s.arriving, s.raws); err != nil {
 			return s.failed(err)
 		}
 	}
@@ -251,7 +251,7 @@ func (s *session) setFormat(m mode, like *capture.Layout) (v4l2.Format, error) {
 	ask := v4l2.Format{Width: m.width, Height: m.height, FourCC: m.code, Field: v4l2.FieldNone}
 	if like != nil {
 		ask.Planes = planesLike(like, m)
-	} else if a := s.cfg.Quirks.StrideAlign; a > 0 && !m.jpeg {
+	} else if a := s.quirks.StrideAlign; a > 0 && !m.jpeg {
 		ask.Planes = make([]v4l2.PlaneLayout, m.planes)
 		for i := range ask.Planes {
 			ask.Planes[i].Stride = (rowBytes(m, i) + a - 1) / a * a

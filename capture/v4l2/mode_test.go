@@ -100,7 +100,7 @@ func TestNegotiation(t *testing.T) {
 		{"memory too small", edited(nv12, func(l *capture.Layout) { l.Memory = []int{1280*1080 - 1} }), nil, Config{},
 			"unicam: its pictures are of 1382400 bytes, the encoder's memory of 1382399"},
 		{"few pictures", edited(nv12, func(l *capture.Layout) { l.Count = 4 }), nil, Config{}, "unicam: the encoder has 4 pictures, too few to share"},
-		{"the board says no", nv12, nil, Config{Quirks: Quirks{ForceCopy: "CMA is short here"}}, "unicam: CMA is short here"},
+		{"the board says no", nv12, nil, Config{Quirks: always(Quirks{ForceCopy: "CMA is short here"})}, "unicam: CMA is short here"},
 		{"REQBUFS refused", nv12, func(h *hardware) { h.refuse = "request" }, Config{}, "unicam: it does not take the encoder's memory: invalid argument"},
 		{"QBUF refused", nv12, func(h *hardware) { h.refuse = "queue" }, Config{}, "unicam: it does not take the encoder's memory: invalid argument"},
 		{"STREAMON refused", nv12, func(h *hardware) { h.refuse = "start" }, Config{}, "unicam: it does not take the encoder's memory: invalid argument"},

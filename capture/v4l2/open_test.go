@@ -89,7 +89,7 @@ func TestWhyThereIsNoPicture(t *testing.T) {
 		{"odd size", Config{}, hdmi, func(h *hardware) { h.timing = odd }, capture.SignalUnsupported, "1281x720p"},
 		{"EDID refused", Config{EDID: make([]byte, 384)}, hdmi, nil, capture.SignalUnsupported, "the receiver does not take the EDID of 384 bytes"},
 		{"timing refused", Config{}, hdmi, func(h *hardware) { h.setErr = unix.EINVAL }, capture.SignalUnsupported, "1280x720p50: the receiver cannot take it"},
-		{"too fast for the wiring", Config{Quirks: Quirks{MaxPixelRate: 40e6}}, hdmi, nil, capture.SignalUnsupported, "1280x720p50: the wiring of this board carries up to 40.0 million pixels a second, this needs 46.1"},
+		{"too fast for the wiring", Config{Quirks: always(Quirks{MaxPixelRate: 40e6})}, hdmi, nil, capture.SignalUnsupported, "1280x720p50: the wiring of this board carries up to 40.0 million pixels a second, this needs 46.1"},
 		{"in use", Config{}, hdmi, func(h *hardware) { h.busy = true }, capture.SignalDeviceLost, "/dev/video0 is in use by another program"},
 		{"fields", Config{}, webcam, func(h *hardware) { h.field = v4l2.FieldInterlaced }, capture.SignalUnsupported, "it delivers fields"},
 		{"rows that hold no picture", Config{}, hdmi, func(h *hardware) { h.lay = func(f *v4l2.Format) { f.Planes[0].Stride = 0 } }, capture.SignalUnsupported, "its driver says rows of 0 bytes"},

@@ -232,7 +232,7 @@ func (p *pipeline) codesFor(f v4l2.FourCC) []v4l2.BusCode {
 }
 
 // setUp enables the links and sets the formats along them to what arrives.
-func (p *pipeline) setUp(cfg *Config, arriving v4l2.DVTimings, raws []v4l2.FormatDesc) error {
+func (p *pipeline) setUp(cfg *Config, bus v4l2.BusCode, arriving v4l2.DVTimings, raws []v4l2.FormatDesc) error {
 	for _, l := range p.links {
 		if err := p.enable(l); err != nil {
 			return err
@@ -249,7 +249,7 @@ func (p *pipeline) setUp(cfg *Config, arriving v4l2.DVTimings, raws []v4l2.Forma
 	case cfg.Width > 0 && cfg.Height > 0:
 		f.Width, f.Height = cfg.Width, cfg.Height
 	}
-	f.Code = cfg.Quirks.BusCode
+	f.Code = bus
 	for _, code := range [...]v4l2.FourCC{v4l2.UYVY, v4l2.YUYV, v4l2.MJPEG, v4l2.JPEG} {
 		has := slices.ContainsFunc(raws, func(d v4l2.FormatDesc) bool { return d.FourCC == code })
 		if codes := p.codesFor(code); f.Code == 0 && has && len(codes) > 0 {

@@ -130,8 +130,8 @@ func TestSensorsBehindAMediaController(t *testing.T) {
 		edit  func(m *fakeMedia, subs map[string]*hardware)
 		words string
 	}{
-		{"raw Bayer", Config{Quirks: Quirks{Bridge: "imx219"}}, nil, "imx219 (platform:fe801000.csi) gives raw Bayer samples, which need an image signal processor"},
-		{"bridge of another name", Config{Quirks: Quirks{Bridge: "adv7604"}}, nil, `no bridge called "adv7604" leads to /dev/video0; there is imx219 10-0010, tc358743 10-000f`},
+		{"raw Bayer", Config{Quirks: always(Quirks{Bridge: "imx219"})}, nil, "imx219 (platform:fe801000.csi) gives raw Bayer samples, which need an image signal processor"},
+		{"bridge of another name", Config{Quirks: always(Quirks{Bridge: "adv7604"})}, nil, `no bridge called "adv7604" leads to /dev/video0; there is imx219 10-0010, tc358743 10-000f`},
 		{"nothing linked", Config{}, func(m *fakeMedia, _ map[string]*hardware) { m.topo.Links = m.topo.Links[:4] }, "nothing is linked to /dev/video0"},
 		{"not in the graph", Config{}, func(m *fakeMedia, _ map[string]*hardware) { m.topo.Interfaces[0].Minor = 7 }, "/dev/video0 needs a media controller, but is in none"},
 		{"receiver of another format", Config{}, func(_ *fakeMedia, subs map[string]*hardware) {

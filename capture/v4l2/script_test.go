@@ -80,6 +80,9 @@ func layout(p media.PixelFormat, w, h int) capture.Layout {
 	return l
 }
 
+// always are quirks that every device has.
+func always(q Quirks) func(v4l2.Info) Quirks { return func(v4l2.Info) Quirks { return q } }
+
 // story is a device, a pool and the session between them.
 type story struct {
 	t     *testing.T

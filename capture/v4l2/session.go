@@ -95,7 +95,7 @@ func (s *session) describe() string {
 }
 
 func (s *session) minQueued() int {
-	if n := s.cfg.Quirks.MinQueued; n > 0 {
+	if n := s.quirks.MinQueued; n > 0 {
 		return n
 	}
 	return 2

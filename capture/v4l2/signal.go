@@ -92,7 +92,7 @@ func (s *session) accept(t v4l2.DVTimings) error {
 	unsupported := func(why string) error {
 		return &capture.SignalError{Signal: capture.SignalUnsupported, Detail: t.String() + ": " + why}
 	}
-	limit, rate := s.cfg.Quirks.MaxPixelRate, float64(t.Width)*float64(t.Height)*t.FrameRate().Float()
+	limit, rate := s.quirks.MaxPixelRate, float64(t.Width)*float64(t.Height)*t.FrameRate().Float()
 	switch {
 	case t.Interlaced:
 		return unsupported("interlaced pictures are not taken; set the source to progressive (p)")

@@ -38,6 +38,8 @@ type source struct {
 	// timed is where DV timings and EDID are, nil for a device without.
 	timed receiver
 	pipe  *pipeline // nil: the driver sees to what is before the node
+
+	quirks Quirks
 }
 
 // name is the device for people, such as "tc358743 (platform:fe801000.csi)".
@@ -81,6 +83,9 @@ func openSource(sys system, cfg *Config, n v4l2.Node) (*source, error) {
 	}
 	s := &source{node: n, dev: dev, input: -1}
 	s.typ, _ = n.Info.CaptureType()
+	if cfg.Quirks != nil {
+		s.quirks = cfg.Quirks(n.Info)
+	}
 	if err := s.look(sys, cfg); err != nil {
 		_ = s.close() // nothing hangs on it; err says what matters
 		return nil, err
@@ -94,8 +99,8 @@ func (s *source) look(sys system, cfg *Config) error {
 		return err
 	}
 	switch {
-	case s.node.Info.Caps.Has(v4l2.CapIOMC) || cfg.Quirks.Bridge != "":
-		if s.pipe, err = findPipeline(sys, s.node, cfg.Quirks.Bridge); err != nil {
+	case s.node.Info.Caps.Has(v4l2.CapIOMC) || s.quirks.Bridge != "":
+		if s.pipe, err = findPipeline(sys, s.node, s.quirks.Bridge); err != nil {
 			return err
 		}
 		if s.pipe.timed {

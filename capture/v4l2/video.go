@@ -40,10 +40,11 @@ type Config struct {
 	FrameRate     media.Rational
 	// EDID is what a receiver tells its source, whole blocks of 128 bytes. nil:
 	// it is left as it is.
-	EDID   []byte
-	Sys    fs.FS  // root of sysfs
-	Dev    string // folder of the device nodes; empty: /dev
-	Quirks Quirks
+	EDID []byte
+	Sys  fs.FS  // root of sysfs
+	Dev  string // folder of the device nodes; empty: /dev
+	// Quirks are those of a device on this board; nil: none.
+	Quirks func(v4l2.Info) Quirks
 	Log    *slog.Logger // nil: none
 }
 
@@ -154,7 +155,7 @@ func (v *Video) open(ctx context.Context) (*session, error) {
 	}
 	s := &session{
 		source: src, cfg: &v.cfg, sys: v.sys, log: v.cfg.Log.With("device", src.name()), said: &v.said,
-		stamp: newStamper(v.clock, v.sys.now, v.cfg.Quirks.ArrivalTime),
+		stamp: newStamper(v.clock, v.sys.now, src.quirks.ArrivalTime),
 	}
 	if err := v.prepare(ctx, s); err != nil {
 		// That a device is hard to close is no news beside why it is closed.
@@ -183,7 +184,7 @@ func (v *Video) prepare(ctx context.Context, s *session) error {
 	patience := settle
 	if wrote {
 		v.edidOf = s.node.Path
-		patience = cmp.Or(v.cfg.Quirks.EDIDWait, defaultEDIDWait)
+		patience = cmp.Or(s.quirks.EDIDWait, defaultEDIDWait)
 	}
 	for {
 		err := s.setUp(ctx, patience)

@@ -3,6 +3,7 @@ package hardware
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/encoderbox/encoderbox/board"
 	"github.com/encoderbox/encoderbox/capture"
@@ -10,6 +11,7 @@ import (
 	"github.com/encoderbox/encoderbox/capture/live"
 	v4l2capture "github.com/encoderbox/encoderbox/capture/v4l2"
 	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/media/v4l2"
 )
 
 // Input is what is wanted of a capture device.
@@ -39,7 +41,7 @@ func (b *Box) OpenInput(ctx context.Context, in Input, clock *media.Clock) (*cap
 	video := v4l2capture.New(v4l2capture.Config{
 		Selector: in.Device, Prefer: b.model.Capture.Drivers,
 		Width: in.Width, Height: in.Height, FrameRate: in.FrameRate,
-		EDID: edid, Quirks: captureQuirks(b.model.Capture),
+		EDID: edid, Quirks: b.captureQuirks(in.Log),
 		Sys: b.sub("sys"), Dev: "/dev", Log: in.Log,
 	}, clock)
 	var sound live.Audio
@@ -57,7 +59,39 @@ func (b *Box) OpenInput(ctx context.Context, in Input, clock *media.Clock) (*cap
 	}, clock)
 }
 
-// captureQuirks are a model's data as the driver code takes them.
-func captureQuirks(c board.Capture) v4l2capture.Quirks {
-	return v4l2capture.Quirks{EDIDWait: c.EDIDWait, MaxPixelRate: c.MaxPixelRate}
+// captureQuirks are the model's data of a device as the driver code takes them.
+func (b *Box) captureQuirks(log *slog.Logger) func(v4l2.Info) v4l2capture.Quirks {
+	return func(i v4l2.Info) v4l2capture.Quirks {
+		c := b.model.Capture
+		q := v4l2capture.Quirks{EDIDWait: c.EDIDWait, MaxPixelRate: c.MaxPixelRate}
+		for _, is := range captureQuirksOf(c, i.Driver) {
+			switch is.Is {
+			case board.CaptureStrideAlign:
+				q.StrideAlign = is.Value
+			case board.CaptureForceCopy:
+				q.ForceCopy = is.Text
+			case board.CaptureBridge:
+				q.Bridge = is.Text
+			case board.CaptureBusCode:
+				q.BusCode = v4l2.BusCode(is.Value)
+			case board.CaptureMinQueued:
+				q.MinQueued = is.Value
+			case board.CaptureArrivalTime:
+				q.ArrivalTime = true
+			default:
+				log.Warn("a quirk of the board model is not known", "quirk", is.Is, "driver", is.Driver)
+			}
+		}
+		return q
+	}
+}
+
+// captureQuirksOf are those of a model for a driver.
+func captureQuirksOf(c board.Capture, driver string) (list []board.CaptureQuirk) {
+	for _, q := range c.Quirks {
+		if strings.HasPrefix(driver, q.Driver) {
+			list = append(list, q)
+		}
+	}
+	return list
 }

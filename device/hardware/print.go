@@ -22,6 +22,7 @@ func (r Report) Print(w io.Writer) error {
 			fmt.Fprintf(&p, "      inputs: %s\n", strings.Join(c.Inputs, ", "))
 		}
 		c.printFormats(&p)
+		printQuirks(&p, c.Quirks)
 	}
 	section(&p, "H.264 encoders", len(r.Encoders))
 	for _, e := range r.Encoders {
@@ -87,15 +88,22 @@ func (e ReportEncoder) print(p *strings.Builder) {
 	if len(e.Lacks) > 0 {
 		fmt.Fprintf(p, "      without control of: %s\n", strings.Join(e.Lacks, ", "))
 	}
-	for _, q := range e.Quirks {
+	printQuirks(p, e.Quirks)
+	if e.Problem != "" {
+		fmt.Fprintf(p, "      could not be asked: %s\n", e.Problem)
+	}
+}
+
+func printQuirks(p *strings.Builder, quirks []ReportQuirk) {
+	for _, q := range quirks {
 		value := ""
 		if q.Value != 0 {
 			value = fmt.Sprintf(" %d", q.Value)
 		}
+		if q.Text != "" {
+			value += fmt.Sprintf(" %q", q.Text)
+		}
 		fmt.Fprintf(p, "      quirk %s%s (%s)\n", q.Is, value, q.Source)
-	}
-	if e.Problem != "" {
-		fmt.Fprintf(p, "      could not be asked: %s\n", e.Problem)
 	}
 }
 

@@ -54,6 +54,7 @@ type ReportCapture struct {
 	Select  string         `json:"select"` // value of input.device that means it
 	Inputs  []string       `json:"inputs"`
 	Formats []ReportFormat `json:"formats"`
+	Quirks  []ReportQuirk  `json:"quirks"`            // of the model
 	Problem string         `json:"problem,omitempty"` // why it cannot be used
 }
 
@@ -78,6 +79,7 @@ type ReportEncoder struct {
 type ReportQuirk struct {
 	Is     string `json:"is"`
 	Value  int    `json:"value,omitempty"`
+	Text   string `json:"text,omitempty"`
 	Source string `json:"source"`
 }
 
@@ -121,7 +123,7 @@ func (r *Report) fill() {
 	p.Buttons, p.LEDs, p.Missing = orEmpty(p.Buttons), orEmpty(p.LEDs), orEmpty(p.Missing)
 	for i := range r.Capture {
 		c := &r.Capture[i]
-		c.Inputs, c.Formats = orEmpty(c.Inputs), orEmpty(c.Formats)
+		c.Inputs, c.Formats, c.Quirks = orEmpty(c.Inputs), orEmpty(c.Formats), orEmpty(c.Quirks)
 		for j := range c.Formats {
 			c.Formats[j].Sizes = orEmpty(c.Formats[j].Sizes)
 		}
@@ -208,7 +210,7 @@ func limits(e board.Encoder) (limit string, quirks []ReportQuirk) {
 		parts = append(parts, "level "+e.MaxLevel)
 	}
 	for _, q := range e.Quirks {
-		quirks = append(quirks, ReportQuirk{string(q.Is), q.Value, q.Source})
+		quirks = append(quirks, ReportQuirk{Is: string(q.Is), Value: q.Value, Source: q.Source})
 	}
 	return strings.Join(parts, ", "), quirks
 }

@@ -2,6 +2,7 @@ package hardware
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 
 // probeCaptures lists the capture devices, as a stream would find them.
 func (b *Box) probeCaptures(r *Report, nodes []v4l2.Node) {
-	found, err := v4l2capture.List(v4l2capture.Config{Sys: b.sub("sys")})
+	found, err := v4l2capture.List(v4l2capture.Config{Sys: b.sub("sys"), Quirks: b.captureQuirks(slog.New(slog.DiscardHandler))})
 	if err != nil {
 		r.problem("%v", err)
 	}
@@ -22,6 +23,9 @@ func (b *Box) probeCaptures(r *Report, nodes []v4l2.Node) {
 		}
 		c := probeCapture(nodes[i])
 		c.Role = f.Kind
+		for _, q := range captureQuirksOf(b.model.Capture, nodes[i].Info.Driver) {
+			c.Quirks = append(c.Quirks, ReportQuirk{string(q.Is), q.Value, q.Text, q.Source})
+		}
 		if f.Problem != "" {
 			c.Problem = f.Problem
 			r.problem("%s (%s): %s", f.Path, f.Card, f.Problem)

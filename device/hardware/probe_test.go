@@ -84,6 +84,7 @@ func TestReportPrintsFormatsOfTheSameSizesTogether(t *testing.T) {
 	sizes := []string{"640x480 at 30 fps"}
 	r := Report{Capture: []ReportCapture{{
 		ReportNode: ReportNode{Path: "/dev/video0", Driver: "uvcvideo", Card: "Grabber", Role: "usb"}, Select: "usb:1-1",
+		Quirks: []ReportQuirk{{"min-queued", 3, "", "its driver"}, {"force-copy", 0, "slow memory", "a measurement"}},
 		Formats: []ReportFormat{
 			{"YUYV", useRaw, sizes}, {"XR24", useNone, sizes}, {"NV12", useRaw, sizes}, {"MJPG", useJPEG, sizes},
 		},
@@ -92,7 +93,8 @@ func TestReportPrintsFormatsOfTheSameSizesTogether(t *testing.T) {
 	if err := r.Print(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"raw: YUYV, NV12\n        640x480 at 30 fps\n", "decoded (MJPEG): MJPG\n", "not used: 1 other format\n", `input.device = "usb:1-1"`, "H.264 encoders: none"} {
+	for _, want := range []string{"raw: YUYV, NV12\n        640x480 at 30 fps\n", "decoded (MJPEG): MJPG\n", "not used: 1 other format\n", `input.device = "usb:1-1"`, "H.264 encoders: none",
+		"quirk min-queued 3 (its driver)", `quirk force-copy "slow memory" (a measurement)`} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text.String())
 		}
