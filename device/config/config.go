@@ -50,7 +50,7 @@ type Storage struct {
 
 	Path         string   `toml:"path" help:"Folder of recordings, time shift and what waits for destinations, on an SD card, USB disk or eMMC partition. Empty: none of these, nothing is written to flash. A stream's files are in a folder of its name."`
 	RequireMount bool     `toml:"require_mount" derived:"true for a path below /media, /mnt or /run/media" help:"Write only while path is not on the root file system: a disk that is not there must not fill it."`
-	MaxBytes     Size     `toml:"max_bytes" default:"0" min:"0" max:"1024TiB" unit:"bytes; 0: what the disk has" help:"What all streams together may keep at path. Time shift goes first, oldest first; recordings only with loop."`
+	MaxBytes     Size     `toml:"max_bytes" default:"0" min:"0" max:"1024TiB" unit:"bytes; 0: what the disk has" help:"What each stream may keep at path. Time shift goes first, oldest first; recordings only with loop."`
 	MaxAge       Duration `toml:"max_age" default:"0s" min:"0s" max:"87600h" unit:"duration; 0: none" help:"How long recordings with loop are kept."`
 	Reserve      Size     `toml:"reserve" default:"512MiB" min:"0" max:"1TiB" unit:"bytes" help:"Free space that is never used up at path."`
 }
