@@ -19,8 +19,9 @@ func (d *box) routes() http.Handler {
 	mux.Handle("/api/", api.Handler(d.store, d))
 	mux.Handle("/api/v1/incidents", flight.Handler(d.flight))
 	mux.Handle("/api/v1/streams/{stream}/recordings/", sameSite(http.HandlerFunc(d.serveRecordings)))
-	mux.Handle("/hls/", http.StripPrefix("/hls", d.hls))
-	mux.Handle("/dash/", http.StripPrefix("/dash", d.dash))
+	past := newShifts()
+	mux.Handle("/hls/", past.limit(http.StripPrefix("/hls", d.hls)))
+	mux.Handle("/dash/", past.limit(http.StripPrefix("/dash", d.dash)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")

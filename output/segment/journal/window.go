@@ -22,7 +22,8 @@ const (
 // tolerance is what times of segments that follow one another may differ.
 const tolerance = 300 * time.Millisecond
 
-// Between implements Archive.
+// Between implements Archive. Segments of storage are listed without their
+// chunks: Segment has those.
 func (j *Journal) Between(from, to time.Time) (*segment.Window, []Gap) {
 	win, live := j.live()
 	all := j.overlapping(from, to, live)
@@ -61,7 +62,9 @@ func (j *Journal) past(to time.Time, w *segment.Window, live []*segment.Segment)
 func (j *Journal) overlapping(from, to time.Time, live []*segment.Segment) []*segment.Segment {
 	var list []*entry
 	for _, r := range j.neighbours(from, to) {
-		list = append(list, j.entriesOf(r)...)
+		for _, n := range j.entriesOf(r) {
+			list = append(list, n.listed())
+		}
 	}
 	for _, s := range live {
 		list = append(list, &entry{seg: s})
@@ -89,6 +92,20 @@ func (j *Journal) overlapping(from, to time.Time, live []*segment.Segment) []*se
 		out = append(out, n.seg)
 	}
 	return out
+}
+
+// listed is what lists of segments need of one: a day of them is to fit the
+// memory of a box, so their chunks are left out.
+func (n *entry) listed() *entry {
+	s := *n.seg
+	for _, k := range kinds() {
+		if m := s.Media(k); m != nil && len(m.Chunks) > 0 {
+			bare := *m
+			bare.Chunks = nil
+			set(&s, k, &bare)
+		}
+	}
+	return &entry{seg: &s, partial: n.partial}
 }
 
 func boolCompare(a, b bool) int {
@@ -160,7 +177,7 @@ func moved(m *segment.Media, shift time.Duration, inits map[string]*segment.Init
 	}
 	c := *m
 	c.Init, c.Start = init, m.Start+shift
-	if shift != 0 {
+	if shift != 0 && len(m.Chunks) > 0 {
 		c.Chunks = slices.Clone(m.Chunks)
 		for i := range c.Chunks {
 			c.Chunks[i].Start += shift
