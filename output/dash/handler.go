@@ -61,6 +61,8 @@ type Handler struct {
 	window *segment.Window
 	body   []byte   // of the window's manifest
 	known  []origin // of the Periods in it
+
+	delays delays
 }
 
 // NewHandler serves the source's segments and, unless it is nil, the archive's.
@@ -94,8 +96,12 @@ func (h *Handler) manifest(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		serve.Fail(w, http.StatusBadRequest, err.Error())
+	case asked && h.archive == nil:
+		serve.Fail(w, http.StatusNotFound, "this stream keeps nothing to go back to: set a time shift depth or record it, or leave out from, offset and duration to see it live")
 	case asked && !ok:
 		noClock(w)
+	case part.delay > 0:
+		h.delayed(w, r, now, part.delay)
 	case asked:
 		h.shifted(w, r, part)
 	default:
@@ -135,7 +141,7 @@ func (h *Handler) render(window *segment.Window) ([]byte, error) {
 	if h.window == window {
 		return h.body, nil
 	}
-	body, ps, err := render(window, h.known)
+	body, ps, err := render(window, h.known, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +152,9 @@ func (h *Handler) render(window *segment.Window) ([]byte, error) {
 	return body, nil
 }
 
-func render(window *segment.Window, known []origin) ([]byte, []period, error) {
+// render makes the manifest of a window, which players are to take for that of so
+// much later.
+func render(window *segment.Window, known []origin, late time.Duration) ([]byte, []period, error) {
 	if len(window.Segments) == 0 {
 		return nil, nil, errNothing
 	}
@@ -164,23 +172,19 @@ func render(window *segment.Window, known []origin) ([]byte, []period, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	body, err := liveMPD(window, ps)
+	body, err := liveMPD(window, ps, late)
 	return body, ps, err
 }
 
 // shifted answers with the manifest of a part of what is kept.
 func (h *Handler) shifted(w http.ResponseWriter, r *http.Request, part shift) {
-	if h.archive == nil {
-		serve.Fail(w, http.StatusNotFound, "this stream keeps nothing to go back to: set a time shift depth or record it, or leave out from, offset and duration to see it live")
-		return
-	}
-	held, gaps := h.archive.Between(part.from, part.to)
-	window := *held
+	found, gaps := h.archive.Between(part.from, part.to)
+	window := *found
 	window.Ended = true
-	body, _, err := render(&window, nil)
+	body, _, err := render(&window, nil, 0)
 	switch {
 	case errors.Is(err, errNothing):
-		serve.Fail(w, http.StatusNotFound, nothingBetween(part, gaps))
+		serve.Fail(w, http.StatusNotFound, nothingBetween(part, gaps)+held(h.archive))
 	case err != nil:
 		serve.Fail(w, http.StatusInternalServerError, err.Error())
 	default:
@@ -207,6 +211,9 @@ func nothingBetween(part shift, gaps []segment.Gap) string {
 func (h *Handler) archived(w http.ResponseWriter, r *http.Request, name string) bool {
 	if h.archive == nil {
 		return false
+	}
+	if s := h.delays.head(name); s != nil {
+		return serve.Part(w, r, s, name)
 	}
 	_, sequence, ok := serve.Split(name)
 	if !ok {

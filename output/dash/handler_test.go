@@ -53,6 +53,12 @@ func (s *still) Segment(sequence uint64) (*segment.Segment, bool) {
 	return nil, false
 }
 
+// Held tells of what time it has something.
+func (s *still) Held() (from, to time.Time, ok bool) {
+	n := len(s.kept.Segments)
+	return s.kept.Segments[0].Video.Wall, s.kept.Segments[n-1].Video.Wall.Add(2 * time.Second), true
+}
+
 // content is a file in memory.
 type content string
 
@@ -198,8 +204,7 @@ func TestTimeShift(t *testing.T) {
 		"from=2026-05-01T22:15:20%2B02:00&duration=10":      {110, 5},
 		fmt.Sprint("from=", zero.Unix()+20, "&duration=10"): {110, 5},
 		"from=2026-05-01T20:18:00Z":                         {190, 10},
-		"offset=1m&duration=10s":                            {170, 5},
-		"offset=20":                                         {190, 10},
+		"from=2026-05-01T22:15:20+02:00&duration=10":        {110, 5},
 	}
 	for query, want := range cases {
 		t.Run(query, func(t *testing.T) {
@@ -239,14 +244,16 @@ func TestTimeShiftThatCannotBeGiven(t *testing.T) {
 		"from=yesterday":            {400, `from="yesterday" is no time`},
 		"from=-5":                   {400, "is no time"},
 		"duration=10":               {400, "does not say where to begin"},
-		"from=5&offset=3":           {400, "give one"},
+		"from=5&offset=3":           {400, "offset goes alone"},
+		"offset=5&duration=3":       {400, "offset goes alone"},
 		"offset=soon":               {400, `offset="soon" is no duration`},
 		"offset=-5s":                {400, "is no duration"},
 		"offset=NaN":                {400, "is no duration"},
-		"offset=60&duration=0":      {400, `duration="0" is no duration`},
+		"from=5&duration=0":         {400, `duration="0" is no duration`},
 		"from=2026-05-02T00:00:00Z": {400, "has not come yet"},
-		"offset=48h":                {400, "at most 24h"},
-		"offset=400s&duration=100s": {404, "nothing is held of 2026-05-01T20:11:40.123Z to 2026-05-01T20:13:20.123Z: disk"},
+		"from=2026-04-01T00:00:00Z": {400, "at most 24h"},
+		"offset=48h":                {404, "nothing is held of 48h0m0s ago: held is 2026-05-01T20:15:00.123Z to 2026-05-01T20:18:20.123Z"},
+		"from=2026-05-01T20:11:40.123456789Z&duration=100s": {404, "nothing is held of 2026-05-01T20:11:40.123Z to 2026-05-01T20:13:20.123Z: disk"},
 	}
 	for query, want := range cases {
 		t.Run(query, func(t *testing.T) {

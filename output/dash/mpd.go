@@ -27,13 +27,14 @@ const (
 
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// liveMPD is the manifest of a stream that goes on.
-func liveMPD(w *segment.Window, ps []period) ([]byte, error) {
+// liveMPD is the manifest of a stream that goes on. All of it becomes available
+// so much later than it was made: thereby players are that late.
+func liveMPD(w *segment.Window, ps []period, late time.Duration) ([]byte, error) {
 	m := mpd.NewMPD(mpd.DYNAMIC_TYPE)
-	m.AvailabilityStartTime = mpd.ConvertToDateTimeS(0) // see live
+	m.AvailabilityStartTime = mpd.DateTime(time.Unix(0, int64(late)).UTC().Format(time.RFC3339Nano)) // see live
 	first, last := ps[0], ps[len(ps)-1]
 	end := last.ends()
-	m.PublishTime = mpd.DateTime(time.Unix(0, int64(end)).UTC().Format(timeFormat))
+	m.PublishTime = mpd.DateTime(time.Unix(0, int64(end+late)).UTC().Format(timeFormat))
 	// Asking costs little, since the answer mostly is that nothing has changed.
 	m.MinimumUpdatePeriod = duration(w.TargetDuration / 2)
 	m.TimeShiftBufferDepth = duration(end - first.start - first.begin() + first.at)

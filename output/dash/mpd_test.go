@@ -86,7 +86,7 @@ func restarted() *reel {
 func TestGoldenManifests(t *testing.T) {
 	for name, window := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, _, err := render(window(), nil)
+			got, _, err := render(window(), nil, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,7 +174,7 @@ func TestEverySegmentLiesAtItsWallClockTime(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			body, _, err := render(w, nil)
+			body, _, err := render(w, nil, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -217,7 +217,7 @@ func TestManifestsAgreeAsTheWindowSlides(t *testing.T) {
 	for end := 1; end <= len(all); end++ {
 		w := r.window(0)
 		w.Segments = all[max(0, end-4):end]
-		body, ps, err := render(w, known)
+		body, ps, err := render(w, known, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,15 +251,15 @@ func TestAPeriodIsFoundAgainAfterARestart(t *testing.T) {
 	r := restarted()
 	before, after := r.window(6), r.window(6)
 	before.Segments = before.Segments[:3]
-	first, ps, err := render(before, nil)
+	first, ps, err := render(before, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, _, err := render(after, origins(ps))
+	kept, _, err := render(after, origins(ps), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	forgotten, _, err := render(after, nil)
+	forgotten, _, err := render(after, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestAClockThatWasSetBackHidesWhatWasBefore(t *testing.T) {
 	again := both()
 	again.run, again.zero, again.number, again.list = "0f1e2d3c", zero.Add(30*time.Minute), 200, r.list
 	again.more(1, broken).more(2)
-	body, _, err := render(again.window(6), nil)
+	body, _, err := render(again.window(6), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,11 +295,11 @@ func TestAClockThatWasSetBackHidesWhatWasBefore(t *testing.T) {
 func TestWithoutTheTimeOfDayThereIsNoLiveManifest(t *testing.T) {
 	r := both()
 	r.zero = time.Time{}
-	if _, _, err := render(r.more(3).window(3), nil); err != errClock {
+	if _, _, err := render(r.more(3).window(3), nil, 0); err != errClock {
 		t.Errorf("error %v, want %v", err, errClock)
 	}
 	r.zero = zero // it becomes known: that holds for what was before, too
-	body, _, err := render(r.more(1).window(4), nil)
+	body, _, err := render(r.more(1).window(4), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

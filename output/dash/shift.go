@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,8 +20,12 @@ const (
 // longestShift bounds what one manifest lists.
 const longestShift = 24 * time.Hour
 
-// shift is a request for a part of what is kept.
-type shift struct{ from, to time.Time }
+// shift is a request for another time than now: for a part of what is kept, or for
+// what was live a while ago.
+type shift struct {
+	from, to time.Time
+	delay    time.Duration
+}
 
 // shiftOf reads which part is asked for, if one is.
 func shiftOf(q url.Values, now time.Time) (s shift, asked bool, err error) {
@@ -28,20 +33,16 @@ func shiftOf(q url.Values, now time.Time) (s shift, asked bool, err error) {
 	switch {
 	case from == "" && offset == "" && length == "":
 		return s, false, nil
-	case from != "" && offset != "":
-		return s, true, errors.New("from and offset both say where to begin: give one")
-	case from == "" && offset == "":
-		return s, true, errors.New("duration alone does not say where to begin: add from, such as from=2026-05-01T20:15:00Z, or offset, such as offset=10m")
-	case from != "":
-		if s.from, err = parseTime(from); err != nil {
-			return s, true, err
-		}
-	default:
-		back, err := parseDuration(offsetName, offset)
-		if err != nil {
-			return s, true, err
-		}
-		s.from = now.Add(-back)
+	case offset != "" && from+length != "":
+		return s, true, errors.New("offset goes alone: ask either for ?from=TIME&duration=LENGTH or for ?offset=LENGTH")
+	case offset != "":
+		s.delay, err = parseDuration(offsetName, offset)
+		return s, true, err
+	case from == "":
+		return s, true, errors.New("duration alone does not say where to begin: add from, such as from=2026-05-01T20:15:00Z")
+	}
+	if s.from, err = parseTime(from); err != nil {
+		return s, true, err
 	}
 	s.to = now
 	if length != "" {
@@ -62,7 +63,7 @@ func shiftOf(q url.Values, now time.Time) (s shift, asked bool, err error) {
 
 // parseTime reads an RFC 3339 time or seconds since 1970.
 func parseTime(text string) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+	if t, err := time.Parse(time.RFC3339Nano, strings.ReplaceAll(text, " ", "+")); err == nil { // a + that was not escaped
 		return t, nil
 	}
 	if s, err := strconv.ParseFloat(text, 64); err == nil && s >= 0 && s < 1<<33 {
