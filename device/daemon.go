@@ -231,7 +231,27 @@ func (d *box) apply() error {
 	}
 	d.hls.SetDefault(cfg.DefaultStream())
 	d.dash.SetDefault(cfg.DefaultStream())
+	d.expect(cfg)
 	return d.reconcile(cfg)
+}
+
+// expect says what is going to be served.
+func (d *box) expect(cfg *config.Config) {
+	var hls, dash, recordings []string
+	for _, name := range cfg.StreamNames() {
+		if cfg.Streams[name].HLS.Enabled {
+			hls = append(hls, name)
+		}
+		if cfg.Streams[name].DASH.Enabled {
+			dash = append(dash, name)
+		}
+		if stored(cfg) {
+			recordings = append(recordings, name)
+		}
+	}
+	d.hls.Expect(hls...)
+	d.dash.Expect(dash...)
+	d.recordings.Expect(recordings...)
 }
 
 // followBoard takes the board model and the watchdog of the configuration.

@@ -62,6 +62,11 @@ func (d *box) serveRecordings(w http.ResponseWriter, r *http.Request) {
 		http.StripPrefix("/api/v1/streams/"+name, h).ServeHTTP(w, r)
 		return
 	}
+	if d.recordings.Expects(name) {
+		w.Header().Set("Retry-After", "1")
+		api.Fail(w, http.StatusServiceUnavailable, "the storage of stream "+strconv.Quote(name)+" is being read, or cannot be: see the status")
+		return
+	}
 	api.Fail(w, http.StatusNotFound, "stream "+strconv.Quote(name)+" records nothing: there is no such stream, or storage.path is not set")
 }
 

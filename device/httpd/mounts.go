@@ -12,6 +12,7 @@ import (
 type Mounts struct {
 	mu       sync.RWMutex // guards the fields below
 	handlers map[string]*mount
+	expected map[string]bool
 	fallback string
 }
 
@@ -46,6 +47,26 @@ func (m *Mounts) Of(stream string) http.Handler {
 	return nil
 }
 
+// Expect names the streams that are to be served. As long as one of them is not,
+// since it starts or fails, its requests are told to come back: players give up
+// on what is not found, and a box that restarts is to keep its viewers.
+func (m *Mounts) Expect(streams ...string) {
+	expected := map[string]bool{}
+	for _, s := range streams {
+		expected[s] = true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.expected = expected
+}
+
+// Expects says whether a stream is to be served.
+func (m *Mounts) Expects(stream string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.expected[stream]
+}
+
 // SetDefault names the stream that is served without a name.
 func (m *Mounts) SetDefault(stream string) {
 	m.mu.Lock()
@@ -57,12 +78,22 @@ func (m *Mounts) SetDefault(stream string) {
 func (m *Mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, rest, cut := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	m.mu.RLock()
-	h, named := m.handlers[name]
-	if !named || !cut {
-		h, rest = m.handlers[m.fallback], strings.TrimPrefix(r.URL.Path, "/")
+	h, expected := m.handlers[name], m.expected[name]
+	if !cut || h == nil && !expected {
+		h, expected = m.handlers[m.fallback], m.expected[m.fallback]
+		rest = strings.TrimPrefix(r.URL.Path, "/")
 	}
 	m.mu.RUnlock()
-	if h == nil {
+	switch head := w.Header(); {
+	case h != nil:
+	case expected:
+		head.Set("Access-Control-Allow-Origin", "*")
+		head.Set("Cache-Control", "no-store")
+		head.Set("Retry-After", "1")
+		http.Error(w, "this stream is starting, or cannot start: see /api/v1/status", http.StatusServiceUnavailable)
+		return
+	default:
+		head.Set("Cache-Control", "no-store")
 		http.Error(w, "no stream is served here: see /api/v1/status for what there is", http.StatusNotFound)
 		return
 	}

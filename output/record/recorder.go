@@ -23,6 +23,7 @@ type Recorder struct {
 	opts     Options
 	jobs     *jobs
 	kicked   chan struct{} // capacity 1: something was commanded
+	looks    chan struct{} // of requests at storage that are under way
 
 	mu      sync.Mutex // guards the fields below; the journal's methods called under it ask no storage
 	cfg     Config
@@ -97,7 +98,7 @@ func New(cfg Config, j Journal, r Reporter, opts Options) (*Recorder, error) {
 	if opts.Free == nil {
 		opts.Free = freeBytes
 	}
-	rec := &Recorder{cfg: cfg, journal: j, reporter: r, opts: opts, kicked: make(chan struct{}, 1)}
+	rec := &Recorder{cfg: cfg, journal: j, reporter: r, opts: opts, kicked: make(chan struct{}, 1), looks: make(chan struct{}, 4)}
 	rec.jobs = newJobs(rec)
 	rec.shown = State{Mode: cfg.Mode, State: Idle}
 	return rec, nil
@@ -153,7 +154,9 @@ func (r *Recorder) run(ctx context.Context) {
 	defer r.shutDown()
 	r.recall()
 	r.mu.Lock()
-	r.running = !r.left
+	if r.running = !r.left; r.running {
+		r.publish(time.Now(), true) // that it is idle is news, too
+	}
 	r.mu.Unlock()
 	for {
 		next := r.step()
