@@ -1,11 +1,9 @@
 package acceptance
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +15,7 @@ import (
 	"github.com/encoderbox/encoderbox/lab/encoderd"
 	"github.com/encoderbox/encoderbox/lab/footage"
 	"github.com/encoderbox/encoderbox/lab/peer"
+	"github.com/encoderbox/encoderbox/lab/playlist"
 )
 
 // storage is a live window that the test can make full and free again.
@@ -172,45 +171,73 @@ func TestALiveFolderThatCannotBeMade(t *testing.T) {
 	}
 }
 
-// TestAKilledDaemonsLeftoversGo kills a daemon and starts another in its place.
-func TestAKilledDaemonsLeftoversGo(t *testing.T) {
+// TestAKilledDaemonsWindowIsTakenUp kills a daemon and starts another in its
+// place, which goes on with what is there; so does one after it was stopped.
+func TestAKilledDaemonsWindowIsTakenUp(t *testing.T) {
 	t.Parallel()
 	live := t.TempDir()
-	start := func() *encoderd.Daemon {
+	sequence := func(s status.Snapshot) uint64 {
+		if h := encoderd.Stream(s, "main").HLS; h != nil && h.Segments >= 3 {
+			return h.LastSequence
+		}
+		return 0
+	}
+	start := func(after uint64) *encoderd.Daemon {
 		d := encoderd.Launch(t, encoderd.Options{Binary: binary, TOML: patternInput("main"), Live: live})
 		d.AwaitPage()
-		d.Await("three segments", patience, func(s status.Snapshot) bool {
-			st := encoderd.Stream(s, "main")
-			return st.HLS != nil && st.HLS.Segments >= 3
-		})
+		d.Await("segments", patience, func(s status.Snapshot) bool { return sequence(s) > after })
 		return d
 	}
-	first := start()
-	before := mediaSequence(t, first)
+	first := start(0)
+	listed := sequence(first.Status())
 	first.Kill()
-	left := segments(t, live)
-	if len(left) == 0 {
-		t.Fatal("a killed daemon left nothing to clean up")
+	plant := func(name string) string {
+		file := filepath.Join(live, "main", name)
+		if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
 	}
-	foreign := filepath.Join(live, "main", "notes.txt")
-	if err := os.WriteFile(foreign, []byte("mine"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	second := start()
-	for _, name := range left {
+	stray, torn := plant("video_0badf00d_7.m4s"), plant("video_0badf00d_8.m4s.tmp")
+	foreign := plant("notes.txt")
+	second := start(listed)
+	for _, name := range []string{stray, torn} {
 		if _, err := os.Stat(name); err == nil {
-			t.Errorf("%s is still there", name)
+			t.Errorf("%s, which nobody lists, is still there", name)
 		}
 	}
-	if after := mediaSequence(t, second); after <= before {
-		t.Errorf("the media sequence was %d, after the restart it is %d", before, after)
-	}
+	checkTakenUp(t, second, listed)
+	listed = sequence(second.Status())
 	second.Stop()
-	if left := segments(t, live); len(left) != 0 {
-		t.Errorf("a daemon that was stopped left %q", left)
-	}
+	third := start(listed)
+	checkTakenUp(t, third, listed)
 	if _, err := os.Stat(foreign); err != nil {
 		t.Errorf("a file that is not ours: %v", err)
+	}
+	third.Patch(`{"streams":{"other":{"input":{"kind":"pattern"}},"main":null}}`)
+	eventually(t, "the segments of a stream that is removed to go", func() bool {
+		return len(segments(t, filepath.Join(live, "main"))) == 0
+	})
+}
+
+// checkTakenUp fails the test unless a playlist goes on from a segment of the
+// daemon before, behind a discontinuity, and all that it lists is there.
+func checkTakenUp(t *testing.T, d *encoderd.Daemon, before uint64) {
+	t.Helper()
+	doc := d.Get("/hls/main/" + mediaPlaylist(t, d, "main"))
+	m, err := playlist.ParseMedia(doc)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, doc)
+	}
+	breaks := 0
+	for _, s := range m.Segments {
+		if s.Discontinuity {
+			breaks++
+		}
+		d.Get("/hls/main/" + s.URI)
+	}
+	if m.Sequence > before || breaks == 0 {
+		t.Errorf("the playlist begins with %d and has %d discontinuities; before the restart it ended with %d", m.Sequence, breaks, before)
 	}
 }
 
@@ -231,19 +258,6 @@ func segments(t *testing.T, live string) (names []string) {
 		t.Fatal(err)
 	}
 	return names
-}
-
-func mediaSequence(t *testing.T, d *encoderd.Daemon) (n uint64) {
-	t.Helper()
-	playlist := string(d.Get("/hls/main/" + mediaPlaylist(t, d, "main")))
-	m := regexp.MustCompile(`#EXT-X-MEDIA-SEQUENCE:(\d+)`).FindStringSubmatch(playlist)
-	if m == nil {
-		t.Fatalf("no media sequence in %s", playlist)
-	}
-	if _, err := fmt.Sscan(m[1], &n); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 // TestTwoDaemonsOnOneLiveFolder: the second leaves the first one's segments
