@@ -57,6 +57,34 @@ func finishedFiles(dir string) (out []finishedFile) {
 	return out
 }
 
+// patience is how long requests wait for storage.
+const patience = 4 * time.Second
+
+// look runs what asks storage for a request, unless that hangs: false says that it
+// has not answered. Requests that come again and again hold no more than a few
+// threads then.
+func (r *Recorder) look(ask func()) bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case r.looks <- struct{}{}:
+	case <-timer.C:
+		return false
+	}
+	done := make(chan struct{})
+	go func() { // waited for, but not for ever: nothing ends a look at a disk that hangs
+		defer close(done)
+		ask()
+		<-r.looks
+	}()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
 // cleanFinished deletes what an interrupted job left.
 func cleanFinished(dir string) {
 	entries, _ := os.ReadDir(dir) // not there: nothing to clean

@@ -3,6 +3,8 @@ package record
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +39,31 @@ func TestStorageThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
 		synctest.Wait()
 		if rep.message(ConditionFull) == "" {
 			t.Error("a recorder that has ended reports")
+		}
+	})
+}
+
+func TestRequestsDoNotPileUpOnStorageThatHangs(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, r *rig) {
+		hang := make(chan struct{})
+		var asked, refused atomic.Int32
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if !r.look(func() { asked.Add(1); <-hang }) {
+					refused.Add(1)
+				}
+			})
+		}
+		begin := time.Now()
+		wg.Wait()
+		if asked.Load() != 4 || refused.Load() != 100 || time.Since(begin) != patience {
+			t.Errorf("%d asked, %d refused after %v", asked.Load(), refused.Load(), time.Since(begin))
+		}
+		close(hang)
+		synctest.Wait()
+		if !r.look(func() {}) {
+			t.Error("nobody gets an answer when storage answers again")
 		}
 	})
 }

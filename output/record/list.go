@@ -86,10 +86,12 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	} else {
-		dir := h.r.dir()
-		for _, f := range slices.Backward(finishedFiles(dir)) {
-			out.Finished = append(out.Finished, finishedEntry{Name: f.name, URL: fileURL(f.name), Bytes: f.bytes, Modified: f.modified.UTC(), SHA256: checksum(dir, f.name)})
+		finished, err := h.finished()
+		if err != nil {
+			refuse(w, err, http.StatusServiceUnavailable)
+			return
 		}
+		out.Finished = append(out.Finished, finished...)
 	}
 	for i := at - 1; i >= 0 && len(out.Recordings) < limit; i-- {
 		e := newEntry(kept[i])
@@ -100,6 +102,22 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) {
 		out.Next = out.Recordings[n-1].Name
 	}
 	reply(w, http.StatusOK, out)
+}
+
+var errUnanswered = errors.New("storage does not answer: check the medium; the stream goes on")
+
+// finished are the finished files, newest first.
+func (h *Handler) finished() ([]finishedEntry, error) {
+	dir := h.r.dir()
+	var out []finishedEntry
+	if !h.r.look(func() {
+		for _, f := range slices.Backward(finishedFiles(dir)) {
+			out = append(out, finishedEntry{Name: f.name, URL: fileURL(f.name), Bytes: f.bytes, Modified: f.modified.UTC(), SHA256: checksum(dir, f.name)})
+		}
+	}) {
+		return nil, errUnanswered
+	}
+	return out, nil
 }
 
 // kept are the reels that are recordings, oldest first.
@@ -154,12 +172,16 @@ func (h *Handler) find(name string) *found {
 		}
 	}
 	dir := h.r.dir()
-	for _, f := range finishedFiles(dir) {
-		if f.name == name {
+	finished, err := h.finished()
+	if err != nil {
+		return nil
+	}
+	for _, f := range finished {
+		if f.Name == name {
 			return &found{
-				name: f.name, sha: checksum(dir, f.name), modified: f.modified,
-				open:   func() (io.ReadSeekCloser, error) { return os.Open(filepath.Join(dir, f.name)) },
-				remove: func() error { return removeFinished(dir, f.name) },
+				name: f.Name, sha: f.SHA256, modified: f.Modified,
+				open:   func() (io.ReadSeekCloser, error) { return os.Open(filepath.Join(dir, f.Name)) },
+				remove: func() error { return removeFinished(dir, f.Name) },
 			}
 		}
 	}
