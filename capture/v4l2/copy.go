@@ -10,9 +10,13 @@ import (
 	"github.com/encoderbox/encoderbox/media/yuv"
 )
 
-// ownBuffers is how many pictures a device gets that keeps its own memory: one
-// is being written, one read, and two stand by for a late reader.
-const ownBuffers = 4
+// ownBuffers is how many pictures a device gets at least that keeps its own
+// memory, and ownSpare how many beyond those that its driver keeps: one is being
+// written, one read, and two stand by for a late reader.
+const (
+	ownBuffers = 4
+	ownSpare   = 2
+)
 
 // copied has the device write memory of its own, from which each picture is
 // converted, scaled or decoded into one of the pool's.
@@ -32,8 +36,8 @@ type copied struct {
 	memory func(plane int) []byte
 }
 
-func newCopied(sys system, q queue, p plan, pool capture.Pool) (*copied, error) {
-	n, err := q.Request(v4l2.MMAP, ownBuffers)
+func newCopied(sys system, q queue, p plan, pool capture.Pool, keeps int) (*copied, error) {
+	n, err := q.Request(v4l2.MMAP, max(ownBuffers, keeps+ownSpare))
 	if err != nil {
 		return nil, err
 	}

@@ -165,7 +165,7 @@ func (s *session) feeder(q queue, p plan, pool capture.Pool) (feeder, error) {
 		}
 		return f, nil
 	}
-	f, err := newCopied(s.sys, q, p, pool)
+	f, err := newCopied(s.sys, q, p, pool, s.minQueued())
 	if err != nil {
 		return nil, err
 	}
