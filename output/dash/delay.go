@@ -97,7 +97,7 @@ func (h *Handler) delayed(w http.ResponseWriter, r *http.Request, now time.Time,
 	body, err := h.delays.render(window, by)
 	switch {
 	case errors.Is(err, errNothing):
-		serve.Fail(w, http.StatusNotFound, fmt.Sprintf("nothing is held of %v ago%s", by, held(h.archive)))
+		serve.Fail(w, http.StatusNotFound, fmt.Sprintf("nothing is held of %v ago%s", by, held(h.archive, now)))
 	case errors.Is(err, errClock):
 		noClock(w)
 	case err != nil:
@@ -134,25 +134,36 @@ func ago(archive Archive, live *segment.Window, at time.Time) *segment.Window {
 
 // over says that a segment ended by a time.
 func over(s *segment.Segment, at time.Time) bool {
-	for _, k := range kinds {
-		if m := s.Media(k); m != nil && !m.Wall.IsZero() {
-			return !m.Wall.Add(s.Duration).After(at)
-		}
-	}
-	return false
+	begin := wallOf(s)
+	return !begin.IsZero() && !begin.Add(s.Duration).After(at)
 }
 
-// held says of which time an archive has something, if it knows.
-func held(archive Archive) string {
-	a, ok := archive.(interface {
-		Held() (from, to time.Time, ok bool)
-	})
-	if !ok {
-		return ""
+// wallOf is when a segment began, zero where that is not known.
+func wallOf(s *segment.Segment) (begin time.Time) {
+	for _, k := range slices.Backward(kinds[:]) {
+		if m := s.Media(k); m != nil && !m.Wall.IsZero() {
+			begin = m.Wall
+		}
 	}
-	from, to, ok := a.Held()
-	if !ok {
-		return ": nothing is held at all, or the box's clock is not set yet"
+	return begin
+}
+
+// held says of which time an archive has something.
+func held(archive Archive, now time.Time) string {
+	w, _ := archive.Between(now.Add(-longestShift), now)
+	var from, to time.Time
+	for _, s := range w.Segments {
+		begin := wallOf(s)
+		if begin.IsZero() {
+			continue
+		}
+		if from.IsZero() {
+			from = begin
+		}
+		to = begin.Add(s.Duration)
+	}
+	if from.IsZero() {
+		return fmt.Sprintf(": nothing is held of the last %v", longestShift)
 	}
 	return fmt.Sprintf(": held is %s to %s", from.UTC().Format(timeFormat), to.UTC().Format(timeFormat))
 }

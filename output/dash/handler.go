@@ -103,7 +103,7 @@ func (h *Handler) manifest(w http.ResponseWriter, r *http.Request) {
 	case part.delay > 0:
 		h.delayed(w, r, now, part.delay)
 	case asked:
-		h.shifted(w, r, part)
+		h.shifted(w, r, now, part)
 	default:
 		h.newest(w, r)
 	}
@@ -177,14 +177,14 @@ func render(window *segment.Window, known []origin, late time.Duration) ([]byte,
 }
 
 // shifted answers with the manifest of a part of what is kept.
-func (h *Handler) shifted(w http.ResponseWriter, r *http.Request, part shift) {
+func (h *Handler) shifted(w http.ResponseWriter, r *http.Request, now time.Time, part shift) {
 	found, gaps := h.archive.Between(part.from, part.to)
 	window := *found
 	window.Ended = true
 	body, _, err := render(&window, nil, 0)
 	switch {
 	case errors.Is(err, errNothing):
-		serve.Fail(w, http.StatusNotFound, nothingBetween(part, gaps)+held(h.archive))
+		serve.Fail(w, http.StatusNotFound, nothingBetween(part, gaps)+held(h.archive, now))
 	case err != nil:
 		serve.Fail(w, http.StatusInternalServerError, err.Error())
 	default:

@@ -53,12 +53,6 @@ func (s *still) Segment(sequence uint64) (*segment.Segment, bool) {
 	return nil, false
 }
 
-// Held tells of what time it has something.
-func (s *still) Held() (from, to time.Time, ok bool) {
-	n := len(s.kept.Segments)
-	return s.kept.Segments[0].Video.Wall, s.kept.Segments[n-1].Video.Wall.Add(2 * time.Second), true
-}
-
 // content is a file in memory.
 type content string
 
