@@ -112,12 +112,12 @@ func (h *Handler) delayed(w http.ResponseWriter, r *http.Request, now time.Time,
 // without segments it stands, as that did.
 func ago(archive Archive, live *segment.Window, at time.Time) *segment.Window {
 	length := max(live.Duration(), 3*live.TargetDuration)
-	w := *live
-	w.Ended, w.Expired = false, nil
+	var w segment.Window
 	for back := 2 * length; ; back *= 8 {
 		kept, _ := archive.Between(at.Add(-back), at)
+		w = *kept
 		w.Segments = slices.Clone(kept.Segments)
-		w.TargetDuration = max(kept.TargetDuration, live.TargetDuration)
+		w.TargetDuration, w.Ended = max(kept.TargetDuration, live.TargetDuration), false
 		for n := len(w.Segments); n > 0 && !over(w.Segments[n-1], at); n-- {
 			w.Segments = w.Segments[:n-1]
 		}

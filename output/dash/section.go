@@ -26,8 +26,9 @@ type section struct {
 // part is one track's part of a section.
 type part struct {
 	init   *segment.Init
-	prefix string // of the file names, up to the number
-	number uint64 // of the first segment
+	prefix string        // of the file names, up to the number
+	number uint64        // of the first segment
+	offset time.Duration // that the times in its files are more than those of list
 	list   []*segment.Media
 }
 
@@ -73,7 +74,7 @@ func partsOf(s *segment.Segment) (parts [media.Audio + 1]*part) {
 			continue
 		}
 		if prefix, number, ok := serve.Split(m.Name); ok {
-			parts[k] = &part{init: m.Init, prefix: prefix, number: number, list: []*segment.Media{m}}
+			parts[k] = &part{init: m.Init, prefix: prefix, number: number, offset: s.TimeOffset, list: []*segment.Media{m}}
 		}
 	}
 	return parts
@@ -96,7 +97,7 @@ func (c *section) continues(parts [media.Audio + 1]*part) bool {
 		if next == nil {
 			continue // its list ends here; should it go on, that is a new section
 		}
-		if have == nil || have.init.Name != next.init.Name || have.prefix != next.prefix ||
+		if have == nil || have.init.Name != next.init.Name || have.prefix != next.prefix || have.offset != next.offset ||
 			have.number+uint64(len(have.list)) != next.number {
 			return false
 		}

@@ -26,31 +26,28 @@ func (p *part) template(o origin, query string) (*mpd.SegmentTemplateType, error
 	t := &mpd.SegmentTemplateType{Initialization: p.init.Name + query, Media: p.prefix + "$Number$.m4s"}
 	t.Timescale = mpd.Ptr(uint32(scale))
 	t.StartNumber = mpd.Ptr(uint32(p.number))
-	if offset := ticks(o.at, scale); offset > 0 {
+	if offset := media.ToTimescale(o.at+p.offset, scale); offset > 0 {
 		t.PresentationTimeOffset = mpd.Ptr(uint64(offset))
 	}
-	t.SegmentTimeline = timeline(p.list, scale)
+	t.SegmentTimeline = timeline(p.list, p.offset, scale)
 	return t, nil
 }
 
-// ticks is a stream time as it stands in the files.
-func ticks(t time.Duration, scale int) int64 {
-	return media.ToTimescale(t+segment.TimeOffset, scale)
-}
-
 // timeline says when each segment begins and how long it lasts, equal ones in
-// a row at once. Its times are those in the files; a hole is a time of its own.
-func timeline(list []*segment.Media, scale int) *mpd.SegmentTimelineType {
+// a row at once. Its times are those in the files, which are offset more than those
+// of the stream; a hole is a time of its own.
+func timeline(list []*segment.Media, offset time.Duration, scale int) *mpd.SegmentTimelineType {
+	ticks := func(t time.Duration) int64 { return media.ToTimescale(t+offset, scale) }
 	out := &mpd.SegmentTimelineType{}
 	var s *mpd.S
 	var end int64 // of what is listed
 	for i, m := range list {
-		begin := ticks(m.Start, scale)
-		stop := ticks(m.Start+m.Duration, scale)
+		begin := ticks(m.Start)
+		stop := ticks(m.Start + m.Duration)
 		if i+1 < len(list) {
 			next := list[i+1].Start
 			if hole := next - m.Start - m.Duration; hole < seam {
-				stop = ticks(next, scale)
+				stop = ticks(next)
 			}
 		}
 		d := uint64(max(stop-begin, 1))

@@ -31,7 +31,7 @@ func newReel(kinds ...media.Kind) *reel {
 // more appends n segments; change alters each before it is appended.
 func (r *reel) more(n int, change ...func(*segment.Segment)) *reel {
 	for range n {
-		s := &segment.Segment{Sequence: r.number, Start: r.at, Duration: 2 * time.Second, Independent: true}
+		s := &segment.Segment{Sequence: r.number, TimeOffset: segment.TimeOffset, Start: r.at, Duration: 2 * time.Second, Independent: true}
 		for _, k := range r.kinds {
 			m := r.media(k)
 			if k == media.Video {
