@@ -44,7 +44,7 @@ export function RecordingPanel({ stream, now }: Props) {
             <Fact name="Size">{bytes(s.bytes)}</Fact>
             {s.label && <Fact name="Label">{s.label}</Fact>}
             <Fact name="File" wide>
-              {s.file || "begins with the next segment"}
+              {s.file || (level === "ok" ? "begins with the next segment" : "–")}
             </Fact>
           </>
         )}
