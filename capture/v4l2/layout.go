@@ -3,6 +3,7 @@ package v4l2capture
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/media"
@@ -38,7 +39,7 @@ func (s *session) negotiate(l capture.Layout) (plan, error) {
 	if p.format, err = s.setFormat(p.mode, nil); err != nil {
 		return p, err
 	}
-	if part, _ := s.part(p.format); part != "" {
+	if part, _ := s.part(p.format); !strings.Contains(p.reason, part) {
 		p.reason += "; " + part
 	}
 	return p, s.restoreRate()

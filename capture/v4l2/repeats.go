@@ -1,7 +1,6 @@
 package v4l2capture
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -30,17 +29,16 @@ type repeat struct {
 	untold int
 }
 
-// log writes a message unless it was told often. which tells apart messages of
-// the same words.
-func (r *repeats) log(log *slog.Logger, level slog.Level, message, which string, args ...any) {
-	n, tell := r.count(message + "\n" + which)
-	switch {
+// tell is the level to tell of something at, and for how many it stands; a zero
+// attribute for one.
+func (r *repeats) tell(level slog.Level, what string) (slog.Level, slog.Attr) {
+	switch n, tell := r.count(what); {
 	case !tell:
-		level = slog.LevelDebug
+		return slog.LevelDebug, slog.Attr{}
 	case n > 1:
-		args = append(args, "times", n)
+		return level, slog.Int("times", n)
 	}
-	log.Log(context.Background(), level, message, args...)
+	return level, slog.Attr{}
 }
 
 // count says whether to tell, and of how many.

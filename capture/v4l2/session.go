@@ -117,7 +117,8 @@ func (s *session) Run(ctx context.Context, pool capture.Pool, emit func(media.Fr
 		case errors.Is(err, errRefused) && s.refused == "":
 			// Once only: what is refused is not offered again.
 			s.refused = err.Error()
-			s.said.log(s.log, slog.LevelInfo, "pictures are copied", s.name()+err.Error(), "reason", err.Error())
+			level, times := s.said.tell(slog.LevelInfo, "copied "+s.name()+err.Error())
+			s.log.LogAttrs(ctx, level, "pictures are copied", slog.Any("reason", err), times)
 		case errors.Is(err, errRefused):
 			return &capture.SignalError{Signal: capture.SignalStalled, Detail: s.node.Path + " takes no memory", Err: err}
 		default:
@@ -152,7 +153,8 @@ func (s *session) stream(ctx context.Context, pool capture.Pool, emit func(media
 	r.waitFrom(time.Now())
 	err = r.loop(ctx)
 	if cerr := feed.close(); cerr != nil {
-		s.said.log(s.log, slog.LevelWarn, "capture queue did not close", s.name(), "error", cerr)
+		level, times := s.said.tell(slog.LevelWarn, "not closed "+s.name())
+		s.log.LogAttrs(ctx, level, "capture queue did not close", slog.Any("error", cerr), times)
 	}
 	return err
 }

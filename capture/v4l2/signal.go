@@ -50,7 +50,8 @@ func (s *session) writeEDID(before string) (wrote bool, err error) {
 	case err != nil:
 		return false, s.failed(err)
 	}
-	s.said.log(s.log, slog.LevelInfo, "EDID written", s.name(), "bytes", len(s.cfg.EDID))
+	level, times := s.said.tell(slog.LevelInfo, "EDID "+s.name())
+	s.log.LogAttrs(context.Background(), level, "EDID written", slog.Int("bytes", len(s.cfg.EDID)), times)
 	return true, nil
 }
 

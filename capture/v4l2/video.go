@@ -162,8 +162,9 @@ func (v *Video) open(ctx context.Context) (*session, error) {
 		_ = s.Close()
 		return nil, err
 	}
-	s.said.log(s.log, slog.LevelInfo, "capture device opened", src.name()+" "+s.describe(),
-		"arrives", s.describe(), "bus", src.node.Info.Bus)
+	level, times := s.said.tell(slog.LevelInfo, "opened "+src.name()+" "+s.describe())
+	s.log.LogAttrs(ctx, level, "capture device opened",
+		slog.String("arrives", s.describe()), slog.String("bus", src.node.Info.Bus), times)
 	return s, nil
 }
 

@@ -163,6 +163,9 @@ func TestPartIsTold(t *testing.T) {
 				st.run(layout(media.NV12, 1280, 720))
 				st.shoot(h, 3)
 				st.wantFrames(3)
+				if _, reason, _ := st.s.Status(); reason != c.want {
+					t.Errorf("%q", reason)
+				}
 				st.wantStatus(capture.OneCopy, c.want, 0)
 			})
 		})
