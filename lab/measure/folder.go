@@ -102,26 +102,6 @@ func MemoryFolder() (string, error) {
 	return os.MkdirTemp(root, "encoderbox-bench-")
 }
 
-// DiskFolder is a new folder below root, which must not be on a memory file
-// system.
-func DiskFolder(root string) (string, error) {
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return "", err
-	}
-	var fs unix.Statfs_t
-	if err := unix.Statfs(root, &fs); err != nil {
-		return "", fmt.Errorf("look at the file system of %s: %w", root, err)
-	}
-	if fs.Type == unix.TMPFS_MAGIC || fs.Type == unix.RAMFS_MAGIC {
-		return "", fmt.Errorf("%s is on a memory file system: name a folder on a disk", root)
-	}
-	dir, err := os.MkdirTemp(root, "storage-")
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(dir)
-}
-
 // CopyInto copies a file into a folder: no contender is to read a disk.
 func CopyInto(dir, file string) (string, error) {
 	in, err := os.Open(file)

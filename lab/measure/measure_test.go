@@ -135,3 +135,19 @@ func TestMeterCountsAFileOnce(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(dir, "2.m4s")))
 	require.Equal(t, int64(350), m.Bytes(), "after a segment has left")
 }
+
+func TestDeviceBytes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "stat")
+	require.NoError(t, os.WriteFile(file, []byte("      53        0     2122        4        3        0        8        0        0        0        5\n"), 0o600))
+	n, err := deviceBytes(file)
+	require.NoError(t, err)
+	require.Equal(t, int64(8*512), n)
+	require.NoError(t, os.WriteFile(file, []byte("53 0 2122\n"), 0o600))
+	_, err = deviceBytes(file)
+	require.Error(t, err)
+}
+
+func TestADiskIsNotInMemory(t *testing.T) {
+	_, err := NewDisk("/dev/shm")
+	require.ErrorContains(t, err, "on a memory file system")
+}

@@ -6,7 +6,7 @@ import "github.com/encoderbox/encoderbox/lab/measure"
 const (
 	cpuShare     = 0.5  // of ffmpeg's
 	writtenShare = 1.02 // bytes a byte of the stream: each is written once
-	pagesShare   = 1.05 // and what the kernel makes pages of
+	pagesShare   = 1.05 // and what kernel and file system make of them
 	idleMBHour   = 1    // state alone
 	servedLimit  = 500  // ms
 	newLimit     = 2500 // ms: a segment of 2 s, and what a start takes
@@ -22,6 +22,10 @@ func goals(r *report) []measure.Goal {
 		all = append(all,
 			measure.AtMost("flash-recording-of-stream", "With recording: bytes of the recording as a part of the stream's", writtenShare, written, writtens),
 			measure.AtMost("flash-recording-pages-of-stream", "With recording: bytes that the daemon writes to flash, in whole pages and with its state, as a part of the stream's", pagesShare, pages, pageses))
+		if !r.Shared {
+			blocks, blockses := share(func(t trial) float64 { return t.Blocks })
+			all = append(all, measure.AtMost("flash-recording-device-of-stream", "With recording: bytes that reach flash, with ext4's own, as a part of the stream's", pagesShare, blocks, blockses))
+		}
 	}
 	if idle := r.row(ours, liveOnly); idle != nil {
 		stored := measure.SpreadOf(idle.pick(func(t trial) float64 { return float64(t.Disk) }))
@@ -30,6 +34,10 @@ func goals(r *report) []measure.Goal {
 			measure.AtMost("flash-idle-stored-bytes", "Without recording: bytes in the folder of recordings, the worst repeat",
 				0, stored.High, []float64{stored.Low, stored.High}),
 			measure.AtMost("flash-idle-mb-hour", "Without recording: MB that the daemon writes to flash in a stream-hour, its state", idleMBHour, idle.Flash, hours))
+		if !r.Shared {
+			hours := idle.pick(func(t trial) float64 { return float64(t.Device) / t.Seconds * 3600 / 1e6 })
+			all = append(all, measure.AtMost("flash-idle-device-mb-hour", "Without recording: MB that reach flash in a stream-hour, with ext4's own", idleMBHour, idle.Device, hours))
+		}
 	}
 	return append(all, restartGoals(r)...)
 }

@@ -134,6 +134,7 @@ func runAll(ctx context.Context, o options, w io.Writer) (*report, error) {
 	about := time.Duration(o.repeats*len(todo))*each + time.Duration(o.restarts)*8*time.Second
 	fmt.Fprintf(w, "%d rounds of %d cases, %d restarts: about %v\n", o.repeats, len(todo), o.restarts, about.Round(time.Minute))
 	r := newReport(o, b.rate)
+	r.Shared = b.disk.Own != nil
 	for round := range o.repeats {
 		for _, c := range measure.Order(todo, round) {
 			t, err := b.trial(ctx, c)

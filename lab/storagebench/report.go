@@ -14,7 +14,8 @@ type report struct {
 	Machine  measure.Machine `json:"machine"`
 	Repeats  int             `json:"repeats"`
 	Window   float64         `json:"window_seconds"`
-	Bitrate  float64         `json:"bitrate"` // of the clip, container included, bits a second
+	Bitrate  float64         `json:"bitrate"`     // of the clip, container included, bits a second
+	Shared   bool            `json:"shared_disk"` // what the device was given is not known
 	Rows     []row           `json:"cases"`
 	Restarts []restart       `json:"restarts"`
 	Goals    []measure.Goal  `json:"goals"`
@@ -30,7 +31,10 @@ type row struct {
 	Peak    measure.Spread `json:"peak_mb"`
 	Startup float64        `json:"startup_cpu"`   // median
 	Pages   float64        `json:"pages_a_byte"`  // median
-	Flash   float64        `json:"flash_mb_hour"` // MB of 10^6 bytes a stream-hour
+	Blocks  float64        `json:"blocks_a_byte"` // median
+	// MB of 10^6 bytes a stream-hour: the process's, and with the file system's own.
+	Flash  float64 `json:"flash_mb_hour"`
+	Device float64 `json:"device_mb_hour"`
 }
 
 func newReport(o options, rate float64) *report {
@@ -66,7 +70,9 @@ func (r *report) finish() {
 		w.Peak = measure.SpreadOf(w.pick(func(t trial) float64 { return t.Peak }))
 		w.Startup = measure.Median(w.pick(func(t trial) float64 { return t.Startup }))
 		w.Pages = measure.Median(w.pick(func(t trial) float64 { return t.Pages }))
-		w.Flash = r.flash(w)
+		w.Blocks = measure.Median(w.pick(func(t trial) float64 { return t.Blocks }))
+		w.Flash = r.hour(w, w.Pages, func(t trial) int64 { return t.Flash })
+		w.Device = r.hour(w, w.Blocks, func(t trial) int64 { return t.Device })
 		others = append(others, w.pick(func(t trial) float64 { return t.Others })...)
 		steal = append(steal, w.pick(func(t trial) float64 { return t.Steal })...)
 	}
@@ -74,16 +80,16 @@ func (r *report) finish() {
 	r.Goals = goals(r)
 }
 
-// flash is what a case writes to the disk in an hour of the stream, in MB. A
-// recording's is reckoned by what a byte of the stream costs, since a window
-// begins and ends between two writes; without one it is that of all windows.
-func (r *report) flash(w *row) float64 {
+// hour is what a case writes in an hour of the stream, in MB. A recording's is
+// reckoned by what a byte of the stream costs, since a window begins and ends
+// between two writes; without one it is that of all windows.
+func (r *report) hour(w *row, share float64, of func(trial) int64) float64 {
 	if w.Pages > 0 {
-		return w.Pages * r.Bitrate / 8 * 3600 / 1e6
+		return share * r.Bitrate / 8 * 3600 / 1e6
 	}
 	var bytes, seconds float64
 	for _, t := range w.Trials {
-		bytes, seconds = bytes+float64(t.Flash), seconds+t.Seconds
+		bytes, seconds = bytes+float64(of(t)), seconds+t.Seconds
 	}
 	return bytes / seconds * 3600 / 1e6
 }
@@ -95,22 +101,35 @@ func (w *row) pick(f func(trial) float64) []float64 { return measure.Pick(w.Tria
 func (r *report) table() measure.Table {
 	t := measure.Table{Columns: []string{
 		"job", "program", "CPU-s a stream-s", "lowest – highest", "start-up CPU-s", "peak MB", "to flash, MB a stream-hour", "of the stream's bytes",
+		"with the file system's own, MB a stream-hour", "of the stream's bytes",
 	}}
 	for _, c := range cases {
 		w := r.row(c.program, c.job)
 		if w == nil {
 			continue
 		}
-		share := "–"
-		if w.Pages > 0 {
-			share = fmt.Sprintf("%.3f", w.Pages)
-		}
 		t.Rows = append(t.Rows, []string{
 			w.Job, w.Program, fmt.Sprintf("%.4f", w.CPU.Median), fmt.Sprintf("%.4f – %.4f", w.CPU.Low, w.CPU.High),
-			fmt.Sprintf("%.2f", w.Startup), fmt.Sprintf("%.1f", w.Peak.High), measure.Figure(w.Flash), share,
+			fmt.Sprintf("%.2f", w.Startup), fmt.Sprintf("%.1f", w.Peak.High), measure.Figure(w.Flash), share(w.Pages),
+			r.own(w.Device), share(w.Blocks),
 		})
 	}
 	return t
+}
+
+func share(v float64) string {
+	if v == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+// own is a figure of the device, which may not be known.
+func (r *report) own(v float64) string {
+	if r.Shared {
+		return "–"
+	}
+	return measure.Figure(v)
 }
 
 func (r *report) restartTable() measure.Table {

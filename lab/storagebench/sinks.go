@@ -33,12 +33,13 @@ type sample struct {
 	recorded int64   // bytes of the recording
 	viewed   []int64 // bytes that each viewer fetched
 	flash    int64   // bytes that the contender wrote to the disk
+	device   int64   // bytes that the disk's device was given
 	cpu, own time.Duration
 	machine  measure.MachineTime
 	storage  status.Storage
 }
 
-func takeSample(s *sinks, p contender) (x sample, err error) {
+func (b *bench) sample(s *sinks, p contender) (x sample, err error) {
 	select {
 	case <-p.Done():
 		return x, fmt.Errorf("it has ended:\n%s", p.Log())
@@ -59,6 +60,9 @@ func takeSample(s *sinks, p contender) (x sample, err error) {
 			return x, err
 		}
 		x.recorded = s.disk.Bytes()
+		if x.device, err = b.disk.Written(); err != nil {
+			return x, err
+		}
 		if x.flash, err = measure.BytesWritten(p.PID()); err != nil {
 			return x, err
 		}

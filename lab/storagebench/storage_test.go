@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,8 +27,8 @@ func TestGoals(t *testing.T) {
 	for i, cpu := range []float64{0.02, 0.01, 0.06} {
 		r.add(benchCase{ours, everything}, trial{CPU: cpu, Seconds: 12, Pages: 1.01})
 		r.add(benchCase{theirs, hlsAndMP4}, trial{CPU: 0.05, Seconds: 12, Pages: 1})
-		r.add(benchCase{ours, unwatched}, trial{CPU: 0.03, Seconds: 12, Pages: 1.02 + 0.04*float64(i), Written: 1.001})
-		r.add(benchCase{ours, liveOnly}, trial{CPU: 0.01, Seconds: 12, Flash: int64(i) * 4096, Disk: int64(i)})
+		r.add(benchCase{ours, unwatched}, trial{CPU: 0.03, Seconds: 12, Pages: 1.02 + 0.04*float64(i), Blocks: 1.04, Written: 1.001})
+		r.add(benchCase{ours, liveOnly}, trial{CPU: 0.01, Seconds: 12, Flash: int64(i) * 4096, Device: 8192, Disk: int64(i)})
 	}
 	r.Restarts = []restart{{100, 2100}, {700, 2300}, {90, 2200}}
 	r.finish()
@@ -36,15 +37,22 @@ func TestGoals(t *testing.T) {
 		"goal cpu-storage-unwatched-of-ffmpeg 0.6 0.5 short",
 		"goal flash-recording-of-stream 1 1.02 ok",
 		"goal flash-recording-pages-of-stream 1.06 1.05 short",
+		"goal flash-recording-device-of-stream 1.04 1.05 ok",
 		"goal flash-idle-stored-bytes 2 0 short",
 		"goal flash-idle-mb-hour 1.23 1 short",
+		"goal flash-idle-device-mb-hour 2.46 1 short",
 		"goal restart-served-ms 100 500 ok",
 		"goal restart-served-worst-ms 700 500 short",
 		"goal restart-new-ms 2200 2500 ok",
 		"goal restart-new-worst-ms 2300 2500 ok",
 	}, lines(r.Goals))
 	text := r.markdown()
-	require.Contains(t, text, "| HLS and MP4 | ffmpeg | 0.0500 | 0.0500 – 0.0500 | 0.00 | 0.0 | 3600 | 1.000 |")
+	require.Contains(t, text, "| HLS and MP4 | ffmpeg | 0.0500 | 0.0500 – 0.0500 | 0.00 | 0.0 | 3600 | 1.000 | 0 | – |")
+	shared := *r
+	shared.Shared = true
+	shared.finish()
+	require.NotContains(t, strings.Join(lines(shared.Goals), " "), "device")
+	require.Contains(t, shared.markdown(), "| 3600 | 1.000 | – | – |")
 	require.Contains(t, text, "| they have the new run's first segment | 2200 ms | 2100 – 2300 ms |")
 }
 

@@ -19,12 +19,13 @@ import (
 
 // bench is what all trials share.
 type bench struct {
-	o         options
-	dir, disk string // on tmpfs; on a disk
-	mp4, mkv  string
-	encoderd  string  // binary
-	rate      float64 // of the clip, bytes a second
-	log       io.Writer
+	o        options
+	dir      string // on tmpfs
+	disk     *measure.Disk
+	mp4, mkv string
+	encoderd string  // binary
+	rate     float64 // of the clip, bytes a second
+	log      io.Writer
 }
 
 func prepare(ctx context.Context, o options, w io.Writer) (*bench, error) {
@@ -40,8 +41,11 @@ func (b *bench) fill(ctx context.Context) (err error) {
 	if b.dir, err = measure.MemoryFolder(); err != nil {
 		return err
 	}
-	if b.disk, err = measure.DiskFolder(b.o.disk); err != nil {
+	if b.disk, err = measure.NewDisk(b.o.disk); err != nil {
 		return err
+	}
+	if b.disk.Own != nil {
+		fmt.Fprintf(b.log, "what the file system itself writes is not measured: it is shared (%v)\n", b.disk.Own)
 	}
 	fmt.Fprintln(b.log, "making the clip, building the programs")
 	if b.mp4, b.mkv, err = footage.Bench(ctx); err != nil {
@@ -64,10 +68,11 @@ func (b *bench) fill(ctx context.Context) (err error) {
 }
 
 func (b *bench) remove() {
-	for _, dir := range []string{b.dir, b.disk} {
-		if dir != "" {
-			_ = os.RemoveAll(dir)
-		}
+	if b.dir != "" {
+		_ = os.RemoveAll(b.dir)
+	}
+	if b.disk != nil {
+		b.disk.Remove()
 	}
 }
 
@@ -83,16 +88,19 @@ type trial struct {
 	Flash   int64   `json:"flash_bytes"`  // that the process wrote to the disk in that time, in whole pages
 	Begun   int64   `json:"flash_before"` // and before
 	Disk    int64   `json:"disk_bytes"`   // that lie in the recordings' folder at the end
-	// Of the recording: all that the process has written to the disk, and all that the
-	// recorder has, by each byte of the stream in the file at that moment.
-	Pages   float64 `json:"pages_a_byte,omitempty"`
+	Device  int64   `json:"device_bytes"` // that the device was given in that time; 0 where that is not known
+	// By each byte of the stream in the recording: what its file has; all that the
+	// process has written to the disk; and what the device was given, the file
+	// system's own included.
 	Written float64 `json:"written_a_byte,omitempty"`
+	Pages   float64 `json:"pages_a_byte,omitempty"`
+	Blocks  float64 `json:"blocks_a_byte,omitempty"`
 }
 
 func (t trial) String() string {
 	s := fmt.Sprintf("%.4f CPU-s/s  %5.1f MB  %.3f MB/s to disk", t.CPU, t.Peak, float64(t.Flash)/t.Seconds/1e6)
 	if t.Pages > 0 {
-		s += fmt.Sprintf(", %.3f of the stream's", t.Pages)
+		s += fmt.Sprintf(", %.3f of the stream's, %.3f with the file system's own", t.Pages, t.Blocks)
 	}
 	return s + fmt.Sprintf("  (others %.2f CPUs, steal %.2f)", t.Others, t.Steal)
 }
@@ -121,7 +129,7 @@ func (b *bench) within(f func(tb peer.TB, disk string) error) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	disk, err := os.MkdirTemp(b.disk, "trial-")
+	disk, err := os.MkdirTemp(b.disk.Dir, "trial-")
 	if err != nil {
 		return err
 	}
@@ -156,14 +164,14 @@ func (b *bench) observe(ctx context.Context, tb peer.TB, p contender, s *sinks) 
 	if err := sleep(ctx, b.o.settle); err != nil {
 		return t, err
 	}
-	before, err := takeSample(s, p)
+	before, err := b.sample(s, p)
 	if err != nil {
 		return t, err
 	}
 	if err := sleep(ctx, b.o.window); err != nil {
 		return t, err
 	}
-	after, err := takeSample(s, p)
+	after, err := b.sample(s, p)
 	if err != nil {
 		return t, err
 	}
@@ -179,14 +187,17 @@ func (b *bench) observe(ctx context.Context, tb peer.TB, p contender, s *sinks) 
 	}
 	t.Peak = float64(u.PeakRSS) / (1 << 20)
 	t.costs(before, after)
-	return t, b.recorded(ctx, &t, p, s.job, after)
+	return t, b.recorded(ctx, &t, p, s, before, after)
 }
 
 // recorded ends the contender and judges what it has recorded.
-func (b *bench) recorded(ctx context.Context, t *trial, p contender, j job, at sample) error {
+func (b *bench) recorded(ctx context.Context, t *trial, p contender, s *sinks, begin, at sample) error {
+	for _, v := range s.viewers {
+		v.Stop()
+	}
 	p.Stop()
 	var err error
-	if t.Disk, err = folderSize(p.disk); err != nil || !j.recorded {
+	if t.Disk, err = folderSize(p.disk); err != nil || !s.job.recorded {
 		return err
 	}
 	files, err := filepath.Glob(filepath.Join(p.disk, "main", "*.mp4"))
@@ -199,20 +210,15 @@ func (b *bench) recorded(ctx context.Context, t *trial, p contender, j job, at s
 	if err := checkTracks(ctx, files[0]); err != nil {
 		return err
 	}
-	size := at.recorded
-	if p.daemon == nil {
-		size = t.Disk // its tables come last, and are no stream either
-	}
-	stream, err := streamBytes(files[0], size)
-	if err != nil {
-		return err
-	}
-	t.Pages = float64(at.flash) / float64(stream)
+	stream := at.recorded // of ffmpeg, whose tables come last
 	if p.daemon != nil {
-		t.Written = float64(at.recorded) / float64(stream)
-	} else {
-		t.Pages = float64(at.flash) / float64(at.recorded)
+		if stream, err = streamBytes(files[0], at.recorded); err != nil {
+			return err
+		}
 	}
+	t.Written = float64(at.recorded) / float64(stream)
+	t.Pages = float64(at.flash) / float64(stream)
+	t.Blocks = float64(t.Device) / float64(at.recorded-begin.recorded) * t.Written
 	return nil
 }
 
@@ -233,7 +239,7 @@ func (t *trial) costs(a, b sample) {
 	elapsed := b.at.Sub(a.at).Seconds()
 	mine := (b.cpu - a.cpu).Seconds()
 	t.Seconds, t.CPU = elapsed, mine/elapsed
-	t.Flash, t.Begun = b.flash-a.flash, a.flash
+	t.Flash, t.Begun, t.Device = b.flash-a.flash, a.flash, b.device-a.device
 	known := mine + (b.own - a.own).Seconds()
 	t.Others = max(0, (b.machine.Busy-a.machine.Busy)-known) / elapsed
 	t.Steal = (b.machine.Steal - a.machine.Steal) / elapsed

@@ -19,6 +19,8 @@ import (
 type Viewer struct {
 	client  *http.Client
 	address string
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
 	seen    map[string]bool // files that were fetched, or are older than the start
 	bytes   atomic.Int64
 
@@ -35,16 +37,20 @@ func DASH(tb peer.TB, address string) *Viewer { return start(tb, "DASH", address
 // Bytes of media so far, without playlists and manifests.
 func (v *Viewer) Bytes() int64 { return v.bytes.Load() }
 
+// Stop ends it; before the server is stopped, whose silence would be a failure.
+func (v *Viewer) Stop() {
+	v.cancel()
+	v.wg.Wait()
+}
+
 // start lets a viewer look once a second.
 func start(tb peer.TB, kind, address string, look func(*Viewer, context.Context) error) *Viewer {
 	ctx, cancel := context.WithCancel(context.Background())
-	v := &Viewer{client: &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}, address: address, seen: map[string]bool{}}
-	var wg sync.WaitGroup
+	v := &Viewer{client: &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}, address: address, seen: map[string]bool{}, cancel: cancel}
 	var err error
-	wg.Go(func() { err = v.watch(ctx, look) })
+	v.wg.Go(func() { err = v.watch(ctx, look) })
 	tb.Cleanup(func() {
-		cancel()
-		wg.Wait()
+		v.Stop()
 		v.client.CloseIdleConnections()
 		if err != nil {
 			tb.Fatalf("the %s viewer: %v", kind, err)
