@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -116,7 +117,7 @@ func (s *spill) roll(seg *segment.Segment) error {
 	if s.cause != "" && !s.lastEnd.IsZero() && begin.After(s.lastEnd) && (s.cause == CauseDisk || s.lastRun == seg.Run) {
 		w.r.Gaps = append(w.r.Gaps, Gap{From: s.lastEnd, To: begin, Cause: s.cause})
 	}
-	s.cause = ""
+	w.cause, s.cause = s.cause, ""
 	s.w = w
 	return nil
 }
@@ -150,8 +151,10 @@ func (s *spill) close() error {
 	}
 	c.ended = true
 	whole := s.w.close(c.seg, c.n, c.broken)
-	if end := wallOf(c.seg); !end.IsZero() {
-		s.lastEnd, s.lastRun = end.Add(c.seg.Duration), c.seg.Run
+	if n := c.n.seg; n != nil { // what the reel has of it
+		if begin := wallOf(n); !begin.IsZero() {
+			s.lastEnd, s.lastRun = begin.Add(n.Duration), n.Run
+		}
 	}
 	if !whole {
 		err := s.finish() // before the loss is told: what is there is durable
@@ -244,6 +247,12 @@ func (s *spill) finish() error {
 		return err
 	}
 	defer s.j.fs.begin()()
+	if s.w.f == nil { // nothing of it was to be had: what it was to tell is for the next
+		s.w.abandon()
+		s.cause = cmp.Or(s.cause, s.w.cause)
+		s.w = nil
+		return nil
+	}
 	err := s.w.finish()
 	s.w = nil
 	return err

@@ -29,6 +29,7 @@ type writer struct {
 	trail
 
 	told     []Gap  // that the head has from others
+	cause    string // of what is missing before it
 	head     []byte // until it is written
 	batch    []byte
 	payload  int
