@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	fmt.Fprintln(w)
 	r.table().Print(w)
 	if o.docs != "" {
-		if err := section.Write(o.docs, r.markdown()); err != nil {
+		if err := section().Write(o.docs, r.markdown()); err != nil {
 			return err
 		}
 	}

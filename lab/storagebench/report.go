@@ -154,7 +154,7 @@ func servedMS(r restart) float64 { return r.Served }
 func newMS(r restart) float64    { return r.New }
 
 // section is where the tables of a run stand in the document.
-var section = measure.SectionOf("storage figures", "./lab/storagebench")
+func section() measure.Section { return measure.SectionOf("storage figures", "./lab/storagebench") }
 
 func (r *report) markdown() string {
 	var b strings.Builder
