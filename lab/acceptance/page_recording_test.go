@@ -34,14 +34,10 @@ func TestRecordingByClicking(t *testing.T) {
 [streams.main.segment]
 duration = "1s"
 [streams.main.recording]
-mode = "off"
 name = "{label}_{part}"
 `})
 	d.AwaitPage()
 	page := clicker{t, d, peer.StartBrowser(t).Open(d.URL+"/", peer.Desktop)}
-	page.await(`document.querySelector('video')?.readyState >= 2 && !document.querySelector('.recording')`)
-	d.Patch(`{"streams":{"main":{"recording":{"mode":"manual"}}}}`)
-
 	page.await(`document.querySelector('.recording .state')?.textContent === 'Not recording'`)
 	page.write(`Press <b>conference</b>`)
 	page.click(`.recording .start`)

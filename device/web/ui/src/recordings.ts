@@ -82,6 +82,7 @@ export function standing(s: RecorderState, conditions: readonly Condition[]): { 
 export function room(s: RecorderState, conditions: readonly Condition[]): string {
   if (conditions.some((c) => c.code === "storage.missing" || c.code === "storage.failed")) return "–";
   const { free_bytes: free, remaining_seconds: left } = s;
+  if (free === 0 && left === null) return "–"; // it has not looked yet
   return left === null ? bytes(free) : `${clock(left * 1000)} (${bytes(free)})`;
 }
 

@@ -19,6 +19,8 @@ test("what the recorder does", () => {
 
 test("room is told in time once the rate is known", () => {
   assert.equal(rec.room(state, []), "2.00 GB");
+  assert.equal(rec.room({ ...state, free_bytes: 0 }, []), "–", "not looked yet");
+  assert.equal(rec.room({ ...state, free_bytes: 0, remaining_seconds: 0 }, []), "0:00 (0 B)");
   assert.equal(rec.room({ ...state, remaining_seconds: 3723 }, []), "1:02:03 (2.00 GB)");
 });
 

@@ -99,19 +99,21 @@ function useAction(then: () => void): { failure: string; done: string; run: Run 
 const settle = 800; // ms: longer than a double click
 
 // Controls lie elsewhere while it records: the second click of a double click
-// must not stop what the first one has started.
+// must not stop what the first one has started, nor start what it has stopped.
 function Controls({ s, base, run }: { s: RecorderState; base: string; run: Run }) {
   const [text, setText] = useState("");
   const recording = s.state === "recording";
   const changed = useRef({ recording, at: -Infinity });
   if (changed.current.recording !== recording) changed.current = { recording, at: performance.now() };
   const send = (what: string, body: unknown, done?: string) => {
-    if (performance.now() - changed.current.at < settle) return;
     run(act("POST", base + what, body), done);
     setText("");
   };
   const mark = () => send("mark", { text }, `Marked${text && `: ${text}`}`);
-  const start = () => send("start", { label: text });
+  const turn = (what: "start" | "stop") => {
+    if (performance.now() - changed.current.at > settle) send(what, what === "start" ? { label: text } : {});
+  };
+  const start = () => turn("start");
   const usual = recording ? mark : start;
   return (
     <div class="address controls">
@@ -128,7 +130,7 @@ function Controls({ s, base, run }: { s: RecorderState; base: string; run: Run }
         {recording ? "Mark" : "Start"}
       </button>
       {recording && (
-        <button type="button" class="stop" onClick={() => send("stop", {})}>
+        <button type="button" class="stop" onClick={() => turn("stop")}>
           Stop
         </button>
       )}
