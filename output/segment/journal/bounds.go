@@ -93,7 +93,7 @@ func (j *Journal) room(n int64, w *writer) error {
 		}
 	}
 	for {
-		over, err := j.over(n)
+		over, free, err := j.over(n)
 		if err != nil || !over {
 			return err
 		}
@@ -109,15 +109,34 @@ func (j *Journal) room(n int64, w *writer) error {
 		if err := j.expire(r); err != nil {
 			return err
 		}
+		j.relief = relief{j.relief.of(free) + uint64(r.bytes), time.Now().Add(reliefTime)}
 	}
 }
 
-// over says whether n bytes more break the bounds.
-func (j *Journal) over(n int64) (bool, error) {
+// relief is the free space that there is to be when what was deleted is gone.
+type relief struct {
+	free  uint64
+	until time.Time
+}
+
+// reliefTime is how long space may take to come back: some file systems free it
+// later, and all of them only when nobody reads the file any more. Meanwhile
+// nothing else is deleted for it.
+const reliefTime = 10 * time.Second
+
+// of is the free space to count with.
+func (r relief) of(free uint64) uint64 {
+	if time.Now().Before(r.until) {
+		return max(free, r.free)
+	}
+	return free
+}
+
+// over says whether n bytes more break the bounds, and what is free.
+func (j *Journal) over(n int64) (over bool, free uint64, err error) {
 	cfg := j.cfg.Load()
-	free, err := j.fs.free()
-	if err != nil {
-		return false, err
+	if free, err = j.fs.free(); err != nil {
+		return false, 0, err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -126,7 +145,7 @@ func (j *Journal) over(n int64) (bool, error) {
 	for _, r := range j.reels {
 		total += r.bytes
 	}
-	return cfg.MaxBytes > 0 && total+n > cfg.MaxBytes || cfg.Reserve > 0 && free < uint64(cfg.Reserve+n), nil
+	return cfg.MaxBytes > 0 && total+n > cfg.MaxBytes || cfg.Reserve > 0 && j.relief.of(free) < uint64(cfg.Reserve+n), free, nil
 }
 
 // victim is the reel to delete first, nil for none.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,6 +24,8 @@ type disk struct {
 	fault   func(op, name string) error
 	hang    chan struct{} // operations wait for it
 	space   int64         // bytes in all; 0: endless
+	slow    time.Duration // until the space of what is deleted is free
+	leaving int64         // bytes that are not yet
 	dev     uint64
 }
 
@@ -186,12 +189,21 @@ func (d *disk) rename(from, to string) error {
 }
 
 func (d *disk) remove(name string) error {
-	if _, err := d.lookup("remove", name); err != nil {
+	i, err := d.lookup("remove", name)
+	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.names, name)
+	if n := int64(len(i.data)); d.slow > 0 {
+		d.leaving += n
+		time.AfterFunc(d.slow, func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.leaving -= n
+		})
+	}
 	d.pending = append(d.pending, func() { delete(d.durable, name) })
 	return nil
 }
@@ -222,7 +234,7 @@ func (d *disk) left() int64 {
 	if d.space == 0 {
 		return 1 << 40
 	}
-	left := d.space
+	left := d.space - d.leaving
 	for _, i := range d.names {
 		left -= int64(len(i.data))
 	}

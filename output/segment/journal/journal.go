@@ -128,6 +128,7 @@ type Journal struct {
 	files    *files
 	cursor   func(src Source, after uint64) cursor
 	kicked   chan struct{} // capacity 1: wants have changed
+	relief   relief        // the spill's alone
 
 	mu         sync.Mutex // guards the fields below; never held while storage is asked
 	src        Source
