@@ -22,6 +22,7 @@ func TestCutsAtKeyPictures(t *testing.T) {
 		{"our encoder keys at the target", false, every(50), "2s 2s 2s 2s"},
 		{"key pictures asked for by viewers do not shift the cuts", false, func(i int) bool { return i%50 == 0 || i == 20 || i == 97 || i == 146 }, "2s 2s 2s 2s"},
 		{"a key picture that comes late, for a lack of time, shifts only its own cut", false, at(0, 55, 100, 150, 189, 200), "2.2s 1.8s 2s 2s"},
+		{"an encoder that moves its key pictures is followed after one forced cut", false, at(0, 43, 93, 143, 193), "2.4s 1.32s! 2s 2s"},
 		{"our encoder keys less often than the target", false, every(60), "2.4s 2.4s 2.4s"},
 		{"passthrough takes the first from 0.8 × the target on", true, at(0, 39, 40, 80, 120, 160, 200), "1.6s 1.6s 1.6s 1.6s 1.6s"},
 		{"passthrough with short groups", true, every(30), "2.4s 2.4s 2.4s"},

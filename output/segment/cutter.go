@@ -32,6 +32,7 @@ type cutter struct {
 	open     []*building    // oldest first, at most two
 	sequence uint64         // of the next segment
 	grid     time.Duration  // where the segment at hand is to end; not for sources that make keys when they like
+	astray   bool           // the segment before began without a key picture
 	breakAt  bool           // the next segment does not continue the one before
 	needKey  bool           // a packet of the lead was refused: what follows cannot be decoded
 	inits    uint64
@@ -203,6 +204,7 @@ func (c *cutter) newest() *building { return c.open[len(c.open)-1] }
 
 // start opens the segment that begins with p.
 func (c *cutter) start(p media.Packet) bool {
+	old := c.lead().init
 	if !c.header(c.lead(), p.Track) {
 		return false
 	}
@@ -218,10 +220,7 @@ func (c *cutter) start(p media.Packet) bool {
 			c.missed(missed)
 		}
 	} else {
-		if c.grid == 0 || c.breakAt || (p.PTS-c.grid).Abs() >= c.cfg.Duration/2 {
-			c.grid = p.PTS
-		}
-		c.grid += c.cfg.Duration
+		c.grid = c.boundary(p, old != nil && old.Track == p.Track && !p.Gap) + c.cfg.Duration
 	}
 	b.seg = &Segment{
 		Sequence: c.sequence, Run: c.run, TimeOffset: c.offset,
@@ -237,10 +236,28 @@ func (c *cutter) start(p media.Packet) bool {
 	return true
 }
 
+// boundary is where the grid of key pictures has the cut that p makes; same says
+// that p comes from the encoder run that made the grid. That run's grid goes on
+// through a time without pictures, after which its first key picture comes late.
+// A cut without a key picture shows that the grid is elsewhere.
+func (c *cutter) boundary(p media.Packet, same bool) time.Duration {
+	late := p.PTS - c.grid
+	switch {
+	case c.grid == 0, c.astray && p.Key, c.breakAt && !same:
+		return p.PTS
+	case late.Abs() < c.cfg.Duration/2 && !c.breakAt:
+		return c.grid
+	case late >= 0: // of the next boundary at a fifth or less, the one after it
+		return c.grid + (late+c.cfg.Duration/5)/c.cfg.Duration*c.cfg.Duration
+	}
+	return p.PTS
+}
+
 // end closes the lead's part of the newest segment before p.
 func (c *cutter) end(p media.Packet, forced bool) {
 	b := c.newest()
 	b.end, b.forced = p.PTS, forced
+	c.astray = !b.seg.Independent
 	if forced {
 		c.forcedCuts++
 	}

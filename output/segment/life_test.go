@@ -96,6 +96,18 @@ func TestHoleLongerThanASegmentIsADiscontinuity(t *testing.T) {
 	})
 }
 
+// The encoder's key pictures stay where they were when pictures were left out for
+// longer than a segment: so do the cuts.
+func TestCutsStayWhereTheyWereThroughAHole(t *testing.T) {
+	bubble(t, Config{}, videoOnly, func(r *rig) {
+		track := segmenttest.Video()
+		r.write(pictures(track, 0, 40, every(50))...)
+		r.write(pictures(track, 4280*time.Millisecond, 200, func(i int) bool { return i == 0 || i%50 == 43 })...)
+		r.write(pictures(track, 15800*time.Millisecond, 160, func(i int) bool { return i == 0 || i%50 == 5 })...)
+		r.expect("1.6s |1.72s 2s 2s 2s 280ms |2.2s 2s 2s")
+	})
+}
+
 func TestPacketsThatFitNowhereAreCounted(t *testing.T) {
 	bubble(t, Config{}, videoOnly, func(r *rig) {
 		track := segmenttest.Video()
