@@ -155,3 +155,30 @@ func TestGoingOnIsCutAtEveryOperation(t *testing.T) {
 		}
 	}
 }
+
+// The daemon was killed before there was sound in the segment at hand, so that the
+// window it left has no sound at its end: the next run's has it all the same.
+func TestRunAfterOneThatWasKilledWithoutSound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed(t)
+		f.play(2)
+		f.restart("bb", time.Second)
+		f.chunk()
+		whole, silent := f.opened, *f.opened
+		silent.Audio = nil // which comes a moment later
+		f.publish(func(w *segment.Window) { w.Open, w.Audio = []*segment.Segment{&silent}, nil })
+		r := start(t, Config{}, newDisk(), f)
+		r.Keep(named("rec"))
+		first := f.seq
+		time.Sleep(100 * time.Millisecond)
+		f.publish(func(w *segment.Window) { w.Open = []*segment.Segment{whole} })
+		f.chunk()
+		f.close()
+		f.play(1)
+		time.Sleep(time.Minute)
+		_ = r.stop()
+		if stored := r.check(); !stored[first] || !stored[first+1] {
+			t.Errorf("stored %s", sequences(stored))
+		}
+	})
+}

@@ -91,8 +91,8 @@ func (s *spill) tracksKnown(seg *segment.Segment) bool {
 			return false
 		}
 	}
-	// Without the other kind, it may come yet; after the first segment it would have.
-	return seg.Video != nil && seg.Audio != nil || len(w.Segments) > 0
+	// Without the other kind, it may come yet; after the run's first segment it would have.
+	return seg.Video != nil && seg.Audio != nil || len(w.Segments) > 0 && w.Segments[len(w.Segments)-1].Run == seg.Run
 }
 
 // settle is done with the segment at hand.
