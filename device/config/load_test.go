@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var rules = Rules{Schemes: []string{"rtmp", "rtmps", "srt"}}
+var rules = Rules{Schemes: []string{"rtmp", "rtmps", "srt", "http", "https"}}
 
 func parse(t *testing.T, doc string) *Config {
 	t.Helper()
@@ -101,7 +101,7 @@ func TestMistakes(t *testing.T) {
 		{"window shorter than three segments", main + "segment.window = \"5s\"\n", "got 5s, expected at least 3 segments of 2s: 6s"},
 		{"window of a great many segments", main + "segment.window = 2147483647\n", "got 2147483647 segments, expected 3 to 10000"},
 		{"destination without URL", "[streams.main.destinations.a]\n", `box.toml:1:2: streams.main.destinations.a.url: missing, expected a URL in quotes`},
-		{"scheme that no kind has", "[streams.main.destinations.a]\nurl = \"rtpm://h/app/key\"\n", `box.toml:2:1: streams.main.destinations.a.url: unknown scheme "rtpm", expected one of rtmp://, rtmps://, srt://; did you mean rtmp://?`},
+		{"scheme that no kind has", "[streams.main.destinations.a]\nurl = \"rtpm://h/app/key\"\n", `box.toml:2:1: streams.main.destinations.a.url: unknown scheme "rtpm", expected one of rtmp://, rtmps://, srt://, http://, https://; did you mean rtmp://?`},
 		{"URL without scheme", "[streams.main.destinations.a]\nurl = \"host/app/key\"\n", "box.toml:2:1: streams.main.destinations.a.url: no scheme://, expected one of rtmp://"},
 		{"URL without host", "[streams.main.destinations.a]\nurl = \"rtmp:///app\"\n", "streams.main.destinations.a.url: no host, expected rtmp://host/"},
 		{"URL with an impossible port", "[streams.main.destinations.a]\nurl = \"srt://h:99999\"\n", `streams.main.destinations.a.url: port "99999", expected 1 to 65535`},
