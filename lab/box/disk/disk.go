@@ -196,23 +196,38 @@ func (d *Disk) Flushes() int {
 // take has a request of n bytes suffer what the disk does; false says that it fails.
 func (d *Disk) take(n int64) bool {
 	d.mu.Lock()
-	release, limit := d.release, d.limit
+	release := d.release
 	d.mu.Unlock()
 	if release != nil {
 		<-release
 	}
-	if limit > 0 {
-		select {
-		case <-time.After(time.Duration(n) * time.Second / time.Duration(limit)):
-		case <-d.closed:
-		}
-	}
+	d.pass(n)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.failing {
 		d.failed++
 	}
 	return !d.failing
+}
+
+// pass takes the time that n bytes need under the limit, as it is by then.
+func (d *Disk) pass(n int64) {
+	const slice = 10 * time.Millisecond
+	for n > 0 {
+		d.mu.Lock()
+		limit := d.limit
+		d.mu.Unlock()
+		if limit <= 0 {
+			return
+		}
+		most := max(1, limit*int64(slice)/int64(time.Second))
+		select {
+		case <-time.After(time.Duration(min(n, most)) * time.Second / time.Duration(limit)):
+		case <-d.closed:
+			return
+		}
+		n -= most
+	}
 }
 
 func (d *Disk) read(p []byte, at int64) error {
