@@ -35,7 +35,11 @@ func (h *History) Add(m *Media) error {
 		return fmt.Errorf("segment %d was taken away from the end", kept[len(m.Segments)].Sequence)
 	}
 	for i, s := range kept {
-		if m.Segments[i] != s {
+		now := m.Segments[i]
+		if now.Gap && s.Gap { // it needs no header: whose stands before it does not matter
+			now.Map = s.Map
+		}
+		if now != s {
 			return fmt.Errorf("segment %d changed from %+v to %+v", s.Sequence, s, m.Segments[i])
 		}
 	}
