@@ -115,7 +115,7 @@ type keeper struct {
 var _ reconcile.Updater = (*keeper)(nil)
 
 func (d *box) newKeeper(st *stream, spec storageSpec) (*keeper, error) {
-	report := keptReporter{st}
+	report := keptReporter{st, &sync.Map{}}
 	rc, err := spec.recorder(st.name)
 	if err != nil {
 		return nil, err
@@ -192,8 +192,11 @@ func (k *keeper) Update(spec any) error {
 	return nil
 }
 
-// keptReporter passes conditions on to status.
-type keptReporter struct{ stream *stream }
+// keptReporter passes conditions on to status, and to the log as they come and go.
+type keptReporter struct {
+	stream *stream
+	told   *sync.Map // of the conditions that hold
+}
 
 // Raise is journal.Reporter's and record.Reporter's.
 func (r keptReporter) Raise(code, message string) {
@@ -203,10 +206,18 @@ func (r keptReporter) Raise(code, message string) {
 		severity = status.Warning
 	}
 	r.stream.report.Raise(status.Condition{Code: code, Severity: severity, Message: message})
+	if _, holds := r.told.Swap(code, true); !holds {
+		r.stream.log.Warn("storage", "condition", code, "message", message)
+	}
 }
 
 // Clear is journal.Reporter's and record.Reporter's.
-func (r keptReporter) Clear(code string) { r.stream.report.Clear(code) }
+func (r keptReporter) Clear(code string) {
+	r.stream.report.Clear(code)
+	if _, held := r.told.LoadAndDelete(code); held {
+		r.stream.log.Info("storage: it is over", "condition", code)
+	}
+}
 
 // storageReporter passes a journal's reports on, and what it lost to the flight
 // recorder.

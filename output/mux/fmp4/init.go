@@ -10,7 +10,7 @@
 //   - Time scales are 90 kHz for video, the sample rate for audio. Sample
 //     durations are differences of rounded decode times, so that nothing adds
 //     up and chunks abut exactly.
-//   - No edit list. tfdt is the decode time, composition offsets are trun
+//   - No edit list, but for InitFrom. tfdt is the decode time, composition offsets are trun
 //     version 1 and never negative, so that PTS read from a file are the
 //     stream's own and sound stays with picture. Negative offsets would make
 //     tfdt the presentation time, but FFmpeg then shows every picture late by
@@ -22,6 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
 	"github.com/Eyevinn/mp4ff/mp4"
@@ -54,7 +56,16 @@ func Init(t *media.Track) ([]byte, error) { return InitOf(t) }
 
 // InitOf returns one header for several tracks, at most one of a kind: what
 // makes a file of their chunks. A header of one track is its CMAF header.
-func InitOf(tracks ...*media.Track) ([]byte, error) {
+func InitOf(tracks ...*media.Track) ([]byte, error) { return header(0, tracks) }
+
+// InitFrom is InitOf with an edit list (ISO/IEC 14496-12 §8.6.6): what has the media
+// time start is shown at zero. A file cut out of a stream that has run for a day
+// begins at zero in a player, not a day in. Its chunks stay as they are.
+func InitFrom(start time.Duration, tracks ...*media.Track) ([]byte, error) {
+	return header(start, tracks)
+}
+
+func header(start time.Duration, tracks []*media.Track) ([]byte, error) {
 	init := mp4.NewMP4Init()
 	mvhd := mp4.CreateMvhd()
 	switch len(tracks) {
@@ -77,7 +88,7 @@ func InitOf(tracks ...*media.Track) ([]byte, error) {
 			return nil, fmt.Errorf("fmp4: header of two %v tracks; a file has one of each kind", t.Kind())
 		}
 		seen[t.Kind()] = true
-		if err := addTrack(init, t); err != nil {
+		if err := addTrack(init, t, start); err != nil {
 			return nil, fmt.Errorf("fmp4: header of %v: %w", t, err)
 		}
 	}
@@ -88,8 +99,23 @@ func InitOf(tracks ...*media.Track) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func addTrack(init *mp4.InitSegment, t *media.Track) error {
+// addEdit has a track be shown from a media time on. Its duration of zero stands for
+// all fragments.
+func addEdit(trak *mp4.TrakBox, from int64) {
+	elst := &mp4.ElstBox{Version: 1, Entries: []mp4.ElstEntry{{MediaTime: from, MediaRateInteger: 1}}}
+	edts := &mp4.EdtsBox{}
+	edts.AddChild(elst)
+	mdia := trak.Mdia
+	trak.Children = slices.DeleteFunc(trak.Children, func(b mp4.Box) bool { return b == mp4.Box(mdia) })
+	trak.AddChild(edts) // before mdia, where it is recommended
+	trak.AddChild(mdia)
+}
+
+func addTrack(init *mp4.InitSegment, t *media.Track, start time.Duration) error {
 	trak := init.AddEmptyTrack(uint32(Timescale(t)), t.Kind().String(), "und")
+	if start > 0 {
+		addEdit(trak, media.ToTimescale(start, Timescale(t)))
+	}
 	id := trackID(t.Kind())
 	trak.Tkhd.TrackID = id
 	trexs := init.Moov.Mvex.Trexs

@@ -19,7 +19,7 @@ const (
 	chores = 5 * time.Second
 	// firstRetry doubles up to lastRetry.
 	firstRetry = time.Second
-	lastRetry  = 15 * time.Second
+	lastRetry  = 5 * time.Second
 	// stopTime is how long Run waits for storage that does not answer.
 	stopTime = 10 * time.Second
 	// unanswered is when storage that does not answer is a condition.

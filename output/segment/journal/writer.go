@@ -60,7 +60,7 @@ func (j *Journal) newWriter(seg *segment.Segment, win *segment.Window, keep *kee
 		r.Inits = append(r.Inits, header{init.ID, init.Name, init.Data})
 		tracks = append(tracks, init.Track)
 	}
-	moov, err := fmp4.InitOf(tracks...)
+	moov, err := fmp4.InitFrom(seg.Start+seg.TimeOffset, tracks...)
 	if err != nil {
 		return nil, err
 	}
