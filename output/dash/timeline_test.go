@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Eyevinn/dash-mpd/mpd"
-
 	"github.com/encoderbox/encoderbox/output/segment"
 )
 
@@ -20,7 +18,7 @@ func TestTimesAreThoseInTheFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, set := range parse(t, body).Periods[0].AdaptationSets {
-		var s *mpd.SegmentTemplateType = set.SegmentTemplate
+		s := set.SegmentTemplate
 		scale := time.Duration(*s.Timescale)
 		first := time.Duration(*s.SegmentTimeline.S[0].T)
 		if at := first / scale * time.Second; at < (epoch+2*time.Second).Truncate(time.Second) || at > epoch+3*time.Second {
