@@ -113,7 +113,7 @@ func newBox(opts Options, cfg *config.Config) *box {
 		opts: opts, logging: l,
 		log:   slog.New(l.handler(opts.Stderr)),
 		store: status.NewStore(opts.Version),
-		hls:   &httpd.Mounts{}, dash: &httpd.Mounts{}, recordings: &httpd.Mounts{},
+		hls:   &httpd.Mounts{Folders: []string{"ts"}}, dash: &httpd.Mounts{}, recordings: &httpd.Mounts{},
 		streams: map[string]*stream{},
 		applies: make(chan chan<- error, 16),
 	}

@@ -74,7 +74,11 @@ func (d *box) serveRecordings(w http.ResponseWriter, r *http.Request) {
 // another origin that change something, and those for a name of its own that it
 // has pointed at this box (DNS rebinding).
 func sameSite(h http.Handler) http.Handler {
-	inner := http.NewCrossOriginProtection().Handler(h)
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		api.Fail(w, http.StatusForbidden, "commands are not taken from web pages of other addresses")
+	}))
+	inner := guard.Handler(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && !ourName(r.Host) {
 			api.Fail(w, http.StatusForbidden, "commands are taken for the box's own address or name only, not for "+strconv.Quote(r.Host))

@@ -139,8 +139,6 @@ func (k *keeper) Run(ctx context.Context, ready func()) error {
 	if k.shifts {
 		defer st.archive.Want("time shift", journal.NoHold)()
 	}
-	h := http.StripPrefix("/recordings", record.NewHandler(k.recorder))
-	defer k.box.recordings.Mount(st.name, h)()
 	// What is being recorded is ended before storing is.
 	storeCtx, stopStoring := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStoring()
@@ -159,7 +157,7 @@ func (k *keeper) Run(ctx context.Context, ready func()) error {
 		}
 		ready()
 	})
-	err := k.recorder.Run(ctx)
+	err := k.record(ctx)
 	cancel()
 	waiting.Wait()
 	stopStoring()
@@ -168,6 +166,19 @@ func (k *keeper) Run(ctx context.Context, ready func()) error {
 		st.log.Warn("storage was left as it is", "err", err)
 	}
 	return err
+}
+
+// record records until ctx ends. It begins when storage has told what is there, or
+// fails to: that is not of the recording that begins, or goes on, now.
+func (k *keeper) record(ctx context.Context) error {
+	select {
+	case <-k.journal.Ready():
+	case <-ctx.Done():
+		return nil
+	}
+	h := http.StripPrefix("/recordings", record.NewHandler(k.recorder))
+	defer k.box.recordings.Mount(k.stream.name, h)()
+	return k.recorder.Run(ctx)
 }
 
 // Update implements reconcile.Updater.

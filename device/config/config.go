@@ -131,7 +131,7 @@ type TimeShift struct {
 type Recording struct {
 	Mode         string   `toml:"mode" default:"manual" enum:"off|manual|always|schedule" help:"When to record. manual: by command (page, API); always; schedule: at the times of schedule, and by command. off: not even by command."`
 	Schedule     string   `toml:"schedule" help:"For mode schedule: days and times by the box's clock, such as \"mon-fri 08:00-18:00, sat 22:00-02:00\"."`
-	Name         string   `toml:"name" default:"{stream}_{date}_{time}_{part}" help:"Name of a file, without its extension: {stream}, {date}, {time}, {part}, {label} and {host} are filled in."`
+	Name         string   `toml:"name" default:"{stream}_{date}_{time}_{label}_{part}" help:"Name of a file, without its extension: {stream}, {date}, {time}, {part}, {label} and {host} are filled in."`
 	FileDuration Duration `toml:"file_duration" default:"10m" min:"10s" max:"24h" unit:"duration" help:"A new file begins after this time, at the end of a segment. Nothing is lost between files."`
 	Loop         bool     `toml:"loop" default:"false" help:"Delete the oldest recordings when space runs out or they are older than storage.max_age. Without it, recording stops with an alarm."`
 }

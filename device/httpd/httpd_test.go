@@ -79,7 +79,7 @@ func TestMounts(t *testing.T) {
 	show := func(name string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, name+" "+r.URL.Path) })
 	}
-	var m Mounts
+	m := Mounts{Folders: []string{"video"}}
 	get := func(path string) string {
 		w := httptest.NewRecorder()
 		http.StripPrefix("/hls", &m).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/hls"+path, nil))
@@ -98,7 +98,7 @@ func TestMounts(t *testing.T) {
 		"/aux/video/1.m4s":  "aux /video/1.m4s",
 		"/video/1.m4s":      "main /video/1.m4s",
 		"/aux":              "main /aux",
-		"/unknown/x.m3u8":   "main /unknown/x.m3u8",
+		"/unknown/x.m3u8":   "Not Found",
 		"/aux/../main/x":    "aux /../main/x",
 		"/%61ux/index.m3u8": "aux /index.m3u8",
 	} {

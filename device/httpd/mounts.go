@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -10,6 +11,11 @@ import (
 // the stream NAME's, and PREFIX/… itself the default stream's. Streams come and
 // go while requests are served. The zero value has none.
 type Mounts struct {
+	// Folders are those within a stream that PREFIX/FOLDER/… reaches the default
+	// stream's of. Any other first part of a path is a stream's name. They are set
+	// before the first request.
+	Folders []string
+
 	mu       sync.RWMutex // guards the fields below
 	handlers map[string]*mount
 	expected map[string]bool
@@ -79,7 +85,7 @@ func (m *Mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, rest, cut := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	m.mu.RLock()
 	h, expected := m.handlers[name], m.expected[name]
-	if !cut || h == nil && !expected {
+	if !cut || h == nil && !expected && slices.Contains(m.Folders, name) {
 		h, expected = m.handlers[m.fallback], m.expected[m.fallback]
 		rest = strings.TrimPrefix(r.URL.Path, "/")
 	}
@@ -94,7 +100,7 @@ func (m *Mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 		head.Set("Cache-Control", "no-store")
-		http.Error(w, "no stream is served here: see /api/v1/status for what there is", http.StatusNotFound)
+		http.Error(w, "no stream of that name is served here: see /api/v1/status for what there is", http.StatusNotFound)
 		return
 	}
 	inner := r.Clone(r.Context())

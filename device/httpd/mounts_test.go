@@ -8,7 +8,7 @@ import (
 )
 
 func TestStreamsThatAreToBeServedAreComeBackTo(t *testing.T) {
-	var m Mounts
+	m := Mounts{Folders: []string{"ts"}}
 	m.SetDefault("main")
 	m.Expect("main", "second")
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })

@@ -11,7 +11,7 @@ import (
 )
 
 // DefaultTemplate names files by stream, time and part.
-const DefaultTemplate = "{stream}_{date}_{time}_{part}"
+const DefaultTemplate = "{stream}_{date}_{time}_{label}_{part}"
 
 // maxName bounds a file's name without its extension, in bytes: file systems
 // take 255, and "-999.finished.mp4.sha256.tmp" must fit behind it.
