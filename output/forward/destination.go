@@ -49,7 +49,14 @@ type Destination struct {
 	spec    Spec
 	restart context.CancelFunc // ends the running life so that the next follows spec
 	status  Status
+	// What was last logged, when, and how many of the same since.
+	logged   string
+	loggedAt time.Time
+	unlogged int
 }
+
+// logAgain is how often the same failure is logged.
+const logAgain = time.Minute
 
 var _ output.Output = (*Destination)(nil)
 
@@ -147,10 +154,20 @@ func (d *Destination) change(f func(*Status)) {
 // failed puts down what went wrong.
 func (d *Destination) failed(err error, f func(*Status)) {
 	d.mu.Lock()
-	target := d.spec.Target
+	message := push.Describe(d.spec.Target, err)
+	now := time.Now()
+	same := message == d.logged && now.Sub(d.loggedAt) < logAgain
+	if same {
+		d.unlogged++
+	}
+	times := d.unlogged
+	if !same {
+		d.logged, d.loggedAt, d.unlogged = message, now, 0
+	}
 	d.mu.Unlock()
-	message := push.Describe(target, err)
-	d.log.Warn("destination failed", "error", message)
+	if !same {
+		d.log.Warn("destination failed", "error", message, "untold", times)
+	}
 	d.change(func(s *Status) {
 		s.addError(time.Now(), message)
 		f(s)

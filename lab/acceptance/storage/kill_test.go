@@ -218,7 +218,11 @@ func (k *killed) plays(old, seam playlist.Segment) {
 			continue
 		}
 		for _, name := range []string{"/hls/main/index.m3u8", "/hls/main/ts/index.m3u8", "/dash/main/manifest.mpd"} {
-			if dec := k.decodes(k.URL + span(name, from, to)); dec.Media < to.Sub(from)-100*time.Millisecond-lost {
+			short := 100*time.Millisecond + lost
+			if what == "killed" && strings.HasSuffix(name, ".mpd") {
+				short += time.Second // sound may lack its last chunk; ffmpeg ends a DASH file with its shorter track
+			}
+			if dec := k.decodes(k.URL + span(name, from, to)); dec.Media < to.Sub(from)-short {
 				k.t.Errorf("%s, %s run: %v played of %v", name, what, dec.Media, to.Sub(from))
 			}
 		}
