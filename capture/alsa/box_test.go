@@ -32,12 +32,13 @@ const saw = 20000
 
 // player plays the saw, and knows when each frame was due.
 type player struct {
-	pcm  *alsa.PCM
-	rate int
-	stop chan struct{}
-	done chan error
-	mu   sync.Mutex // guards line
-	line *drift.Line
+	pcm     *alsa.PCM
+	rate    int
+	stop    chan struct{}
+	done    chan error
+	running chan struct{} // closed when it plays
+	mu      sync.Mutex    // guards line
+	line    *drift.Line
 }
 
 func play(t *testing.T, rate int) *player {
@@ -50,7 +51,7 @@ func play(t *testing.T, rate int) *player {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &player{pcm: pcm, rate: int(pcm.Rate()), stop: make(chan struct{}), done: make(chan error, 1), line: drift.NewLine(rate)}
+	p := &player{pcm: pcm, rate: int(pcm.Rate()), stop: make(chan struct{}), done: make(chan error, 1), line: drift.NewLine(rate), running: make(chan struct{})}
 	go func() { p.done <- p.run(period) }()
 	t.Cleanup(func() {
 		close(p.stop)
@@ -58,11 +59,19 @@ func play(t *testing.T, rate int) *player {
 			t.Error(err)
 		}
 	})
+	// A cable takes its format from the end that runs: who captures before that would
+	// choose another.
+	select {
+	case <-p.running:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the player does not begin")
+	}
 	return p
 }
 
 func (p *player) run(period int) error {
 	data := make([]int16, 2*period)
+	begun := false
 	for k := 0; ; {
 		for i := range period {
 			data[2*i], data[2*i+1] = int16(k%saw), int16(-(k % saw))
@@ -79,6 +88,10 @@ func (p *player) run(period int) error {
 			p.mu.Lock()
 			p.line.Observe(int64(st.hardware), look.At)
 			p.mu.Unlock()
+			if !begun {
+				begun = true
+				close(p.running)
+			}
 		}
 		select {
 		case <-p.stop:

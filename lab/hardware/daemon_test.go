@@ -46,7 +46,9 @@ func (m *mentions) Write(b []byte) (int, error) {
 func start(t *testing.T, b *box.Box, toml string) *daemon {
 	t.Helper()
 	d := &daemon{t: t, box: b, url: "http://" + b.Forward("tcp", 8080)}
-	text := "[http]\nlisten = \":8080\"\n[storage]\nlive = \"/tmp/live\"\n" + toml
+	// The window of another test's daemon would be gone on with.
+	b.Must("rm", "-rf", "/tmp/live", "/tmp/state")
+	text := "[http]\nlisten = \":8080\"\n[storage]\nlive = \"/tmp/live\"\nstate = \"/tmp/state\"\n" + toml
 	if err := b.WriteFile(t.Context(), "/tmp/encoderd.toml", strings.NewReader(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
