@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,14 +109,20 @@ func (s shelf) add(d *daemon, r recording) {
 	if err != nil || strings.TrimSpace(log) != "" {
 		d.t.Errorf("%s does not play: %v\n%s", r.Name, err, log)
 	}
-	p, err := peer.Probe(ctx, path, peer.ProbeOptions{})
+	p, err := peer.Probe(ctx, path, peer.ProbeOptions{Packets: true})
 	if err != nil {
 		d.t.Error(err)
 		return
 	}
-	// Of a fragmented file ffprobe tells where it ends. One that was cut off may have
-	// sound for a chunk more than pictures.
-	if took := p.Format.Duration.Seconds() - p.Format.StartTime.Seconds(); took < r.Seconds-0.2 || took > r.Seconds+chunk.Seconds()+0.2 {
+	// One that was cut off may have sound for a chunk more than pictures. It begins at zero.
+	begin, end := math.Inf(1), 0.0
+	for _, packet := range p.Packets {
+		begin, end = min(begin, packet.PTS.Seconds()), max(end, packet.PTS.Seconds()+packet.Duration.Seconds())
+	}
+	if begin < -0.1 || begin > 0.1 {
+		d.t.Errorf("%s begins at %.3f s", r.Name, begin)
+	}
+	if took := end - begin; took < r.Seconds-0.2 || took > r.Seconds+chunk.Seconds()+0.2 {
 		d.t.Errorf("%s lasts %.3f s, the list says %.3f s", r.Name, took, r.Seconds)
 	}
 }
