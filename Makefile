@@ -39,7 +39,7 @@ test: ## run every test of everyday length, real peers and a browser included
 	go test -race -timeout 5m $(UNIT_TESTS)
 	go test -count=1 -p 1 -timeout 8m $(PEER_TESTS)
 
-soak: ## the long forms of the tests of storage: 50 kills, outages of 10 minutes ; 20 power cuts in the virtual ARM box (35 minutes)
+soak: ## the long forms of the tests of storage: 50 kills, outages of 10 minutes, 20 power cuts in the virtual ARM box (about 35 minutes)
 	@$(INSTALL) test
 	go test -count=1 -timeout 60m $(SOAK_TESTS) -args -soak
 	@$(INSTALL) box

@@ -57,19 +57,12 @@ func (a *archive) now() *journal.Journal {
 	return a.journal
 }
 
-// readable is how long the numbers of a new run wait for storage that is slow to
-// tell what it has.
-const readable = 3 * time.Second
-
-// newest is the highest number on storage, 0 where nothing is known of it.
+// newest is the highest number on storage, 0 where nothing is known of it. Who needs
+// it waits for the storage component, which is ready once it knows.
 func (a *archive) newest() uint64 {
 	j := a.now()
 	if j == nil {
 		return 0
-	}
-	select {
-	case <-j.Ready():
-	case <-time.After(readable):
 	}
 	n, _ := j.Newest()
 	return n

@@ -102,6 +102,10 @@ func (d *box) storageComponent(cfg *config.Config, st *stream, sc config.Stream)
 	}
 }
 
+// readable is how long everything else waits for storage that is slow to tell what it
+// has.
+const readable = 3 * time.Second
+
 // keeper stores a stream and records it.
 type keeper struct {
 	box      *box

@@ -114,6 +114,7 @@ func TestMistakes(t *testing.T) {
 		{"time shift without a disk", main + "time_shift.depth = \"2h\"\n", "streams.main.time_shift.depth: time shift beyond the live window needs a disk"},
 		{"schedule without times", "[storage]\npath = \"/media/usb\"\n" + main + "recording.mode = \"schedule\"\n", `streams.main.recording.schedule: missing: recording.mode "schedule" needs days and times`},
 		{"store for a packet push", "[streams.main.destinations.a]\nurl = \"srt://h:1\"\nstore = \"off\"\n", "box.toml:3:1: streams.main.destinations.a.store: is an option of http:// and https:// destinations, this one is srt://: remove it"},
+		{"retry limit of a segment destination", "[streams.main.destinations.a]\nurl = \"https://h/live/\"\nretry_limit = 3\n", "box.toml:3:1: streams.main.destinations.a.retry_limit: is an option of destinations that take packets"},
 		{"syntax", main + "default = yes\n", `box.toml:2:11: unexpected character U+0079 'y' at start of value, in the value of "default"; texts need quotes: default = "…"`},
 		{"table twice", main + main, `box.toml:2:2: table main already exists, in the table header "[streams.main]"`},
 		{"key twice", main + "default = true\ndefault = true\n", `box.toml:3:1: key default is already defined, at "default"`},

@@ -227,9 +227,15 @@ func (d *decoder) validateSRT(path string, dest Destination, scheme string) {
 	}
 }
 
-// validateHTTP refuses what only segment destinations have.
+// validateHTTP refuses what only segment destinations have, and of these what they
+// have not.
 func (d *decoder) validateHTTP(path string, dest Destination, scheme string) {
 	if scheme == "http" || scheme == "https" {
+		for _, key := range []string{"connect_timeout", "retry_limit", "queue_packets", "queue_bytes"} {
+			if d.explicit[path+"."+key] {
+				d.fail(path+"."+key, "is an option of destinations that take packets; %s:// ones are tried for ever and keep what waits at storage.path: remove it", scheme)
+			}
+		}
 		return
 	}
 	usual := DefaultDestination()
