@@ -2,15 +2,18 @@ package device
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/reconcile"
 	"github.com/encoderbox/encoderbox/device/status"
+	"github.com/encoderbox/encoderbox/output"
 	"github.com/encoderbox/encoderbox/output/forward"
 	"github.com/encoderbox/encoderbox/output/hls"
 	"github.com/encoderbox/encoderbox/output/kinds"
+	"github.com/encoderbox/encoderbox/output/segment"
 )
 
 // takesSegments says that a destination is given files, not packets.
@@ -67,10 +70,26 @@ func (d *box) forwardSpec(cfg *config.Config, st *stream, name string, dc config
 		return forward.Spec{}, fmt.Errorf("destination %s: %w", name, err)
 	}
 	return forward.Spec{
-		Enabled: p.Enabled, Kind: p.Kind, Target: p.Target, Playlists: hls.Playlists,
+		Enabled: p.Enabled, Kind: p.Kind, Target: p.Target, Playlists: playlists(p.Kind.Manifests(p.Target)),
 		StateDir:   filepath.Join(state, "forward", st.name),
 		RetryDelay: p.RetryDelay, RetryMax: p.RetryMax,
 	}, nil
+}
+
+// playlists renders the playlists of all the named manifests.
+func playlists(manifests []string) func(*segment.Window) (map[string][]byte, error) {
+	render := map[string]func(*segment.Window) (map[string][]byte, error){output.ManifestHLS: hls.Playlists}
+	return func(w *segment.Window) (map[string][]byte, error) {
+		all := map[string][]byte{}
+		for _, m := range manifests {
+			files, err := render[m](w)
+			if err != nil {
+				return nil, fmt.Errorf("%s playlists: %w", m, err)
+			}
+			maps.Copy(all, files)
+		}
+		return all, nil
+	}
 }
 
 // forwarder is a forward.Destination that takes its spec from the configuration.

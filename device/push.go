@@ -23,6 +23,10 @@ import (
 func rules() config.Rules {
 	return config.Rules{
 		Schemes: kinds.Schemes(), Models: models.Names(), Check: checkDestination,
+		KindOf: func(scheme string) (string, bool) {
+			k, _ := kinds.ForScheme(scheme)
+			return k.Name, k.Files != nil
+		},
 		Recording: func(r config.Recording) (string, error) {
 			_, _, key, err := recording(r)
 			return key, err
@@ -35,7 +39,7 @@ func checkDestination(name string, d config.Destination) error {
 	if !ok || kind.Check == nil {
 		return nil // the scheme is checked against the list
 	}
-	target, err := target(name, d)
+	target, err := target(name, d, kind)
 	if err != nil {
 		return err
 	}
@@ -43,12 +47,12 @@ func checkDestination(name string, d config.Destination) error {
 }
 
 // target is a destination as its kind sees it, without TLS.
-func target(name string, d config.Destination) (output.Target, error) {
+func target(name string, d config.Destination, kind output.Kind) (output.Target, error) {
 	u, err := d.URL.URL()
 	if err != nil {
 		return output.Target{}, fmt.Errorf("url: %w", err)
 	}
-	return output.Target{Name: name, URL: u, WriteTimeout: d.WriteTimeout.Std(), Options: d.Options()}, nil
+	return output.Target{Name: name, URL: u, WriteTimeout: d.WriteTimeout.Std(), Options: d.Options(kind.Name, kind.Files != nil)}, nil
 }
 
 func (d *box) pushComponent(cfg *config.Config, st *stream, name string, dc config.Destination) reconcile.Component {
@@ -130,7 +134,7 @@ func (d *box) pushSpec(st *stream, name string, dc config.Destination) (push.Spe
 	if !ok {
 		return push.Spec{}, fmt.Errorf("destination %s: no kind of output for %s", name, dc.URL)
 	}
-	t, err := target(name, dc)
+	t, err := target(name, dc, kind)
 	if err != nil {
 		return push.Spec{}, fmt.Errorf("destination %s: %w", name, err)
 	}

@@ -38,6 +38,8 @@ type Codec uint8
 const (
 	H264 Codec = iota + 1 // ISO/IEC 14496-10
 	AAC                   // ISO/IEC 14496-3, AAC-LC
+	Opus                  // RFC 6716
+	MP3                   // ISO/IEC 11172-3 layer III, or ISO/IEC 13818-3 at 16 to 24 kHz
 )
 
 func (c Codec) String() string {
@@ -46,16 +48,20 @@ func (c Codec) String() string {
 		return "h264"
 	case AAC:
 		return "aac"
+	case Opus:
+		return "opus"
+	case MP3:
+		return "mp3"
 	}
 	return fmt.Sprintf("Codec(%d)", uint8(c))
 }
 
 // Kind of the tracks this codec makes.
 func (c Codec) Kind() Kind {
-	if c == AAC {
-		return Audio
+	if c == H264 {
+		return Video
 	}
-	return Video
+	return Audio
 }
 
 // Track describes one elementary stream. It is immutable: a new codec, profile,
@@ -120,7 +126,7 @@ type VideoParams struct {
 type AudioParams struct {
 	SampleRate int // Hz
 	Channels   int
-	Config     []byte // AudioSpecificConfig, ISO/IEC 14496-3 §1.6.2.1
+	Config     []byte // AAC: AudioSpecificConfig, ISO/IEC 14496-3 §1.6.2.1; none for other codecs
 }
 
 // FrameDuration is the play time of one AAC access unit (1024 samples).

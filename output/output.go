@@ -47,11 +47,24 @@ type Kind struct {
 	// receiver has accepted the stream, or ctx ends. Nil for Serve, and for kinds
 	// that have Files.
 	Dial func(ctx context.Context, t Target, tracks []*media.Track) (Conn, error)
+	// Takes says which codecs the tracks given to Dial may have, at most one video
+	// and one audio track, the first of the list that the stream has (hub.Options).
+	// Nil means the stream's own: H.264 and AAC. A codec named here that the stream
+	// does not have yet is made for it where its sound is encoded in the box.
+	Takes func(Target) []media.Codec
 	// Files opens a push target that takes segments and playlists as files instead
 	// of packets; it makes no connection yet. output/forward runs such a kind,
 	// output/push those with Dial.
 	Files func(Target) (Files, error)
+	// Manifests says what playlists go with the segments. For kinds with Files.
+	Manifests func(Target) []string
 }
+
+// What Kind.Manifests can name.
+const (
+	ManifestHLS  = "hls"
+	ManifestDASH = "dash"
+)
 
 // Target is one push destination as its kind sees it.
 type Target struct {
@@ -71,7 +84,8 @@ type Target struct {
 type Conn interface {
 	// Write sends one packet. It may block as long as Target.WriteTimeout.
 	// ErrTrackChanged means that the connection cannot carry the packet's new
-	// Track: the caller closes and dials again with it.
+	// Track: the caller closes and dials again with it. A *ReconnectError means that
+	// the receiver wants another connection. Dial may return one too.
 	Write(media.Packet) error
 	Stats() ConnStats
 	// Close ends the publication in the protocol's own way where that is quick,
@@ -86,4 +100,7 @@ type ConnStats struct {
 	Retransmitted uint64        // packets
 	Lost          uint64        // packets the transport gave up on
 	Outstanding   uint64        // bytes sent but not acknowledged, and not yet sent
+	InFlight      uint64        // packets sent but not acknowledged
+	Buffered      time.Duration // of programme in the sender's buffer
+	Bandwidth     int           // bits per second that the transport believes the link takes
 }

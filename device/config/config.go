@@ -136,26 +136,6 @@ type Recording struct {
 	Loop         bool     `toml:"loop" default:"false" help:"Delete the oldest recordings when space runs out or they are older than storage.max_age. Without it, recording stops with an alarm."`
 }
 
-// Destination is one push. It is comparable.
-type Destination struct {
-	URL            SecretURL `toml:"url" required:"true" unit:"URL" help:"Where to push. Never shown in full: it holds the stream key."`
-	Enabled        bool      `toml:"enabled" default:"true" help:"Push now. false keeps the destination for later."`
-	ConnectTimeout Duration  `toml:"connect_timeout" default:"10s" min:"1s" max:"2m" unit:"duration" help:"How long one attempt to connect may take."`
-	WriteTimeout   Duration  `toml:"write_timeout" default:"5s" min:"500ms" max:"2m" unit:"duration" help:"How long a receiver may take no data before the connection is given up."`
-	RetryTimeout   Duration  `toml:"retry_timeout" default:"5s" min:"100ms" max:"1h" unit:"duration" help:"Longest wait before the second attempt. It doubles with every failure, up to retry_max; the wait itself is drawn from zero to it, so that many boxes do not return in step."`
-	RetryMax       Duration  `toml:"retry_max" default:"60s" min:"100ms" max:"1h" unit:"duration" help:"The longest wait between two attempts."`
-	RetryLimit     int       `toml:"retry_limit" default:"0" min:"0" max:"1000000" unit:"attempts" help:"Failed attempts in a row after which the destination is given up. 0: never."`
-	QueuePackets   int       `toml:"queue_packets" default:"1024" min:"64" max:"65536" unit:"packets" help:"What may wait for a slow receiver. Beyond it, the queue is dropped up to the next key picture."`
-	QueueBytes     Size      `toml:"queue_bytes" default:"8MiB" min:"256KiB" max:"256MiB" unit:"bytes" help:"The same bound in bytes; the first one reached counts."`
-	Passphrase     Secret    `toml:"passphrase" unit:"10 to 79 characters" help:"SRT: encrypt with this passphrase. Never shown."`
-	Latency        Duration  `toml:"latency" default:"200ms" min:"20ms" max:"30s" unit:"duration" help:"SRT: how long the receiver waits for retransmissions. Four round trips or more."`
-	Store          string    `toml:"store" default:"live_first" enum:"off|live_first|in_order" help:"http(s): what happens after an outage to what could not be sent meanwhile and waits at storage.path. live_first: live goes on at once, the rest follows beside it; in_order: all in its order, live catches up; off: only what the live window still has."`
-	StoreShare     int       `toml:"store_share" default:"50" min:"5" max:"95" unit:"percent" help:"http(s), store live_first: the most of the link that the rest takes."`
-	DeleteOld      bool      `toml:"delete_old" default:"false" help:"http(s): delete segments from the server when they have left the live window."`
-	Authorization  Secret    `toml:"authorization" unit:"header value" help:"http(s): the Authorization header, such as \"Bearer …\". Never shown."`
-	TLSCA          string    `toml:"tls_ca" help:"TLS kinds: file with the certificates (PEM) of further authorities to trust, relative to the configuration file's folder."`
-}
-
 // File is where the configuration was read from, "" for one that was not.
 func (c *Config) File() string { return c.file }
 

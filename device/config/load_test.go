@@ -11,7 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var rules = Rules{Schemes: []string{"rtmp", "rtmps", "srt", "http", "https"}}
+var rules = Rules{
+	Schemes: []string{"rtmp", "rtmps", "srt", "http", "https"},
+	KindOf: func(scheme string) (string, bool) {
+		if strings.HasPrefix(scheme, "http") {
+			return "hls", true
+		}
+		return scheme, false
+	},
+}
 
 func parse(t *testing.T, doc string) *Config {
 	t.Helper()
@@ -105,7 +113,7 @@ func TestMistakes(t *testing.T) {
 		{"URL without scheme", "[streams.main.destinations.a]\nurl = \"host/app/key\"\n", "box.toml:2:1: streams.main.destinations.a.url: no scheme://, expected one of rtmp://"},
 		{"URL without host", "[streams.main.destinations.a]\nurl = \"rtmp:///app\"\n", "streams.main.destinations.a.url: no host, expected rtmp://host/"},
 		{"URL with an impossible port", "[streams.main.destinations.a]\nurl = \"srt://h:99999\"\n", `streams.main.destinations.a.url: port "99999", expected 1 to 65535`},
-		{"SRT option for RTMP", "[streams.main.destinations.a]\nurl = \"rtmp://h/a/b\"\nlatency = \"1s\"\n", "box.toml:3:1: streams.main.destinations.a.latency: is an option of srt:// destinations"},
+		{"SRT option for RTMP", "[streams.main.destinations.a]\nurl = \"rtmp://h/a/b\"\nlatency = \"1s\"\n", "box.toml:3:1: streams.main.destinations.a.latency: is an option of srt destinations"},
 		{"latency twice", "[streams.main.destinations.a]\nurl = \"srt://h:1?latency=80\"\nlatency = \"1s\"\n", "box.toml:3:1: streams.main.destinations.a.latency: is given in the URL too"},
 		{"short passphrase", "[streams.main.destinations.a]\nurl = \"srt://h:1\"\npassphrase = \"short\"\n", "box.toml:3:1: streams.main.destinations.a.passphrase: 5 characters long, expected 10 to 79"},
 		{"retries out of order", "[streams.main.destinations.a]\nurl = \"srt://h:1\"\nretry_timeout = \"2m\"\n", "box.toml:3:1: streams.main.destinations.a.retry_timeout: got 2m, expected at most retry_max, which is 1m"},
@@ -113,7 +121,7 @@ func TestMistakes(t *testing.T) {
 		{"recording without a disk", main + "recording.mode = \"always\"\n", `box.toml:2:1: streams.main.recording.mode: recording needs a disk, but storage.path is empty: set it to a folder, such as "/media/usb"`},
 		{"time shift without a disk", main + "time_shift.depth = \"2h\"\n", "streams.main.time_shift.depth: time shift beyond the live window needs a disk"},
 		{"schedule without times", "[storage]\npath = \"/media/usb\"\n" + main + "recording.mode = \"schedule\"\n", `streams.main.recording.schedule: missing: recording.mode "schedule" needs days and times`},
-		{"store for a packet push", "[streams.main.destinations.a]\nurl = \"srt://h:1\"\nstore = \"off\"\n", "box.toml:3:1: streams.main.destinations.a.store: is an option of http:// and https:// destinations, this one is srt://: remove it"},
+		{"store for a packet push", "[streams.main.destinations.a]\nurl = \"srt://h:1\"\nstore = \"off\"\n", "box.toml:3:1: streams.main.destinations.a.store: is an option of hls, dash and s3 destinations, this one is srt://: remove it"},
 		{"retry limit of a segment destination", "[streams.main.destinations.a]\nurl = \"https://h/live/\"\nretry_limit = 3\n", "box.toml:3:1: streams.main.destinations.a.retry_limit: is an option of destinations that take packets"},
 		{"syntax", main + "default = yes\n", `box.toml:2:11: unexpected character U+0079 'y' at start of value, in the value of "default"; texts need quotes: default = "…"`},
 		{"table twice", main + main, `box.toml:2:2: table main already exists, in the table header "[streams.main]"`},
@@ -246,12 +254,12 @@ func TestLivePath(t *testing.T) {
 func TestDestinationOptions(t *testing.T) {
 	d := DefaultDestination()
 	d.URL = NewSecretURL("srt://h:1")
-	require.Equal(t, map[string]string{"latency": "200ms"}, d.Options())
+	require.Equal(t, map[string]string{"latency": "200ms"}, d.Options("srt", false))
 	d.Passphrase = NewSecret("ten characters")
 	d.URL = NewSecretURL("srt://h:1?latency=80")
-	require.Equal(t, map[string]string{"passphrase": "ten characters"}, d.Options(), "the URL's own latency holds")
+	require.Equal(t, map[string]string{"passphrase": "ten characters"}, d.Options("srt", false), "the URL's own latency holds")
 	d.URL = NewSecretURL("rtmp://h/app/key")
-	require.Empty(t, d.Options())
+	require.Empty(t, d.Options("rtmp", false))
 }
 
 func TestDisksThatComeAndGoMustBeMounted(t *testing.T) {

@@ -45,7 +45,7 @@ func referenceTable(b *strings.Builder, path, help string, t reflect.Type) {
 	fields := fieldsOf(t)
 	for _, f := range fields {
 		if !f.isTable && !f.isNamed {
-			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", f.key, f.unitText(), f.defaultText(), f.rangeText(), f.help)
+			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", f.key, f.unitText(), f.defaultText(), f.rangeText(), f.kindsText()+f.help)
 		}
 	}
 	if path != "" {
@@ -62,6 +62,18 @@ func referenceTable(b *strings.Builder, path, help string, t reflect.Type) {
 			referenceTable(b, join(path, f.key)+".NAME", f.help, f.typ.Elem())
 		}
 	}
+}
+
+// kindsText says which destinations have the key.
+func (f *field) kindsText() string {
+	switch {
+	case len(f.kinds) == 0:
+		return ""
+	case f.kinds[0] == classPackets:
+		return "All but hls, dash and s3. "
+	}
+	list := kindList(f.kinds)
+	return "For " + list + ". "
 }
 
 func (f *field) unitText() string {

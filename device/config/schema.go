@@ -16,6 +16,7 @@ type field struct {
 	typ                        reflect.Type
 	def, derived, min, max     string
 	enum                       []string
+	kinds                      []string // of destinations that have the key; none: all
 	check, unit, help          string
 	required, isTable, isNamed bool // isNamed: a table of tables, keyed by name
 	number                     bool // a number is a notation too, beside a text
@@ -45,6 +46,9 @@ func fieldsOf(t reflect.Type) []field {
 		}
 		if e := sf.Tag.Get("enum"); e != "" {
 			f.enum = strings.Split(e, "|")
+		}
+		if k := sf.Tag.Get("for"); k != "" {
+			f.kinds = strings.Split(k, ",")
 		}
 		f.isNamed = sf.Type.Kind() == reflect.Map
 		f.isTable = sf.Type.Kind() == reflect.Struct && !reflect.PointerTo(sf.Type).Implements(textType)

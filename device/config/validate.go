@@ -15,6 +15,9 @@ import (
 type Rules struct {
 	// Schemes are the URL schemes that choose a kind of push; empty: any.
 	Schemes []string
+	// KindOf is the kind that a scheme chooses, and whether it takes files (segments)
+	// or packets; nil: options are not checked.
+	KindOf func(scheme string) (kind string, files bool)
 	// Models are the names of the board models; empty: any.
 	Models []string
 	// Check says what is wrong with a destination in its kind's eyes; may be
@@ -171,7 +174,7 @@ func (d *decoder) validateDestination(path, name string, dest Destination, rules
 			d.fail(path+"."+key, "got %s, expected at most %s, which is %s", dest.RetryTimeout, other, bound)
 		}
 	}
-	if !d.good(path, "url", "passphrase", "authorization") {
+	if !d.good(path, "url", "passphrase", "authorization", "headers") {
 		return
 	}
 	u, err := dest.URL.URL()
@@ -190,65 +193,19 @@ func (d *decoder) validateDestination(path, name string, dest Destination, rules
 		}
 		d.fail(path+".url", "unknown scheme %s, expected one of %s%s", quote(u.Scheme), schemeList(rules.Schemes), hint)
 		return
-	case u.Hostname() == "":
+	case u.Hostname() == "" && u.Scheme != "srt": // which can listen
 		d.fail(path+".url", "no host, expected %s://host/…", u.Scheme)
 		return
 	case !validPort(u):
 		d.fail(path+".url", "port %s, expected 1 to 65535", quote(u.Port()))
 		return
 	}
-	d.validateSRT(path, dest, u.Scheme)
-	d.validateHTTP(path, dest, u.Scheme)
+	d.validateOptions(path, dest, u.Scheme, rules)
 	if rules.Check == nil || !d.good(path, "passphrase", "latency", "tls_ca") {
 		return
 	}
 	if err := rules.Check(name, dest); err != nil {
 		d.fail(path, "%s", dest.conceal(err.Error()))
-	}
-}
-
-func (d *decoder) validateSRT(path string, dest Destination, scheme string) {
-	usual := DefaultDestination()
-	set := map[string]bool{
-		"passphrase": !dest.Passphrase.IsZero(),
-		"latency":    dest.Latency != usual.Latency,
-	}
-	for _, key := range []string{"passphrase", "latency"} {
-		switch {
-		case !set[key]:
-		case scheme != "srt":
-			d.fail(path+"."+key, "is an option of srt:// destinations, this one is %s://: remove it", scheme)
-		case dest.inURL(key):
-			d.fail(path+"."+key, "is given in the URL too: keep one of the two")
-		}
-	}
-	if n := len(dest.Passphrase.Reveal()); scheme == "srt" && n > 0 && (n < 10 || n > 79) {
-		d.fail(path+".passphrase", "%d characters long, expected 10 to 79", n)
-	}
-}
-
-// validateHTTP refuses what only segment destinations have, and of these what they
-// have not.
-func (d *decoder) validateHTTP(path string, dest Destination, scheme string) {
-	if scheme == "http" || scheme == "https" {
-		for _, key := range []string{"connect_timeout", "retry_limit", "queue_packets", "queue_bytes"} {
-			if d.explicit[path+"."+key] {
-				d.fail(path+"."+key, "is an option of destinations that take packets; %s:// ones are tried for ever and keep what waits at storage.path: remove it", scheme)
-			}
-		}
-		return
-	}
-	usual := DefaultDestination()
-	for _, o := range []struct {
-		key string
-		set bool
-	}{
-		{"store", dest.Store != usual.Store}, {"store_share", dest.StoreShare != usual.StoreShare},
-		{"delete_old", dest.DeleteOld}, {"authorization", !dest.Authorization.IsZero()},
-	} {
-		if o.set {
-			d.fail(path+"."+o.key, "is an option of http:// and https:// destinations, this one is %s://: remove it", scheme)
-		}
 	}
 }
 

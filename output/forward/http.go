@@ -2,12 +2,10 @@ package forward
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -17,26 +15,18 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/request"
 )
 
-// Bounds of what a server's answer may take.
-const (
-	maxAnswer       = 4 << 10 // of a body that is shown
-	maxAnswerHeader = 64 << 10
-	// piece is what is sent between two looks at the priorities.
-	piece = 16 << 10
-	// connectTimeout also covers the TLS handshake, each.
-	connectTimeout = 10 * time.Second
-)
+// piece is what is sent between two looks at the priorities.
+const piece = 16 << 10
 
 // origin is an HTTP server that takes files by PUT or POST and lets them be
 // deleted by DELETE, as every HLS and DASH origin does.
 type origin struct {
 	target output.Target
-	base   *url.URL // ends in a slash
-	head   http.Header
 	method string
-	client *http.Client
+	client *request.Client // its base ends in a slash
 }
 
 var _ output.Files = (*origin)(nil)
@@ -51,6 +41,9 @@ func openOrigin(t output.Target) (output.Files, error) {
 		t.WriteTimeout = defaultWriteTimeout
 	}
 	base := *t.URL
+	if _, scheme, ok := strings.Cut(base.Scheme, "+"); ok {
+		base.Scheme = scheme // hls+https
+	}
 	base.Fragment = ""
 	base.RawPath = "" // made anew from Path
 	if !strings.HasSuffix(base.Path, "/") {
@@ -60,42 +53,24 @@ func openOrigin(t output.Target) (output.Files, error) {
 		}
 		base.Path = strings.TrimSuffix(base.Path, "/") + "/"
 	}
-	trust := t.TLS.Clone()
-	if trust == nil {
-		trust = &tls.Config{MinVersion: tls.VersionTLS12}
+	c, err := request.New(t, &base, false)
+	if err != nil {
+		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: connectTimeout, Control: socketOptions(t.WriteTimeout)}
-	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust, ForceAttemptHTTP2: true,
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return &conn{Conn: c}, nil
-		},
-		TLSHandshakeTimeout: connectTimeout, IdleConnTimeout: 90 * time.Second,
-		MaxIdleConnsPerHost:    3, // one a track of live, one for the backlog
-		MaxResponseHeaderBytes: maxAnswerHeader, DisableCompression: true,
-	}
-	return &origin{
-		target: t, base: &base, head: o.header, method: o.method,
-		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-	}, nil
+	return &origin{target: t, method: o.method, client: c}, nil
 }
 
 // Close implements output.Files.
 func (o *origin) Close() error {
-	o.client.CloseIdleConnections()
+	o.client.Close()
 	return nil
 }
 
 // url of a file. The query, which may hold a token, is the target's.
 func (o *origin) url(name string) *url.URL {
-	u := *o.base
-	u.User = nil
+	u := o.client.Base()
 	u.Path += name
-	return &u
+	return u
 }
 
 // Put implements output.Files.
@@ -104,8 +79,8 @@ func (o *origin) Put(ctx context.Context, f output.File) error {
 	if err != nil {
 		return err
 	}
-	if answer.code/100 != 2 {
-		return refusal(o.method, f.Name, answer)
+	if answer.Code/100 != 2 {
+		return request.Refusal(o.method, f.Name, answer)
 	}
 	return nil
 }
@@ -116,14 +91,14 @@ func (o *origin) Stat(ctx context.Context, name string) (output.FileInfo, error)
 	switch {
 	case err != nil:
 		return output.FileInfo{}, err
-	case answer.code == http.StatusNotFound, answer.code == http.StatusGone:
+	case answer.Code == http.StatusNotFound, answer.Code == http.StatusGone:
 		return output.FileInfo{}, fs.ErrNotExist
-	case answer.code/100 == 2:
-		return output.FileInfo{Size: answer.length, ETag: answer.head.Get("ETag")}, nil
-	case answer.code >= 500 && answer.code != http.StatusNotImplemented, answer.code == http.StatusTooManyRequests:
-		return output.FileInfo{}, refusal(http.MethodHead, name, answer)
+	case answer.Code/100 == 2:
+		return output.FileInfo{Size: answer.Length, ETag: answer.Head.Get("ETag")}, nil
+	case answer.Code >= 500 && answer.Code != http.StatusNotImplemented, answer.Code == http.StatusTooManyRequests:
+		return output.FileInfo{}, request.Refusal(http.MethodHead, name, answer)
 	}
-	return output.FileInfo{}, fmt.Errorf("HEAD %s: %s: %w", name, answer.status, errors.ErrUnsupported)
+	return output.FileInfo{}, fmt.Errorf("HEAD %s: %s: %w", name, answer.Status, errors.ErrUnsupported)
 }
 
 // Delete implements output.Files.
@@ -132,49 +107,36 @@ func (o *origin) Delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if answer.code/100 != 2 && answer.code != http.StatusNotFound && answer.code != http.StatusGone {
-		return refusal(http.MethodDelete, name, answer)
+	if answer.Code/100 != 2 && answer.Code != http.StatusNotFound && answer.Code != http.StatusGone {
+		return request.Refusal(http.MethodDelete, name, answer)
 	}
 	return nil
 }
 
-// answer is a response whose body has been read, as far as anybody wants it.
-type answer struct {
-	code   int
-	status string // "404 Not Found"
-	head   http.Header
-	length int64
-	text   string
-}
-
 // do makes one request, and once more where it is sent elsewhere.
-func (o *origin) do(ctx context.Context, method, name string, f *output.File) (*answer, error) {
+func (o *origin) do(ctx context.Context, method, name string, f *output.File) (*request.Answer, error) {
 	to := o.url(name)
 	for hop := 0; ; hop++ {
 		a, err := o.once(ctx, method, to, f)
 		if err != nil {
 			return nil, err
 		}
-		switch a.code {
-		case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		default:
+		if !a.Redirects() {
 			return a, nil
 		}
-		next, err := to.Parse(a.head.Get("Location"))
-		switch {
-		case err != nil || a.head.Get("Location") == "" || next.Host == "" || next.Scheme != "http" && next.Scheme != "https":
-			return nil, rejected(a.code, fmt.Sprintf("%s %s: the server redirects (%s) to no usable address", method, name, a.status))
-		case hop == 1:
-			return nil, rejected(a.code, fmt.Sprintf("%s %s: the server redirects twice: use the address it redirects to", method, name))
-		case to.Scheme == "https" && next.Scheme != "https":
-			return nil, rejected(a.code, fmt.Sprintf("%s %s: the server redirects from https to http: refused, the content and the password would be readable", method, name))
+		next, err := a.Next(method+" "+name, to)
+		if err == nil && hop == 1 {
+			err = request.Rejected(a.Code, fmt.Sprintf("%s %s: the server redirects twice: use the address it redirects to", method, name))
+		}
+		if err != nil {
+			return nil, err
 		}
 		to = next
 	}
 }
 
 // once makes one request to one address.
-func (o *origin) once(ctx context.Context, method string, to *url.URL, f *output.File) (*answer, error) {
+func (o *origin) once(ctx context.Context, method string, to *url.URL, f *output.File) (*request.Answer, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w := &watch{limit: o.target.WriteTimeout}
@@ -182,7 +144,7 @@ func (o *origin) once(ctx context.Context, method string, to *url.URL, f *output
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method, err)
 	}
-	o.dress(req, to, f)
+	o.dress(req, f)
 	if f != nil {
 		content, err := f.Open()
 		if err != nil {
@@ -198,18 +160,15 @@ func (o *origin) once(ctx context.Context, method string, to *url.URL, f *output
 		return nil, o.failed(ctx, w, to, err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil && resp.StatusCode/100 != 2 {
+	a, err := request.Read(resp)
+	if err != nil && a.Code/100 != 2 {
 		return nil, o.failed(ctx, w, to, err)
 	}
-	return &answer{resp.StatusCode, resp.Status, resp.Header, resp.ContentLength, string(text)}, nil
+	return a, nil
 }
 
-// dress sets the headers. What is secret goes to the configured host alone.
-func (o *origin) dress(req *http.Request, to *url.URL, f *output.File) {
-	if o.target.Agent != "" {
-		req.Header.Set("User-Agent", o.target.Agent)
-	}
+// dress sets the headers.
+func (o *origin) dress(req *http.Request, f *output.File) {
 	if f != nil {
 		req.Header.Set("Content-Type", f.Type)
 		if f.Volatile {
@@ -221,24 +180,13 @@ func (o *origin) dress(req *http.Request, to *url.URL, f *output.File) {
 			req.Header.Set("If-None-Match", "*")
 		}
 	}
-	if to.Host != o.base.Host {
-		return
-	}
-	for name, v := range o.head {
-		req.Header[name] = v
-	}
-	if u := o.base.User; u != nil && req.Header.Get("Authorization") == "" {
-		password, _ := u.Password()
-		req.SetBasicAuth(u.Username(), password)
-	}
+	o.client.Dress(req)
 }
 
 // failed is the error of a request that got no answer.
 func (o *origin) failed(ctx context.Context, w *watch, to *url.URL, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, output.ErrStalled) {
 		err = cause
-	} else if ue := (*url.Error)(nil); errors.As(err, &ue) {
-		err = ue.Err // its text has the whole URL
 	}
 	if e := w.content.Load(); e != nil {
 		return *e // reading failed, not the link
@@ -287,14 +235,14 @@ type watch struct {
 	moved   atomic.Int64
 	paused  atomic.Int64 // waiting on purpose
 	sending atomic.Bool
-	conn    atomic.Pointer[conn]
+	conn    atomic.Pointer[request.Conn]
 	content atomic.Pointer[error] // of the body's Read
 }
 
 func (w *watch) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
-			w.conn.Store(connOf(i.Conn))
+			w.conn.Store(request.ConnOf(i.Conn))
 			w.moved.Add(1)
 		},
 		WroteHeaders:         func() { w.sending.Store(true); w.moved.Add(1) },
@@ -322,10 +270,10 @@ func (w *watch) start(cancel context.CancelCauseFunc) (stop func()) {
 			case <-tick.C:
 			}
 			c := w.conn.Load()
-			now := [3]int64{w.moved.Load(), c.sent(), c.unacknowledged()}
+			now := [3]int64{w.moved.Load(), c.Sent(), c.Unacknowledged()}
 			limit := w.limit
 			if c == nil {
-				limit += connectTimeout // its own limits are shorter, and say more
+				limit += request.ConnectTimeout // its own limits are shorter, and say more
 			}
 			switch {
 			case now != last || w.paused.Load() > 0:

@@ -299,7 +299,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"value":   {"", map[string]string{"header.A": "secret\r\nX: y"}, "not allowed"},
 		"own":     {"", map[string]string{"header.host": "z"}, "box itself"},
 		"no host": {"http:///x", nil, "no host"},
-		"scheme":  {"ftp://h/x", nil, "not http"},
+		"scheme":  {"ftp://h/x", nil, "not hls+https"},
 	} {
 		target := output.Target{URL: u, Options: c.opts}
 		if c.url != "" {

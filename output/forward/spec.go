@@ -5,23 +5,23 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/request"
 	"github.com/encoderbox/encoderbox/output/segment"
 )
 
-// Kind is HLS and CMAF uploaded to an HTTP origin.
+// Kind is HLS uploaded to an HTTP origin or CDN.
 var Kind = output.Kind{
-	Name: "http", Title: "HLS (CMAF) upload to an HTTP origin", Direction: output.Push,
-	Schemes: []string{"http", "https"}, Transports: []string{"http", "tls"}, Codecs: []media.Codec{media.H264, media.AAC},
-	Check: Check, Files: openOrigin,
+	Name: "hls", Title: "HLS (CMAF) upload to an HTTP origin", Direction: output.Push,
+	Schemes: []string{"hls+https", "hls+http", "https", "http"}, Transports: []string{"http", "tls"},
+	Codecs: []media.Codec{media.H264, media.AAC},
+	Check:  Check, Files: openOrigin, Manifests: func(output.Target) []string { return []string{output.ManifestHLS} },
 }
 
 // Mode says what happens after an outage to what could not be sent meanwhile.
@@ -106,7 +106,6 @@ type settings struct {
 	delete bool
 	dvr    time.Duration // 0: no playlist of the past
 	method string
-	header http.Header
 }
 
 // Check says what is wrong with a target. Its options:
@@ -115,7 +114,7 @@ type settings struct {
 //	store_share    percent of the link that the backlog may take: 5 … 95, default 50
 //	delete_old     true: files that no playlist names any more are deleted
 //	dvr            live_first: time that dvr.m3u8 goes back, default 30m; 0s: no such playlist
-//	method         PUT (default) or POST
+//	method         auto (default: PUT), PUT or POST
 //	authorization  value of that header; beats name and password in the URL
 //	header.NAME    value of another header, sent with every request
 func Check(t output.Target) error {
@@ -124,14 +123,15 @@ func Check(t output.Target) error {
 }
 
 func options(t output.Target) (settings, error) {
-	s := settings{mode: LiveFirst, share: defaultShare / 100.0, dvr: defaultDVR, method: http.MethodPut, header: http.Header{}}
+	s := settings{mode: LiveFirst, share: defaultShare / 100.0, dvr: defaultDVR, method: http.MethodPut}
 	switch u := t.URL; {
 	case u == nil:
 		return s, errors.New("no URL")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return s, fmt.Errorf("scheme %q is not http or https", u.Scheme)
-	case u.Host == "" || u.Hostname() == "":
-		return s, errors.New("the URL has no host: write https://HOST/FOLDER/")
+	case !strings.HasSuffix(u.Scheme, "http") && !strings.HasSuffix(u.Scheme, "https"):
+		return s, fmt.Errorf("scheme %q is not hls+https or hls+http", u.Scheme)
+	}
+	if err := request.Check(t); err != nil {
+		return s, err
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.Options)) {
 		if err := s.set(key, t.Options[key]); err != nil {
@@ -142,9 +142,8 @@ func options(t output.Target) (settings, error) {
 }
 
 func (s *settings) set(key, v string) (err error) {
-	switch name, isHeader := strings.CutPrefix(key, "header."); {
-	case isHeader:
-		return s.setHeader(name, v)
+	switch {
+	case request.IsOption(key): // the client's
 	case key == "store":
 		s.mode = Mode(v)
 		if s.mode != LiveFirst && s.mode != InOrder && s.mode != Off {
@@ -162,13 +161,11 @@ func (s *settings) set(key, v string) (err error) {
 		}
 	case key == "dvr":
 		return s.setDVR(v)
+	case key == "method" && v == "auto":
 	case key == "method":
 		if s.method = v; v != http.MethodPut && v != http.MethodPost {
-			return fmt.Errorf("method: %q is not PUT or POST", v)
+			return fmt.Errorf("method: %q is not auto, PUT or POST", v)
 		}
-	case key == "authorization" && v == "":
-	case key == "authorization":
-		return s.setHeader("Authorization", v)
 	default:
 		return fmt.Errorf("option %q is not known", key)
 	}
@@ -180,21 +177,4 @@ func (s *settings) setDVR(v string) (err error) {
 		return fmt.Errorf("dvr: %q is not a time from 0s to 24h", v)
 	}
 	return nil
-}
-
-func (s *settings) setHeader(name, v string) error {
-	name = textproto.CanonicalMIMEHeaderKey(name)
-	switch {
-	case name == "" || strings.ContainsFunc(name, notToken) || strings.ContainsFunc(v, unicode.IsControl):
-		return fmt.Errorf("header %q: name or value is not allowed in HTTP", name) // the value may be a secret
-	case slices.Contains([]string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "If-None-Match"}, name):
-		return fmt.Errorf("header %s is set by the box itself", name)
-	}
-	s.header[name] = []string{v}
-	return nil
-}
-
-// notToken says whether a header's name may not have r (RFC 9110 §5.6.2).
-func notToken(r rune) bool {
-	return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }

@@ -30,6 +30,10 @@ const (
 // Options of a subscription.
 type Options struct {
 	Join Join
+	// Codecs are those the reader takes, by preference: of each kind it gets the first
+	// in the list that the programme has, and nothing of a kind that is not in the
+	// list. Nil: the programme's own tracks.
+	Codecs []media.Codec
 	// Bounds of the reader's queue; zero means the default. A single packet
 	// larger than MaxBytes still passes when nothing else is queued.
 	MaxPackets, MaxBytes int

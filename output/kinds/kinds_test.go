@@ -12,10 +12,11 @@ import (
 func TestTheTableIsComplete(t *testing.T) {
 	names, schemes := map[string]bool{}, map[string]bool{}
 	for _, k := range All() {
-		if names[k.Name] {
-			t.Errorf("%s is there twice", k.Name)
+		name := string(k.Direction) + " " + k.Name
+		if names[name] {
+			t.Errorf("%s is there twice", name)
 		}
-		names[k.Name] = true
+		names[name] = true
 		for _, s := range k.Schemes {
 			if schemes[s] {
 				t.Errorf("scheme %s chooses two kinds", s)
@@ -64,7 +65,7 @@ func TestJSON(t *testing.T) {
 	for _, e := range table {
 		got = append(got, strings.Join([]string{e.Kind, e.Direction, strings.Join(e.Transports, "+"), strings.Join(e.Codecs, "+")}, " "))
 	}
-	want := []string{"hls serve http h264+aac", "dash serve http h264+aac", "rtmp push tcp h264+aac", "rtmps push tls h264+aac", "srt push udp h264+aac", "http push http+tls h264+aac"}
+	want := []string{"hls serve http h264+aac", "dash serve http h264+aac", "rtmp push tcp h264+aac", "rtmps push tls h264+aac", "srt push udp h264+aac", "hls push http+tls h264+aac"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -1,8 +1,10 @@
-package forward
+package request
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -10,7 +12,7 @@ import (
 	"github.com/encoderbox/encoderbox/output"
 )
 
-// Causes of output.AnswerError and of Status: what a person has to look at.
+// Causes of output.AnswerError: what a person has to look at.
 const (
 	CauseAuth     = "auth"      // wrong or missing password, or not allowed to write
 	CausePath     = "path"      // the server has no such place
@@ -19,27 +21,62 @@ const (
 	CauseBusy     = "busy"      // the server asks to come later
 	CauseServer   = "server"    // the server's own failure
 	CauseRejected = "rejected"  // another no
-	CauseStalled  = "stalled"   // the peer takes nothing, or does not answer
-	CauseDNS      = "dns"
-	CauseRefused  = "refused"
-	CauseTLS      = "tls"
-	CauseClosed   = "closed"
-	CauseNetwork  = "network"
-	CauseLocal    = "local" // the box itself: a segment that cannot be read
 )
+
+// maxAnswer bounds what is read of an answer's body.
+const maxAnswer = 4 << 10
+
+// Answer is a response whose body has been read, as far as anybody wants it.
+type Answer struct {
+	Code   int
+	Status string // "404 Not Found"
+	Head   http.Header
+	Length int64
+	Text   string
+}
+
+// Read reads a response's answer. The body stays the caller's to close; the error
+// is that of reading it.
+func Read(resp *http.Response) (*Answer, error) {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	return &Answer{resp.StatusCode, resp.Status, resp.Header, resp.ContentLength, string(text)}, err
+}
+
+// Redirects says that the answer sends the request elsewhere.
+func (a *Answer) Redirects() bool {
+	switch a.Code {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// Next is where a redirect sends a request that went to from. what names the
+// request in errors, which are *output.AnswerErrors.
+func (a *Answer) Next(what string, from *url.URL) (*url.URL, error) {
+	next, err := from.Parse(a.Head.Get("Location"))
+	switch {
+	case err != nil || a.Head.Get("Location") == "" || next.Host == "" || next.Scheme != "http" && next.Scheme != "https":
+		return nil, Rejected(a.Code, fmt.Sprintf("%s: the server redirects (%s) to no usable address", what, a.Status))
+	case from.Scheme == "https" && next.Scheme != "https":
+		return nil, Rejected(a.Code, what+": the server redirects from https to http: refused, the content and the password would be readable")
+	}
+	return next, nil
+}
 
 // maxRetryAfter bounds what a server may ask for.
 const maxRetryAfter = time.Hour
 
-func rejected(code int, text string) *output.AnswerError {
+// Rejected is a no with a text of its own.
+func Rejected(code int, text string) *output.AnswerError {
 	return &output.AnswerError{Status: code, Cause: CauseRejected, Text: text}
 }
 
-// refusal puts a no into words.
-func refusal(method, name string, a *answer) *output.AnswerError {
-	r := &output.AnswerError{Status: a.code, RetryAfter: retryAfter(a.head.Get("Retry-After"), time.Now())}
+// Refusal puts a no into words. name is what was asked for, without secrets.
+func Refusal(method, name string, a *Answer) *output.AnswerError {
+	r := &output.AnswerError{Status: a.Code, RetryAfter: retryAfter(a.Head.Get("Retry-After"), time.Now())}
 	var advice string
-	switch code := a.code; {
+	switch code := a.Code; {
 	case code == http.StatusUnauthorized:
 		r.Cause, advice = CauseAuth, "the server wants a name and password, or others: set them in the URL, or set authorization"
 	case code == http.StatusForbidden:
@@ -61,7 +98,7 @@ func refusal(method, name string, a *answer) *output.AnswerError {
 	default:
 		r.Cause, advice = CauseRejected, "the server refuses"
 	}
-	r.Text = fmt.Sprintf("%s %s: %s: %s", method, name, a.status, advice)
+	r.Text = fmt.Sprintf("%s %s: %s: %s", method, name, a.Status, advice)
 	if words := plain(a); words != "" {
 		r.Text += fmt.Sprintf(" (it says: %s)", words)
 	}
@@ -69,11 +106,11 @@ func refusal(method, name string, a *answer) *output.AnswerError {
 }
 
 // plain is the first line of an answer's body when that is text for people.
-func plain(a *answer) string {
-	if !strings.HasPrefix(a.head.Get("Content-Type"), "text/plain") {
+func plain(a *Answer) string {
+	if !strings.HasPrefix(a.Head.Get("Content-Type"), "text/plain") {
 		return ""
 	}
-	line, _, _ := strings.Cut(strings.TrimSpace(a.text), "\n")
+	line, _, _ := strings.Cut(strings.TrimSpace(a.Text), "\n")
 	line = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\uFFFD' {
 			return -1
