@@ -58,6 +58,9 @@ type Kind struct {
 	Files func(Target) (Files, error)
 	// Manifests says what playlists go with the segments. For kinds with Files.
 	Manifests func(Target) []string
+	// Live: a connection begins with the next key picture, which is asked for, instead
+	// of the pictures since the last one: for protocols that carry no delay along.
+	Live bool
 }
 
 // What Kind.Manifests can name.
@@ -77,6 +80,14 @@ type Target struct {
 	TLS          *tls.Config // trust for TLS kinds; nil means the system's roots
 	Agent        string      // what the box calls itself to receivers: "encoderbox 1.2"
 	Log          *slog.Logger
+	// RequestKey asks the encoder for a key picture soon, where it makes them on
+	// request; nil where it does not. It never blocks, and may be called from any
+	// goroutine until Conn.Close has returned. A kind whose receivers ask for one
+	// (RTCP PLI, FIR) calls it at most once a second.
+	RequestKey func()
+	// Clock is the stream's, for protocols that tell the time of day; nil where there
+	// is none, as in a preflight.
+	Clock *media.Clock
 }
 
 // Conn is one established push connection. One goroutine calls Write; Close

@@ -128,7 +128,7 @@ func (p *Process) run(started chan<- error) {
 var debianPackage = map[string]string{
 	"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "nginx": "nginx-light libnginx-mod-rtmp",
 	"stunnel": "stunnel4", "stunnel4": "stunnel4", "srt-live-transmit": "srt-tools", "chromium": "chromium",
-	"xmllint": "libxml2-utils", "npm": "npm",
+	"icecast2": "icecast2", "xmllint": "libxml2-utils", "npm": "npm", "node": "nodejs",
 }
 
 // lookPath also looks into the sbin folders, which a user's PATH lacks on Debian.

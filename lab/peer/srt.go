@@ -12,9 +12,11 @@ import (
 	"time"
 )
 
-// SRTOptions say how an [SRT] listens.
+// SRTOptions say what an srt-live-transmit is like, whoever calls.
 type SRTOptions struct {
 	Passphrase string        // 10 to 79 letters, digits, or any of -_.~; no encryption when empty
+	KeyLength  int           // of the AES key in bytes: 16, 24 or 32; libsrt's choice when zero
+	StreamID   string        // said by a caller; letters and digits
 	Latency    time.Duration // 120 ms when zero
 	// StatsEvery is after how many received packets a line of statistics is
 	// written; 100 when zero.
@@ -27,7 +29,19 @@ type SRTOptions struct {
 // caller that leaves. What callers sent is in one file, in order.
 type SRT struct {
 	*server
+	srtSink
 	addr string
+}
+
+// SRTClient is an srt-live-transmit that calls, or meets in rendezvous, and does
+// it again when the connection has ended. What it received is in one file, in order.
+type SRTClient struct {
+	*Process
+	srtSink
+}
+
+// srtSink is where an srt-live-transmit leaves what it received.
+type srtSink struct {
 	o    SRTOptions
 	file string
 	stat string
@@ -36,9 +50,41 @@ type SRT struct {
 // StartSRT starts an SRT listener.
 func StartSRT(tb TB, o SRTOptions) *SRT {
 	tb.Helper()
-	if url.QueryEscape(o.Passphrase) != o.Passphrase {
-		// srt-live-transmit and ffmpeg do not undo the same escapes.
-		tb.Fatalf("peer: SRT passphrase %q: take letters and digits only", o.Passphrase)
+	r := &SRT{}
+	sink, dir, out := newSRTSink(tb, o)
+	r.srtSink = sink
+	r.server = startServer(tb, []string{"udp"}, func(s []socket) (Command, error) {
+		r.addr = loopback(s[0].port)
+		return sink.command(dir, out, "srt://"+r.addr+"?"+sink.query("listener").Encode()), nil
+	})
+	return r
+}
+
+// StartSRTCaller starts an SRT caller that receives from a listener at addr
+// (host:port), which need not be there yet.
+func StartSRTCaller(tb TB, addr string, o SRTOptions) *SRTClient {
+	tb.Helper()
+	sink, dir, out := newSRTSink(tb, o)
+	return &SRTClient{Start(tb, sink.command(dir, out, "srt://"+addr+"?"+sink.query("caller").Encode())), sink}
+}
+
+// StartSRTRendezvous starts a receiver in rendezvous mode with addr (host:port),
+// from the same port of the local address: two of one machine need two addresses.
+func StartSRTRendezvous(tb TB, local, addr string, o SRTOptions) *SRTClient {
+	tb.Helper()
+	sink, dir, out := newSRTSink(tb, o)
+	q := sink.query("rendezvous")
+	q.Set("adapter", local)
+	return &SRTClient{Start(tb, sink.command(dir, out, "srt://"+addr+"?"+q.Encode())), sink}
+}
+
+func newSRTSink(tb TB, o SRTOptions) (sink srtSink, dir string, out *os.File) {
+	tb.Helper()
+	for _, v := range []string{o.Passphrase, o.StreamID} {
+		if url.QueryEscape(v) != v {
+			// srt-live-transmit and ffmpeg do not undo the same escapes.
+			tb.Fatalf("peer: SRT passphrase or stream id %q: take letters and digits only", v)
+		}
 	}
 	if o.Latency == 0 {
 		o.Latency = 120 * time.Millisecond
@@ -46,33 +92,39 @@ func StartSRT(tb TB, o SRTOptions) *SRT {
 	if o.StatsEvery == 0 {
 		o.StatsEvery = 100
 	}
-	dir := tb.TempDir()
-	r := &SRT{o: o, file: filepath.Join(dir, "received.ts"), stat: filepath.Join(dir, "stats.json")}
-	sink := r.file
+	dir = tb.TempDir()
+	sink = srtSink{o: o, file: filepath.Join(dir, "received.ts"), stat: filepath.Join(dir, "stats.json")}
+	name := sink.file
 	if o.Discard {
-		sink = os.DevNull
+		name = os.DevNull
 	}
 	// Appended to: after a Stop and a Start, the file goes on.
-	out, err := os.OpenFile(sink, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		tb.Fatalf("peer: open the sink of srt-live-transmit: %v", err)
 	}
 	tb.Cleanup(func() { out.Close() })
-	r.server = startServer(tb, []string{"udp"}, func(s []socket) (Command, error) {
-		r.addr = loopback(s[0].port)
-		return Command{Name: "srt-live-transmit", Dir: dir, Stdout: out, Args: []string{
-			"srt-live-transmit", "-a:yes", "-t:0", "-s:" + strconv.Itoa(o.StatsEvery), "-pf:json", "-f",
-			"-statsout:" + r.stat, "srt://" + r.addr + "?" + r.query("listener"), "file://con"}}, nil
-	})
-	return r
+	return sink, dir, out
 }
 
-func (r *SRT) query(mode string) string {
+func (r *srtSink) command(dir string, out *os.File, source string) Command {
+	return Command{Name: "srt-live-transmit", Dir: dir, Stdout: out, Args: []string{
+		"srt-live-transmit", "-a:yes", "-t:0", "-s:" + strconv.Itoa(r.o.StatsEvery), "-pf:json", "-f",
+		"-statsout:" + r.stat, source, "file://con"}}
+}
+
+func (r *srtSink) query(mode string) url.Values {
 	q := url.Values{"mode": {mode}, "latency": {strconv.FormatInt(r.o.Latency.Milliseconds(), 10)}}
 	if r.o.Passphrase != "" {
 		q.Set("passphrase", r.o.Passphrase)
 	}
-	return q.Encode()
+	if r.o.KeyLength != 0 {
+		q.Set("pbkeylen", strconv.Itoa(r.o.KeyLength))
+	}
+	if r.o.StreamID != "" {
+		q.Set("streamid", r.o.StreamID)
+	}
+	return q
 }
 
 // Addr is the host and port.
@@ -93,10 +145,10 @@ func (r *SRT) FFmpegURL() string {
 
 // File is the MPEG-TS received so far; its last 4 kB may still be in the peer.
 // After Stop it is complete.
-func (r *SRT) File() string { return r.file }
+func (r *srtSink) File() string { return r.file }
 
 // Bytes is the size of File.
-func (r *SRT) Bytes() int64 {
+func (r *srtSink) Bytes() int64 {
 	fi, err := os.Stat(r.file)
 	if err != nil {
 		return 0
@@ -125,7 +177,7 @@ type SRTStat struct {
 }
 
 // Stats reads all statistics written so far, oldest first.
-func (r *SRT) Stats() ([]SRTStat, error) {
+func (r *srtSink) Stats() ([]SRTStat, error) {
 	f, err := os.Open(r.stat)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil

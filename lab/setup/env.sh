@@ -26,6 +26,12 @@ golangci_path() {
 	printf '%s/bin/golangci-lint-%s-%s\n' "$CACHE" "$version" "$(go env GOVERSION)"
 }
 
+# minio_path: where the S3 server that tests upload to is, or will be; its name has the pin of
+# lab/peer/minio/go.mod.
+minio_path() {
+	printf '%s/bin/minio-%s\n' "$CACHE" "$(sed -n 's|.*github.com/minio/minio \(v[^ ]*\).*|\1|p' lab/peer/minio/go.mod)"
+}
+
 # Architectures that make cross builds for: Debian's name, Go's name and GOARM, GNU triplet,
 # qemu's name, and what file(1) must say of a result.
 CROSS_ARCHES='arm64 armhf'

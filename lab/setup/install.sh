@@ -181,6 +181,18 @@ build_golangci() {
 	mv "$path.new" "$path"
 }
 
+# build_minio: the S3 server that tests upload to, from its own go.mod, once a machine.
+build_minio() {
+	local path
+	path=$(minio_path)
+	[ -x "$path" ] && return
+	say "builds MinIO (once, some minutes, 110 MB): S3 server that tests upload to"
+	mkdir -p "$(dirname "$path")"
+	(cd lab/peer/minio && GOFLAGS='' CGO_ENABLED=0 nice go build -trimpath -ldflags '-s -w' -o "$path.new" github.com/minio/minio) ||
+		die "could not build MinIO"
+	mv "$path.new" "$path"
+}
+
 # fetch_modules: the Go modules that box tests and the daemon in the box are built from, so that
 # they need no network later. What is missing after all, go build says best.
 fetch_modules() {
@@ -202,7 +214,8 @@ elif [ ${#missing[@]} -gt 0 ]; then
 fi
 for purpose; do
 	case $purpose in
-	run | test) check_go ;;
+	run) check_go ;;
+	test) check_go && build_minio ;;
 	lint) check_go && build_golangci ;;
 	cross) check_go && for arch in $CROSS_ARCHES; do lab/setup/sysroot.sh "$arch"; done ;;
 	box) check_go && lab/setup/sysroot.sh arm64 && lab/setup/box.sh && fetch_modules ;;

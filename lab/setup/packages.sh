@@ -23,11 +23,12 @@ test   nginx                    -             web and RTMP server that tests pus
 test   libnginx-mod-rtmp        -             the RTMP part of it
 test   stunnel4                 stunnel4      TLS in front of it, for RTMPS
 test   srt-tools                srt-live-transmit  SRT receiver that tests push to
+test   icecast2                 icecast2      radio server that tests send sound to
 test   opencv-doc               -             real footage (vtest.avi) that tests stream
 test   chromium                 chromium      browser that tests play the page in
 
 test   libxml2-utils            xmllint       holds DASH manifests against the schema
-test   nodejs                   node          fetches the players, with npm
+test   nodejs                   node          runs the WHIP endpoint of werift; fetches the players, with npm
 test   npm                      npm           fetches dash.js and Shaka, which tests play with
 assets nodejs                   node          builds the page
 assets npm                      npm           fetches what the page is built from

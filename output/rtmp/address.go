@@ -18,6 +18,8 @@ type address struct {
 	tcURL string // what connect names: the URL without the key
 	app   string
 	key   string // with the query; a secret
+
+	user, password string // for servers that ask for them
 }
 
 var errForm = errors.New("an RTMP URL reads rtmp://host/app/key, as the platform shows it (put server URL and stream key together with a slash)")
@@ -25,7 +27,7 @@ var errForm = errors.New("an RTMP URL reads rtmp://host/app/key, as the platform
 // parse takes apart URLs as platforms give them. The last path element, with
 // the query, is the stream key; what lies before it is the application. Where a
 // server splits otherwise, a fragment says what the key is:
-// rtmp://host/app#some/key.
+// rtmp://host/app#some/key. A user name and password go before the host.
 func parse(u *url.URL) (address, error) {
 	a := address{tls: u.Scheme == "rtmps", host: u.Hostname()}
 	switch {
@@ -33,15 +35,28 @@ func parse(u *url.URL) (address, error) {
 		return a, fmt.Errorf("scheme %q is not rtmp or rtmps", u.Scheme)
 	case a.host == "":
 		return a, fmt.Errorf("no host: %w", errForm)
-	case u.User != nil:
-		return a, errors.New("a user name in the URL is not supported: RTMP services take the stream key alone; remove what is before the @")
+	}
+	if u.User != nil {
+		a.user = u.User.Username()
+		a.password, _ = u.User.Password()
+		if a.user == "" || a.password == "" {
+			return a, errors.New("a user name and a password belong together: rtmp://user:password@host/app/key; services that take the stream key alone want neither")
+		}
 	}
 	port := u.Port()
 	if port == "" {
 		port = map[bool]string{false: "1935", true: "443"}[a.tls]
 	}
 	a.dial = net.JoinHostPort(a.host, port)
+	if err := a.split(u); err != nil {
+		return a, err
+	}
+	a.tcURL = u.Scheme + "://" + u.Host + "/" + a.app
+	return a, nil
+}
 
+// split finds application and key.
+func (a *address) split(u *url.URL) error {
 	path := strings.TrimPrefix(u.EscapedPath(), "/")
 	if u.Fragment != "" {
 		a.app, a.key = strings.TrimSuffix(path, "/"), u.Fragment
@@ -51,21 +66,26 @@ func parse(u *url.URL) (address, error) {
 	} else {
 		i := strings.LastIndexByte(path, '/')
 		if i < 0 {
-			return a, fmt.Errorf("no stream key: %w", errForm)
+			return fmt.Errorf("no stream key: %w", errForm)
 		}
 		a.app, a.key = path[:i], path[i+1:]
 		if a.key == "" {
-			return a, fmt.Errorf("no stream key behind the last slash: %w", errForm)
+			return fmt.Errorf("no stream key behind the last slash: %w", errForm)
 		}
 		if u.RawQuery != "" {
 			a.key += "?" + u.RawQuery
 		}
 	}
-	if a.app == "" {
-		return a, fmt.Errorf("no application: %w", errForm)
+	if a.app == "" || a.app[0] == '?' {
+		return fmt.Errorf("no application: %w", errForm)
 	}
-	a.tcURL = u.Scheme + "://" + u.Host + "/" + a.app
-	return a, nil
+	return nil
+}
+
+// name is the application without a query, which may hold a secret.
+func (a address) name() string {
+	name, _, _ := strings.Cut(a.app, "?")
+	return name
 }
 
 // Check says what is wrong with a target before any connection is made.

@@ -12,6 +12,8 @@ const (
 	typeAudio = 8
 	typeVideo = 9
 
+	typeCommandAMF3 = 17
+
 	commandChunks = 3
 	audioChunks   = 4
 	videoChunks   = 6

@@ -73,30 +73,31 @@ func TestDialFailures(t *testing.T) {
 		tls      *tls.Config
 		want     string
 		rejected bool
+		cause    output.Cause
 	}{
-		{name: "reset at once", handle: func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }, want: "connection reset by"},
-		{name: "closed in the handshake", handle: func(c net.Conn) { io.CopyN(io.Discard, c, 1537) }, want: "closed the connection"},
-		{name: "an HTTP server", handle: func(c net.Conn) {
+		{name: "reset at once", cause: output.CauseClosed, handle: func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }, want: "connection reset by"},
+		{name: "closed in the handshake", cause: output.CauseClosed, handle: func(c net.Conn) { io.CopyN(io.Discard, c, 1537) }, want: "closed the connection"},
+		{name: "an HTTP server", cause: output.CauseRejected, handle: func(c net.Conn) {
 			io.CopyN(io.Discard, c, 1537)
 			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 			io.Copy(io.Discard, c)
 		}, want: "does not speak RTMP: is the port right?"},
-		{name: "garbage after the handshake", handle: func(c net.Conn) {
+		{name: "garbage after the handshake", cause: output.CauseRejected, handle: func(c net.Conn) {
 			if _, _, err := handshake.DoServer(bytecounter.NewReadWriter(c), false); err == nil {
 				io.WriteString(c, strings.Repeat("\xff", 4096))
 				io.Copy(io.Discard, c)
 			}
 		}, want: "does not speak RTMP"},
-		{name: "closed instead of a connection", handle: func(c net.Conn) { refuse(c, "connect", "") }, want: "closed the connection"},
-		{name: "closed instead of a publication", handle: func(c net.Conn) { refuse(c, "publish", "") }, want: "is the stream key right?"},
-		{name: "unknown application", handle: func(c net.Conn) { refuse(c, "connect", "NetConnection.Connect.Rejected") },
+		{name: "closed instead of a connection", cause: output.CauseClosed, handle: func(c net.Conn) { refuse(c, "connect", "") }, want: "closed the connection"},
+		{name: "closed instead of a publication", cause: output.CauseClosed, handle: func(c net.Conn) { refuse(c, "publish", "") }, want: "is the stream key right?"},
+		{name: "unknown application", cause: output.CauseRejected, handle: func(c net.Conn) { refuse(c, "connect", "NetConnection.Connect.Rejected") },
 			want: `does the server have the application "live"?`, rejected: true},
-		{name: "key in use", handle: func(c net.Conn) { refuse(c, "publish", "NetStream.Publish.BadName") },
+		{name: "key in use", cause: output.CauseRejected, handle: func(c net.Conn) { refuse(c, "publish", "NetStream.Publish.BadName") },
 			want: "is another encoder publishing under this key", rejected: true},
-		{name: "no answer", handle: func(c net.Conn) { io.Copy(io.Discard, c) }, want: "no answer from"},
-		{name: "untrusted certificate", scheme: "rtmps", handle: tlsServer(own), want: "not signed by an authority this box trusts"},
-		{name: "certificate for another name", scheme: "rtmps", handle: tlsServer(other), tls: &tls.Config{RootCAs: pool}, want: `not for the name "127.0.0.1"`},
-		{name: "no TLS there", scheme: "rtmps", handle: func(c net.Conn) {
+		{name: "no answer", cause: output.CauseNetwork, handle: func(c net.Conn) { io.Copy(io.Discard, c) }, want: "no answer from"},
+		{name: "untrusted certificate", cause: output.CauseTLS, scheme: "rtmps", handle: tlsServer(own), want: "not signed by an authority this box trusts"},
+		{name: "certificate for another name", cause: output.CauseTLS, scheme: "rtmps", handle: tlsServer(other), tls: &tls.Config{RootCAs: pool}, want: `not for the name "127.0.0.1"`},
+		{name: "no TLS there", cause: output.CauseTLS, scheme: "rtmps", handle: func(c net.Conn) {
 			io.WriteString(c, "220 mail.example ESMTP\r\n")
 			io.Copy(io.Discard, c)
 		}, want: "does not speak TLS"},
@@ -108,7 +109,7 @@ func TestDialFailures(t *testing.T) {
 			}
 			tg := target(t, scheme+"://"+serve(t, tc.handle)+"/live/"+secretKey)
 			tg.TLS = tc.tls
-			checkFailure(t, tg, tc.want, tc.rejected)
+			checkFailure(t, tg, tc.want, tc.rejected, tc.cause)
 		})
 	}
 }
@@ -120,11 +121,11 @@ func TestDialWithoutAServer(t *testing.T) {
 	}
 	ln.Close()
 	checkFailure(t, target(t, "rtmp://"+ln.Addr().String()+"/live/"+secretKey),
-		"connection refused: is the server running on "+ln.Addr().String(), false)
-	checkFailure(t, target(t, "rtmp://nowhere.invalid/live/"+secretKey), `"nowhere.invalid"`, false)
+		"connection refused: is the server running on "+ln.Addr().String(), false, output.CauseRefused)
+	checkFailure(t, target(t, "rtmp://nowhere.invalid/live/"+secretKey), `"nowhere.invalid"`, false, output.CauseDNS)
 }
 
-func checkFailure(t *testing.T, tg output.Target, want string, rejected bool) {
+func checkFailure(t *testing.T, tg output.Target, want string, rejected bool, cause output.Cause) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -138,6 +139,9 @@ func checkFailure(t *testing.T, tg output.Target, want string, rejected bool) {
 	}
 	if strings.Contains(err.Error(), secretKey) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error shows the key or has several lines: %q", err)
+	}
+	if output.CauseOf(err) != cause {
+		t.Errorf("cause %q, want %q: %v", output.CauseOf(err), cause, err)
 	}
 	if errors.Is(err, output.ErrRejected) != rejected {
 		t.Errorf("rejected = %v, want %v: %v", !rejected, rejected, err)

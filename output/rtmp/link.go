@@ -5,17 +5,15 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"net"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/bluenviron/gortmplib/pkg/bytecounter"
-	"github.com/bluenviron/gortmplib/pkg/handshake"
 	"github.com/bluenviron/gortmplib/pkg/message"
-	"github.com/bluenviron/gortmplib/pkg/rawmessage"
 
 	"github.com/encoderbox/encoderbox/output"
 )
@@ -26,31 +24,50 @@ import (
 // gortmplib's own Client is not used: it answers pings and acknowledges from
 // whichever goroutine reads, through the writer that another goroutine sends
 // media by, without a lock; it knows a refusal only as printed text; and it
-// copies every picture three times. Its handshake, AMF and message layers are.
+// copies every picture three times. Its handshake, AMF encoder and message layer
+// for sending are.
 type link struct {
 	addr address
 	sock *socket
 	rw   io.ReadWriter // sock, or TLS above it
+	tls  *tally        // nil without TLS
+	log  *slog.Logger
+	acks acknowledgements
 
 	writing chan struct{} // a lock one can wait for with a timeout; guards the two below
-	control *message.Writer
+	out     *message.Writer
 	scratch []byte // one TLS record run
 
-	in *rawmessage.Reader
+	// Of the goroutine that reads:
+	in    *messageReader
+	heard string // what the server said last of what it does to us
+	since time.Time
 }
 
-// maxControl bounds messages from the server that are decoded at all: AMF is
-// recursive, and no server has that much to say to a publisher.
-const maxControl = 64 << 10
+// youth is how long after the start of a publication its end by the server is
+// taken for an answer to it.
+const youth = 10 * time.Second
 
-const ackWindow = 2_500_000
+var errNoStream = errors.New("the server created no stream: is it an RTMP server?")
+
+// tally counts what is written to a TLS connection.
+type tally struct {
+	*tls.Conn
+	sent atomic.Uint64
+}
+
+func (t *tally) Write(b []byte) (int, error) {
+	n, err := t.Conn.Write(b)
+	t.sent.Add(uint64(n))
+	return n, err
+}
 
 func dial(ctx context.Context, a address, t output.Target) (*link, error) {
 	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", a.dial)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{addr: a, sock: newSocket(c.(*net.TCPConn), t.WriteTimeout), writing: make(chan struct{}, 1)}
+	l := &link{addr: a, sock: newSocket(c.(*net.TCPConn), t.WriteTimeout), log: t.Log, writing: make(chan struct{}, 1)}
 	l.rw = l.sock
 	if a.tls {
 		config := &tls.Config{}
@@ -66,14 +83,20 @@ func dial(ctx context.Context, a address, t output.Target) (*link, error) {
 			_ = l.sock.Close()
 			return nil, err
 		}
-		l.rw = client
+		l.tls = &tally{Conn: client}
+		l.rw = l.tls
 	}
-	counted := bytecounter.NewReader(l.rw)
-	l.in = rawmessage.NewReader(counted, counted, func(n uint32) error {
+	l.attach(l.rw)
+	return l, nil
+}
+
+// attach lays the message layer over a connection.
+func (l *link) attach(rw io.ReadWriter) {
+	l.rw = rw
+	l.in = newMessageReader(rw, func(n uint32) error {
 		return l.send(&message.Acknowledge{Value: n})
 	})
-	l.control = message.NewWriter(l.rw, bytecounter.NewWriter(l.rw), false)
-	return l, nil
+	l.out = message.NewWriter(rw, bytecounter.NewWriter(rw), false)
 }
 
 // lock waits for the right to write, forever when patience is 0.
@@ -98,7 +121,7 @@ func (l *link) unlock() { <-l.writing }
 func (l *link) send(m message.Message) error {
 	l.lock(0)
 	defer l.unlock()
-	return l.control.Write(m)
+	return l.out.Write(m)
 }
 
 // sendMedia writes the chunks of one message. The lock is held.
@@ -119,32 +142,68 @@ func (l *link) sendMedia(chunks *net.Buffers) error {
 // over, also when it is not understood. Errors are of the connection.
 func (l *link) receive() (name string, id int, args amf0.Data, err error) {
 	for {
-		m, err := l.in.Read()
+		typ, body, err := l.in.next()
 		if err != nil {
-			return "", 0, nil, foreign(err)
+			return "", 0, nil, foreign(l.addr, err)
 		}
-		switch message.Type(m.Type) {
-		case message.TypeSetChunkSize:
-			if len(m.Body) < 4 {
+		switch message.Type(typ) {
+		case message.TypeCommandAMF0:
+		case typeCommandAMF3:
+			if len(body) == 0 || body[0] != 0 {
 				continue
 			}
-			if err := l.in.SetChunkSize(binary.BigEndian.Uint32(m.Body) &^ (1 << 31)); err != nil {
-				return "", 0, nil, err
+			body = body[1:] // AMF0 follows all the same
+		default:
+			if err := l.control(message.Type(typ), body); err != nil {
+				return "", 0, nil, foreign(l.addr, err)
 			}
-		case message.TypeSetWindowAckSize:
-			if len(m.Body) >= 4 {
-				l.in.SetWindowAckSize(binary.BigEndian.Uint32(m.Body))
-			}
-		case message.TypeUserControl:
-			if err := l.answer(m.Body); err != nil {
-				return "", 0, nil, err
-			}
-		case message.TypeCommandAMF0:
-			if name, id, args, ok := command(m.Body); ok {
-				return name, id, args, nil
-			}
+			continue
+		}
+		if name, id, args, ok := command(body); ok {
+			l.note(name, args)
+			return name, id, args, nil
 		}
 	}
+}
+
+// note keeps what may turn out to be the reason of an end.
+func (l *link) note(name string, args amf0.Data) {
+	if !isStatus(name) && name != "close" || field(args, "code") == publishStart {
+		return
+	}
+	if l.heard = l.words(args); l.heard == "" {
+		l.heard = name
+	}
+}
+
+// control obeys a protocol control message, RTMP 1.0 §5.4 and §6.2.
+func (l *link) control(typ message.Type, body []byte) error {
+	value := func() uint32 {
+		if len(body) < 4 {
+			return 0
+		}
+		return binary.BigEndian.Uint32(body)
+	}
+	switch typ {
+	case message.TypeSetChunkSize:
+		return l.in.setChunkSize(body)
+	case message.TypeAbortMessage:
+		l.in.abort(body)
+	case message.TypeAcknowledge:
+		if len(body) >= 4 {
+			l.acks.take(value())
+		}
+	case message.TypeSetWindowAckSize:
+		l.in.window = value()
+	case message.TypeSetPeerBandwidth:
+		// Bounds what may be under way; TCP does that. The answer is what counts.
+		if window := value(); window > 0 && l.acks.ask(window) {
+			return l.send(&message.SetWindowAckSize{Value: window})
+		}
+	case message.TypeUserControl:
+		return l.answer(body)
+	}
+	return nil
 }
 
 func (l *link) answer(event []byte) error {
@@ -154,74 +213,18 @@ func (l *link) answer(event []byte) error {
 	return l.send(&message.UserControlPingResponse{ServerTime: binary.BigEndian.Uint32(event[2:])})
 }
 
-// command decodes an AMF0 command; ok is false for what is none.
-func command(body []byte) (name string, id int, args amf0.Data, ok bool) {
-	if len(body) > maxControl {
-		return "", 0, nil, false
-	}
-	all, err := amf0.Unmarshal(body)
-	if err != nil || len(all) < 2 {
-		return "", 0, nil, false
-	}
-	name, isString := all[0].(string)
-	number, isNumber := all[1].(float64)
-	return name, int(number), all[2:], isString && isNumber
-}
+// accepted notes that the publication runs.
+func (l *link) accepted() { l.since = time.Now() }
 
-// publish does the protocol's opening up to the accepted publication and
-// returns the id of its message stream.
-func (l *link) publish(agent string) (stream uint32, err error) {
-	if _, _, err := handshake.DoClient(l.rw, false, false); err != nil {
-		return 0, foreign(err)
-	}
-	version := "FMLE/3.0 (compatible; " + strings.ReplaceAll(agent, " ", "/") + ")"
-	err = l.sendAll(
-		&message.SetWindowAckSize{Value: ackWindow},
-		&message.SetChunkSize{Value: chunkSize},
-		l.command(commandChunks, 0, "connect", 1, amf0.Object{
-			{Key: "app", Value: l.addr.app},
-			{Key: "type", Value: "nonprivate"},
-			{Key: "flashVer", Value: version},
-			{Key: "tcUrl", Value: l.addr.tcURL},
-		}))
-	if err != nil {
-		return 0, err
-	}
-	if _, err = l.result(1, "connection"); err != nil {
-		return 0, err
-	}
-	err = l.sendAll(
-		l.command(commandChunks, 0, "releaseStream", 2, nil, l.addr.key),
-		l.command(commandChunks, 0, "FCPublish", 3, nil, l.addr.key),
-		l.command(commandChunks, 0, "createStream", 4, nil))
-	if err != nil {
-		return 0, err
-	}
-	args, err := l.result(4, "stream")
-	if err != nil {
-		return 0, err
-	}
-	if len(args) < 2 {
-		return 0, errors.New("the server created no stream: is it an RTMP server?")
-	}
-	number, ok := args[1].(float64)
-	if !ok || number < 0 || number > 1<<31 {
-		return 0, errors.New("the server created no stream: is it an RTMP server?")
-	}
-	stream = uint32(number)
-	if err = l.send(l.command(publishChunks, stream, "publish", 5, nil, l.addr.key, "live")); err != nil {
-		return 0, err
-	}
-	return stream, l.published()
-}
+// young tells whether the publication has only just begun.
+func (l *link) young() bool { return time.Since(l.since) < youth }
 
-func (l *link) sendAll(ms ...message.Message) error {
-	for _, m := range ms {
-		if err := l.send(m); err != nil {
-			return err
-		}
+// sent is how many bytes of RTMP the server was sent.
+func (l *link) sent() uint64 {
+	if l.tls != nil {
+		return l.tls.sent.Load()
 	}
-	return nil
+	return l.sock.sent.Load()
 }
 
 // command makes a command message; streams are little-endian on the wire, and
@@ -236,99 +239,4 @@ func wireStream(id uint32) uint32 {
 	var b [4]byte
 	binary.LittleEndian.PutUint32(b[:], id)
 	return binary.BigEndian.Uint32(b[:])
-}
-
-// result waits for the answer to a command.
-func (l *link) result(id int, what string) (amf0.Data, error) {
-	for {
-		name, gotID, args, err := l.receive()
-		switch {
-		case err != nil:
-			return nil, err
-		case name == "onStatus" && level(args) == "error":
-			return nil, l.refusal(what, args)
-		case gotID != id:
-			continue
-		case name == "_result":
-			return args, nil
-		case name == "_error":
-			return nil, l.refusal(what, args)
-		}
-	}
-}
-
-// published waits for the answer to publish, which comes with any id.
-func (l *link) published() error {
-	for {
-		name, id, args, err := l.receive()
-		switch {
-		case errors.Is(err, io.EOF):
-			return errors.New("the server closed the connection instead of accepting the stream: is the stream key right?")
-		case err != nil:
-			return err
-		case name == "_error" && id == 5, name == "onStatus" && level(args) != "status":
-			return l.refusal("stream", args)
-		case name == "onStatus" && strings.HasPrefix(field(args, "code"), "NetStream.Publish."):
-			return nil
-		}
-	}
-}
-
-// refusal is ErrRejected with the server's own words, without the key if it
-// repeats it.
-func (l *link) refusal(what string, args amf0.Data) error {
-	code, reason := l.clean(field(args, "code")), l.clean(field(args, "description"))
-	said := strings.TrimSpace(code + " " + reason)
-	if said == "" {
-		said = "no reason given"
-	}
-	hint := "is the URL right?"
-	switch {
-	case strings.Contains(code, "BadName"):
-		hint = "is another encoder publishing under this key, or is the key wrong?"
-	case strings.Contains(said, "authmod="):
-		hint = "the server asks for a user name and password, which is not supported"
-	case what == "connection":
-		hint = fmt.Sprintf("does the server have the application %q?", l.addr.app)
-	}
-	return fmt.Errorf("%w: %s refused the %s (%s): %s", output.ErrRejected, l.addr.dial, what, said, hint)
-}
-
-func (l *link) clean(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	s = strings.ReplaceAll(s, l.addr.key, "***")
-	if name, _, found := strings.Cut(l.addr.key, "?"); found && name != "" {
-		s = strings.ReplaceAll(s, name, "***")
-	}
-	return s[:min(len(s), 200)]
-}
-
-// foreign adds what it means when bytes that arrive make no sense.
-func foreign(err error) error {
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	return fmt.Errorf("what answers there does not speak RTMP: is the port right? (%w)", err)
-}
-
-func level(args amf0.Data) string { return field(args, "level") }
-
-// field finds a string in the information object of a command.
-func field(args amf0.Data, key string) string {
-	for _, a := range args {
-		var o amf0.Object
-		switch a := a.(type) {
-		case amf0.Object:
-			o = a
-		case amf0.ECMAArray:
-			o = amf0.Object(a)
-		default:
-			continue
-		}
-		if s, ok := o.GetString(key); ok {
-			return s
-		}
-	}
-	return ""
 }

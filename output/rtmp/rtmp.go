@@ -1,17 +1,29 @@
 // Package rtmp publishes a programme to an RTMP or RTMPS server (RTMP 1.0 with
 // FLV payloads: H.264 and AAC), as streaming platforms and media servers take
 // it.
+//
+// # Enhanced RTMP
+//
+// connect says that this is an Enhanced RTMP v2 client, which knows avc1 and
+// mp4a and reconnects when a server asks (capsEx, fourCcList, the FourCC maps).
+// H.264 and AAC keep the classic tags with every server: the standard leaves
+// these valid beside the FourCC ones, a server has no way in its answer to ask
+// for the others, and servers that offer Enhanced RTMP are the smaller part.
+// What the answer says is logged. A reconnect request is followed whether or not
+// the server has announced that it sends any.
 package rtmp
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
+	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/bluenviron/gortmplib/pkg/message"
@@ -61,15 +73,44 @@ type conn struct {
 var _ output.Conn = (*conn)(nil)
 
 // Dial connects, publishes under the key of the URL, and sends the metadata and
-// the decoder configuration of the tracks.
+// the decoder configuration of the tracks. A server that asks for a user name
+// and password gets the URL's; one that hangs up at the words of Enhanced RTMP is
+// asked again without.
 func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.Conn, error) {
 	a, err := parse(t.URL)
 	if err != nil {
-		return nil, err
+		return nil, output.WithCause(output.CauseLocal, err)
 	}
+	var o opening
+	for round := 0; round < maxAuthRounds; {
+		c, err := attempt(ctx, t, a, o, tracks)
+		if err == nil {
+			return c, nil
+		}
+		asked, isChallenge := asChallenge(err)
+		switch {
+		case isChallenge:
+			if o.auth, err = asked.answer(a); err != nil {
+				return nil, err
+			}
+			round++
+		case errors.Is(err, errAtConnect) && !o.classic:
+			o.classic = true
+		default:
+			return nil, err
+		}
+	}
+	return nil, output.WithCause(output.CauseAuth, fmt.Errorf("%w: %s asks for the user name and password again and again", output.ErrRejected, a.dial))
+}
+
+// attempt makes one connection. Its error may be a *challenge.
+func attempt(ctx context.Context, t output.Target, a address, o opening, tracks []*media.Track) (output.Conn, error) {
 	l, err := dial(ctx, a, t)
 	if err != nil {
-		return nil, explain(ctx, a, err)
+		if ctx.Err() != nil {
+			return nil, cutShort(ctx, a)
+		}
+		return nil, explain(a, err)
 	}
 	// The opening has no deadlines of its own: the end of ctx cuts it.
 	watch, done := context.WithCancel(ctx)
@@ -83,32 +124,29 @@ func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.C
 	c := &conn{link: l, log: t.Log}
 	c.chunks[media.Video] = chunkWriter{stream: videoChunks, typ: typeVideo}
 	c.chunks[media.Audio] = chunkWriter{stream: audioChunks, typ: typeAudio}
-	c.stream, err = l.publish(t.Agent)
+	c.stream, err = l.publish(t.Agent, o)
 	if err == nil {
-		err = c.open(tracks, t.Agent)
+		c.reader.Go(c.listen)
+		if err = c.open(tracks, t.Agent); err != nil {
+			err = c.reason(explain(a, err))
+		}
 	}
 	done()
 	watcher.Wait()
-	if err == nil && ctx.Err() != nil {
-		err = ctx.Err()
+	switch {
+	case ctx.Err() != nil:
+		err = cutShort(ctx, a) // the closed socket is only how ctx cut in
+	case err != nil:
+		if _, isChallenge := asChallenge(err); !isChallenge {
+			err = explain(a, err)
+		}
 	}
 	if err != nil {
 		_ = l.sock.Close()
-		return nil, explain(ctx, a, err)
+		c.reader.Wait()
+		return nil, err
 	}
-	c.reader.Go(c.listen)
 	return c, nil
-}
-
-// explain puts an error in words, unless it is in words already.
-func explain(ctx context.Context, a address, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause // the closed socket is only how ctx cut in
-	}
-	if errors.Is(err, output.ErrRejected) || errors.Is(err, output.ErrStalled) {
-		return err
-	}
-	return output.NetworkError(a.dial, err)
 }
 
 // open sends what goes before the first packet.
@@ -128,7 +166,7 @@ func (c *conn) open(tracks []*media.Track, agent string) error {
 			c.video = t
 			config, err := keyConfig(t.Video, nil)
 			if err != nil {
-				return fmt.Errorf("video track: %w", err)
+				return told{output.WithCause(output.CauseLocal, fmt.Errorf("video track: %w", err))}
 			}
 			if err := c.sendConfig(0, config); err != nil {
 				return err
@@ -139,7 +177,7 @@ func (c *conn) open(tracks []*media.Track, agent string) error {
 				return err
 			}
 		default:
-			return fmt.Errorf("RTMP does not carry %v", t.Codec)
+			return told{output.WithCause(output.CauseLocal, fmt.Errorf("RTMP does not carry %v", t.Codec))}
 		}
 	}
 	return nil
@@ -148,20 +186,36 @@ func (c *conn) open(tracks []*media.Track, agent string) error {
 // Write sends one packet in one system call (RTMPS: in as many as it has TLS
 // records). It blocks while the server takes data, however slowly.
 func (c *conn) Write(p media.Packet) error {
+	if ended := c.ended.Load(); ended != nil {
+		return *ended
+	}
 	if p.Track != c.video && p.Track != c.audio {
 		return output.ErrTrackChanged
 	}
 	c.link.lock(0)
-	defer c.link.unlock()
 	err := c.write(p)
+	c.link.unlock()
 	if err == nil {
 		return nil
 	}
-	// The listener knows the better reason, if the server has ended it.
-	if ended := c.ended.Load(); ended != nil {
-		return *ended
+	return c.reason(explain(c.link.addr, err))
+}
+
+// reason is why a Write failed: the server's words, which may still be on their
+// way to the listener when the socket already takes nothing more, or err.
+func (c *conn) reason(err error) error {
+	if c.ended.Load() == nil && !errors.Is(err, output.ErrStalled) {
+		_ = c.link.sock.SetReadDeadline(time.Now().Add(closeTime))
+		c.reader.Wait()
 	}
-	return explain(context.Background(), c.link.addr, err)
+	ended := c.ended.Load()
+	switch {
+	case ended == nil, errors.Is(*ended, os.ErrDeadlineExceeded):
+		return err
+	case errors.Is(*ended, errWordless) && errors.Is(err, syscall.ECONNRESET):
+		return explain(c.link.addr, c.link.gone(streaming, err)) // the kernel tells of a reset once: the listener saw a mere end
+	}
+	return *ended
 }
 
 func (c *conn) write(p media.Packet) error {
@@ -211,34 +265,39 @@ func (c *conn) sendMedia(kind media.Kind, timestamp uint32, tag, data []byte) er
 // listen reads what the server says until the connection ends. An end by the
 // server is noted and makes Write fail at once.
 func (c *conn) listen() {
-	err := c.listenUntilEnd()
-	c.ended.CompareAndSwap(nil, &err)
-	_ = c.link.sock.Close()
-}
-
-func (c *conn) listenUntilEnd() error {
-	var last string
+	defer c.link.sock.Close()
 	for {
 		name, _, args, err := c.link.receive()
-		switch {
-		case err != nil && last != "" && errors.Is(err, io.EOF):
-			return fmt.Errorf("%s closed the connection (%s)", c.link.addr.dial, last)
-		case err != nil:
-			return explain(context.Background(), c.link.addr, err)
-		case name == "onStatus" && level(args) == "error":
-			return c.link.refusal("stream", args)
-		case name == "onStatus":
-			last = c.link.clean(field(args, "code") + " " + field(args, "description"))
+		if err != nil {
+			err = explain(c.link.addr, c.link.gone(streaming, err))
+			c.ended.CompareAndSwap(nil, &err)
+			return
+		}
+		if !isStatus(name) {
+			continue
+		}
+		switch code := field(args, "code"); {
+		case code == reconnectRequest:
+			// The connection still works: Close can unpublish.
+			err = c.link.reconnect(args)
+			c.ended.CompareAndSwap(nil, &err)
+		case level(args) == "error", strings.HasPrefix(code, "NetStream.Unpublish."):
+			err = c.link.refusal(streaming, args)
+			if c.ended.CompareAndSwap(nil, &err) {
+				return
+			}
 		}
 	}
 }
 
-// Stats of the connection. What TLS adds is in BytesSent.
+// Stats of the connection. What TLS adds is in BytesSent. Outstanding is what
+// the kernel still has, or what the server's own acknowledgements lack if that
+// is more: data that got stuck behind the end of the TCP connection.
 func (c *conn) Stats() output.ConnStats {
 	rtt, retransmitted, outstanding := c.link.sock.tcpStats()
 	return output.ConnStats{
-		BytesSent: c.link.sock.sent.Load(), RTT: rtt,
-		Retransmitted: retransmitted, Outstanding: outstanding,
+		BytesSent: c.link.sock.sent.Load(), RTT: rtt, Retransmitted: retransmitted,
+		Outstanding: max(outstanding, c.link.acks.outstanding(c.link.sent())),
 	}
 }
 
@@ -268,13 +327,12 @@ func (c *conn) unpublish() {
 		l.command(commandChunks, 0, "FCUnpublish", 6, nil, l.addr.key),
 		l.command(commandChunks, 0, "deleteStream", 7, nil, float64(c.stream)),
 	} {
-		if l.control.Write(m) != nil {
+		if l.out.Write(m) != nil {
 			return
 		}
 	}
-	type halfCloser interface{ CloseWrite() error }
-	if h, ok := l.rw.(halfCloser); ok {
-		_ = h.CloseWrite() // TLS: the alert only, so:
+	if l.tls != nil {
+		_ = l.tls.CloseWrite() // the alert only, so:
 	}
 	_ = l.sock.CloseWrite()
 }

@@ -130,7 +130,14 @@ func TestGomediaServerDecodesThePublication(t *testing.T) {
 	var app, stream string
 	frames := make(chan frame, 16)
 	addr := serve(t, func(c net.Conn) {
-		defer close(frames)
+		// Its AMF decoder panics at the array in an Enhanced RTMP connect: what
+		// kills this server takes a connection alone here, and the next one comes
+		// without.
+		defer func() {
+			if recover() == nil {
+				close(frames)
+			}
+		}()
 		h := gomedia.NewRtmpServerHandle()
 		h.SetOutput(func(b []byte) error { _, err := c.Write(b); return err })
 		h.OnPublish(func(a, s string) gomedia.StatusCode {

@@ -25,6 +25,7 @@ func TestAddressOfAPlatformURL(t *testing.T) {
 		{"rtmp://h/app/instance/key", "h:1935", "rtmp://h/app/instance", "app/instance", "key"},
 		{"rtmp://h/app/#a/b?c", "h:1935", "rtmp://h/app", "app", "a/b?c"},
 		{"rtmp://h/app?auth=1#key", "h:1935", "rtmp://h/app?auth=1", "app?auth=1", "key"},
+		{"rtmp://u:p@h/app/k", "h:1935", "rtmp://h/app", "app", "k"},
 		{"rtmp://[::1]/live/k%20y", "[::1]:1935", "rtmp://[::1]/live", "live", "k%20y"},
 	} {
 		u, err := url.Parse(tc.url)
@@ -44,13 +45,14 @@ func TestAddressOfAPlatformURL(t *testing.T) {
 
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	for raw, want := range map[string]string{
-		"rtmp://h/key":          "no stream key",
-		"rtmp://h":              "no stream key",
-		"rtmp://h/app/":         "no stream key behind the last slash",
-		"rtmp:///app/key":       "no host",
-		"rtmp://h//key":         "no application",
-		"http://h/app/key":      `scheme "http"`,
-		"rtmp://u:pw@h/app/key": "user name",
+		"rtmp://h/key":         "no stream key",
+		"rtmp://h":             "no stream key",
+		"rtmp://h/app/":        "no stream key behind the last slash",
+		"rtmp:///app/key":      "no host",
+		"rtmp://h//key":        "no application",
+		"http://h/app/key":     `scheme "http"`,
+		"rtmp://u@h/app/key":   "belong together",
+		"rtmp://:pw@h/app/key": "belong together",
 	} {
 		u, err := url.Parse(raw)
 		if err != nil {

@@ -1,0 +1,136 @@
+package peer
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed werift/package.json werift/package-lock.json werift/endpoint.js
+var weriftFiles embed.FS
+
+// What the endpoint is made of: its program, and werift in an exact version with
+// checksums.
+var weriftNames = []string{"package.json", "package-lock.json", "endpoint.js"}
+
+// Werift is a WHIP endpoint on werift, WebRTC in pure TypeScript.
+type Werift struct {
+	dir  string
+	port int
+}
+
+// WeriftReport is what an ended publication has brought, by kind ("video").
+type WeriftReport map[string]struct {
+	Packets int    `json:"packets"`
+	Bytes   int    `json:"bytes"`
+	First   uint32 `json:"first"` // RTP timestamp of the first packet
+	Head    []byte `json:"head"`  // its payload
+	Report  struct {
+		NTP string `json:"ntp"` // 64 bits, decimal
+		RTP uint32 `json:"rtp"`
+	} `json:"report"`
+}
+
+// StartWerift starts an endpoint. werift is fetched from npm once, and kept under
+// the user's cache folder.
+func StartWerift(tb TB) *Werift {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	home, err := weriftHome(ctx)
+	if err != nil {
+		tb.Fatalf("peer: fetch werift: %v", err)
+	}
+	w := &Werift{dir: tb.TempDir()}
+	p := Start(tb, Command{Name: "werift", Args: []string{"node", filepath.Join(home, "endpoint.js"), w.dir}})
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && !p.ended(); time.Sleep(20 * time.Millisecond) {
+		var hello struct {
+			Port int `json:"port"`
+		}
+		line, _, ok := strings.Cut(p.Log(), "\n")
+		if ok && json.Unmarshal([]byte(line), &hello) == nil && hello.Port != 0 {
+			w.port = hello.Port
+			return w
+		}
+	}
+	tb.Fatalf("peer: werift does not start: %s", p.Log())
+	return nil
+}
+
+// URL is the target to publish to.
+func (w *Werift) URL() string { return "whip+http://127.0.0.1:" + strconv.Itoa(w.port) + "/whip" }
+
+// Video is the file with the H.264 of the last publication that was ended.
+func (w *Werift) Video() string { return filepath.Join(w.dir, "video.h264") }
+
+// Report is that of the last publication that was ended.
+func (w *Werift) Report() (WeriftReport, error) {
+	b, err := os.ReadFile(filepath.Join(w.dir, "report.json"))
+	if err != nil {
+		return nil, fmt.Errorf("peer: read werift's report: %w", err)
+	}
+	var r WeriftReport
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("peer: read werift's report: %w", err)
+	}
+	return r, nil
+}
+
+// weriftHome is a folder with the endpoint and werift.
+func weriftHome(ctx context.Context) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	for _, name := range weriftNames {
+		data, err := weriftFiles.ReadFile("werift/" + name)
+		if err != nil {
+			return "", err
+		}
+		sum.Write(data)
+	}
+	dir := filepath.Join(cache, "encoderbox", "werift-"+hex.EncodeToString(sum.Sum(nil))[:12])
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	return dir, fetchWerift(ctx, dir)
+}
+
+// fetchWerift makes dir, whole or not at all.
+func fetchWerift(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(dir), "werift-*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	for _, name := range weriftNames {
+		data, err := weriftFiles.ReadFile("werift/" + name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(work, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	if log, err := Run(ctx, Command{Dir: work, Args: []string{"npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"}}); err != nil {
+		return fmt.Errorf("%w: %s", err, log)
+	}
+	if err := os.Rename(work, dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
