@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/encoderbox/encoderbox/output"
 )
@@ -74,7 +75,7 @@ func Rejected(code int, text string) *output.AnswerError {
 
 // Refusal puts a no into words. name is what was asked for, without secrets.
 func Refusal(method, name string, a *Answer) *output.AnswerError {
-	r := &output.AnswerError{Status: a.Code, RetryAfter: retryAfter(a.Head.Get("Retry-After"), time.Now())}
+	r := &output.AnswerError{Status: a.Code, RetryAfter: RetryAfter(a.Head)}
 	var advice string
 	switch code := a.Code; {
 	case code == http.StatusUnauthorized:
@@ -110,17 +111,32 @@ func plain(a *Answer) string {
 	if !strings.HasPrefix(a.Head.Get("Content-Type"), "text/plain") {
 		return ""
 	}
-	line, _, _ := strings.Cut(strings.TrimSpace(a.Text), "\n")
+	return Line(a.Text)
+}
+
+// maxWords bounds what is told of a peer's own words.
+const maxWords = 120
+
+// Line is the first line of a peer's own words, cut to what a status has room
+// for, without what would disturb a terminal.
+func Line(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	line = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return -1
 		}
 		return r
 	}, line)
-	if r := []rune(line); len(r) > 120 {
-		line = string(r[:120]) + "…"
+	if r := []rune(line); len(r) > maxWords {
+		line = string(r[:maxWords]) + "…"
 	}
 	return line
+}
+
+// RetryAfter is how long a server asks to be left alone, within bounds; 0 where
+// it does not.
+func RetryAfter(head http.Header) time.Duration {
+	return retryAfter(head.Get("Retry-After"), time.Now())
 }
 
 // retryAfter reads the header: seconds, or a date.

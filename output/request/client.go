@@ -24,7 +24,7 @@ const (
 	// ConnectTimeout also covers the TLS handshake, each.
 	ConnectTimeout  = 10 * time.Second
 	maxAnswerHeader = 64 << 10
-	idleConnections = 3 // one a track of live, one for the backlog
+	idleConnections = 4 // one a track of live, one a track of the backlog
 )
 
 // Client makes requests to one receiver. It may be used from several
@@ -34,12 +34,24 @@ type Client struct {
 	user   *url.Userinfo
 	header http.Header
 	agent  string
+	scheme string // of authentication: "" (auto), authBasic, authDigest
+	digest digest
 	http   *http.Client
 }
 
+// Values of option auth.
+const (
+	authAuto   = "auto"
+	authBasic  = "basic"
+	authDigest = "digest"
+)
+
 // New makes a client for a target's receiver; it connects to nothing yet. base
 // is the target's URL with the scheme http or https. Of the target's options it
-// takes authorization and header.NAME, and leaves the others to the caller.
+// takes authorization, auth and header.NAME, and leaves the others to the caller.
+// auth says what is made of name and password: basic, digest (never in the
+// clear, at the price of a question first), or auto, the default: basic, and
+// digest once the server asks for that (see Challenged).
 //
 // streams is for uploads without an end: HTTP/1.1, a connection for each.
 func New(t output.Target, base *url.URL, streams bool) (*Client, error) {
@@ -52,28 +64,43 @@ func New(t output.Target, base *url.URL, streams bool) (*Client, error) {
 			return nil, err
 		}
 	}
+	c.http = &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport:     NewTransport(t, streams),
+	}
+	return c, nil
+}
+
+// NewTransport is how a target's receiver is reached: its trust, sockets that
+// notice a dead link, bounds. streams as in New. CloseIdleConnections ends it.
+func NewTransport(t output.Target, streams bool) *http.Transport {
 	trust := t.TLS.Clone()
 	if trust == nil {
 		trust = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	dialer := &net.Dialer{Timeout: ConnectTimeout, Control: SocketOptions(t.WriteTimeout)}
-	c.http = &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust, ForceAttemptHTTP2: !streams,
-			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				conn, err := dialer.DialContext(ctx, network, addr)
-				if err != nil {
-					return nil, err
-				}
-				return &Conn{Conn: conn}, nil
-			},
-			TLSHandshakeTimeout: ConnectTimeout, IdleConnTimeout: 90 * time.Second,
-			ExpectContinueTimeout: time.Second, MaxIdleConnsPerHost: idleConnections,
-			MaxResponseHeaderBytes: maxAnswerHeader, DisableCompression: true,
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust, ForceAttemptHTTP2: !streams,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &Conn{Conn: conn}, nil
 		},
+		TLSHandshakeTimeout: ConnectTimeout, IdleConnTimeout: 90 * time.Second,
+		ExpectContinueTimeout: patience(t.WriteTimeout), MaxIdleConnsPerHost: idleConnections,
+		MaxResponseHeaderBytes: maxAnswerHeader, DisableCompression: true,
 	}
-	return c, nil
+}
+
+// patience is how long a server may say nothing to Expect: 100-continue: many
+// do not know it. It must be over before the request counts as stalled.
+func patience(stall time.Duration) time.Duration {
+	if stall <= 0 {
+		return time.Second
+	}
+	return min(time.Second, stall/2)
 }
 
 // Check says what is wrong with a target's authorization and header.NAME, and
@@ -93,7 +120,7 @@ func Check(t output.Target) error {
 
 // IsOption says that New takes an option.
 func IsOption(key string) bool {
-	return key == "authorization" || strings.HasPrefix(key, "header.")
+	return key == "authorization" || key == "auth" || strings.HasPrefix(key, "header.")
 }
 
 func (c *Client) option(key, v string) error {
@@ -103,6 +130,14 @@ func (c *Client) option(key, v string) error {
 		return c.setHeader(name, v)
 	case key == "authorization" && v != "":
 		return c.setHeader("Authorization", v)
+	case key == "auth":
+		switch v {
+		case "", authAuto:
+		case authBasic, authDigest:
+			c.scheme = v
+		default:
+			return fmt.Errorf("auth: %q is not auto, basic or digest", v)
+		}
 	}
 	return nil
 }
@@ -137,7 +172,7 @@ func (c *Client) Dress(req *http.Request) {
 	if c.agent != "" {
 		req.Header.Set("User-Agent", c.agent)
 	}
-	if req.URL.Host != c.base.Host {
+	if !c.home(req.URL) {
 		return
 	}
 	for name, v := range c.header {
@@ -145,8 +180,25 @@ func (c *Client) Dress(req *http.Request) {
 	}
 	if c.user != nil && req.Header.Get("Authorization") == "" {
 		password, _ := c.user.Password()
-		req.SetBasicAuth(c.user.Username(), password)
+		if asked := c.digest.header(req, c.user.Username(), password); asked != "" {
+			req.Header.Set("Authorization", asked)
+		} else if c.scheme != authDigest {
+			req.SetBasicAuth(c.user.Username(), password)
+		}
 	}
+}
+
+// home says that an address is the configured server's.
+func (c *Client) home(u *url.URL) bool {
+	return u.Host == c.base.Host // Answer.Next lets nobody go from https to http
+}
+
+// Asks says that the server is to be asked how to authenticate before it is sent
+// anything long.
+func (c *Client) Asks() bool {
+	c.digest.mu.Lock()
+	defer c.digest.mu.Unlock()
+	return c.scheme == authDigest && c.user != nil && c.digest.asked == nil
 }
 
 // Do sends a request that the caller has dressed. Redirects are answers; errors
@@ -156,7 +208,21 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if ue := (*url.Error)(nil); errors.As(err, &ue) {
 		err = ue.Err // its text has the whole URL
 	}
-	return resp, err
+	return resp, foreign(req.URL.Host, err)
+}
+
+// foreign says what it means when bytes that arrive are no HTTP. The library has no
+// types for that.
+func foreign(host string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, sign := range []string{"malformed HTTP", "malformed MIME header", "server response headers exceeded", "unexpected EOF reading trailer"} {
+		if strings.Contains(err.Error(), sign) {
+			return output.WithCause(output.CauseRejected, output.InWords("what answers at "+host+" does not speak HTTP, or not as it should: is the port right?", err))
+		}
+	}
+	return err
 }
 
 // Close lets go of idle connections.

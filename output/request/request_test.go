@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -173,5 +175,39 @@ func TestTheContextEndsOpening(t *testing.T) {
 	cancel()
 	if _, err := c.OpenStream(ctx, http.MethodPost, to, ""); err == nil {
 		t.Error("opened with a context that has ended")
+	}
+}
+
+func TestWhatIsNoHTTP(t *testing.T) {
+	for name, answer := range map[string]string{
+		"garbage":      "\x00\x01\x02 nonsense\r\n\r\n",
+		"long headers": "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("a", 1<<20) + "\r\n\r\n",
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var peer sync.WaitGroup
+		peer.Go(func() {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			_, _ = c.Read(make([]byte, 1000))
+			_, _ = io.WriteString(c, answer)
+		})
+		u := &url.URL{Scheme: "http", Host: l.Addr().String(), Path: "/x"}
+		c, err := New(output.Target{WriteTimeout: time.Second}, u, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.OpenStream(t.Context(), http.MethodPost, u, "")
+		if output.CauseOf(err) != output.CauseRejected || !strings.Contains(err.Error(), u.Host) {
+			t.Errorf("%s: %q of %v", name, output.CauseOf(err), err)
+		}
+		c.Close()
+		_ = l.Close()
+		peer.Wait()
 	}
 }

@@ -17,8 +17,8 @@ import (
 // and what the link takes can be measured.
 const unsentLimit = 64 << 10
 
-// SocketOptions, for net.Dialer.Control, make the kernel notice a dead link, and not hoard data. What a
-// kernel does not have is done without.
+// SocketOptions is for net.Dialer.Control: the kernel then notices a dead link,
+// and does not hoard data. What a kernel does not have is done without.
 func SocketOptions(stall time.Duration) func(network, address string, c syscall.RawConn) error {
 	return func(_, _ string, c syscall.RawConn) error {
 		return c.Control(func(fd uintptr) {

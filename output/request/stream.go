@@ -79,6 +79,12 @@ func (c *Client) open(ctx context.Context, method string, to *url.URL, typ strin
 	go s.run(c, req, answered)
 	select {
 	case <-s.wanted:
+		select {
+		case a := <-answered: // both at once: the answer says more
+			s.stop()
+			return nil, a, nil
+		default:
+		}
 		return s, nil, nil
 	case a := <-answered:
 		s.stop()

@@ -3,59 +3,150 @@ package srt
 /*
 #cgo LDFLAGS: -lsrt
 #include <srt/srt.h>
-#include <srt/access_control.h>
 
+// One call each, so that the error is read on the thread it happened on.
 static int connect_to(SRTSOCKET u, const void *addr, int len) {
 	return srt_connect(u, (const struct sockaddr *)addr, len) == SRT_ERROR ? srt_getlasterror(NULL) : 0;
+}
+static int bind_to(SRTSOCKET u, const void *addr, int len, int *sys) {
+	*sys = 0;
+	return srt_bind(u, (const struct sockaddr *)addr, len) == SRT_ERROR ? srt_getlasterror(sys) : 0;
+}
+static int listen_on(SRTSOCKET u, int backlog, int *sys) {
+	*sys = 0;
+	return srt_listen(u, backlog) == SRT_ERROR ? srt_getlasterror(sys) : 0;
 }
 */
 import "C"
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"syscall"
 	"time"
 	"unsafe"
+
+	"github.com/haivision/srtgo"
 
 	"github.com/encoderbox/encoderbox/output"
 )
 
 // socket is a libsrt socket id. Its methods are what srtgo lacks: a connect
-// that a context can end, the reason of a refusal, statistics that do not clear
-// what another reader counts, and a close that may run beside a blocked write.
-// libsrt takes all of them from any thread.
+// that a context can end, a bind that says why not, the reason of a refusal,
+// statistics that do not clear what another reader counts, and a close that may
+// run beside a blocked write. libsrt takes all of them from any thread.
 type socket C.int
 
-// options that srtgo has no constant for, srt.h.
+// Options that srtgo has no constant for, srt.h.
 const (
-	optSndSyn  = C.SRTO_SNDSYN
-	optRcvSyn  = C.SRTO_RCVSYN
-	optSndTime = C.SRTO_SNDTIMEO
+	optSndSyn     = C.SRTO_SNDSYN
+	optRcvSyn     = C.SRTO_RCVSYN
+	optSndTime    = C.SRTO_SNDTIMEO
+	optRendezvous = C.SRTO_RENDEZVOUS
+	optIPv6Only   = C.SRTO_IPV6ONLY
 )
+
+// unnamed are the options that srtgo has no name for, or sets only after a
+// connect of its own.
+var unnamed = map[string]struct {
+	option int
+	wide   bool // 64 bits
+}{
+	"inputbw":        {C.SRTO_INPUTBW, true},
+	"mininputbw":     {C.SRTO_MININPUTBW, true},
+	"oheadbw":        {C.SRTO_OHEADBW, false},
+	"snddropdelay":   {C.SRTO_SNDDROPDELAY, false},
+	"drifttracer":    {C.SRTO_DRIFTTRACER, false},
+	"retransmitalgo": {C.SRTO_RETRANSMITALGO, false},
+}
+
+// newSocket is a socket with the options, in blocking mode but for connect.
+func newSocket(s settings) (*srtgo.SrtSocket, error) {
+	sock := srtgo.NewSrtSocket(s.host, s.port, s.before)
+	if sock == nil {
+		return nil, errors.New("libsrt does not take the options of the destination together")
+	}
+	for name, value := range s.before {
+		o, ok := unnamed[name]
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(value, 10, 64)
+		switch {
+		case err != nil: // the table of options has seen to it
+		case o.wide:
+			err = sock.SetSockOptInt64(o.option, n)
+		default:
+			err = sock.SetSockOptInt(o.option, int(n))
+		}
+		if err != nil {
+			discard(sock)
+			return nil, fmt.Errorf("libsrt does not take %s=%s: %w", name, value, err)
+		}
+	}
+	return sock, nil
+}
+
+// sockaddr is addr as the kernel and libsrt take it.
+func sockaddr(addr netip.AddrPort) []byte {
+	raw := make([]byte, syscall.SizeofSockaddrInet6)
+	binary.BigEndian.PutUint16(raw[2:], addr.Port())
+	if ip := addr.Addr().Unmap(); ip.Is4() {
+		binary.NativeEndian.PutUint16(raw, syscall.AF_INET)
+		copy(raw[4:], ip.AsSlice())
+		return raw[:syscall.SizeofSockaddrInet4]
+	}
+	binary.NativeEndian.PutUint16(raw, syscall.AF_INET6)
+	copy(raw[8:], addr.Addr().AsSlice())
+	return raw
+}
 
 // connect begins to connect; state tells how it goes on. The socket must be
 // in non-blocking mode (SRTO_RCVSYN off).
 func (s socket) connect(addr netip.AddrPort) error {
-	var (
-		port [2]byte
-		code C.int
-	)
-	binary.BigEndian.PutUint16(port[:], addr.Port())
-	if ip := addr.Addr().Unmap(); ip.Is4() {
-		raw := syscall.RawSockaddrInet4{Family: syscall.AF_INET, Addr: ip.As4()}
-		raw.Port = binary.NativeEndian.Uint16(port[:])
-		code = C.connect_to(C.int(s), unsafe.Pointer(&raw), C.int(unsafe.Sizeof(raw)))
-	} else {
-		raw := syscall.RawSockaddrInet6{Family: syscall.AF_INET6, Addr: ip.As16()}
-		raw.Port = binary.NativeEndian.Uint16(port[:])
-		code = C.connect_to(C.int(s), unsafe.Pointer(&raw), C.int(unsafe.Sizeof(raw)))
-	}
-	if code != 0 {
+	raw := sockaddr(addr)
+	if code := C.connect_to(C.int(s), unsafe.Pointer(&raw[0]), C.int(len(raw))); code != 0 {
 		return fmt.Errorf("libsrt error %d: %s", code, C.GoString(C.srt_strerror(code, 0)))
 	}
 	return nil
+}
+
+// bind takes a local address. Its error has cause local.
+func (s socket) bind(addr netip.AddrPort) error {
+	raw := sockaddr(addr)
+	var sys C.int
+	return bindError(addr, C.bind_to(C.int(s), unsafe.Pointer(&raw[0]), C.int(len(raw)), &sys), sys)
+}
+
+// listen takes callers from now on, backlog at a time.
+func (s socket) listen(addr netip.AddrPort, backlog int) error {
+	var sys C.int
+	return bindError(addr, C.listen_on(C.int(s), C.int(backlog), &sys), sys)
+}
+
+func bindError(addr netip.AddrPort, code, sys C.int) error {
+	if code == 0 {
+		return nil
+	}
+	var words string
+	switch errno := syscall.Errno(sys); {
+	case code == C.SRT_EDUPLISTEN:
+		words = fmt.Sprintf("another destination of this box waits for callers on UDP port %d: choose another port", addr.Port())
+	case code == C.SRT_EBINDCONFLICT:
+		words = fmt.Sprintf("UDP port %d is held by another SRT destination of this box: choose another port", addr.Port())
+	case errno == syscall.EADDRINUSE:
+		words = fmt.Sprintf("UDP port %d is in use by another program of this box: choose another port", addr.Port())
+	case errno == syscall.EADDRNOTAVAIL:
+		words = fmt.Sprintf("%s is no address of this box: leave it out, or write one that it has", addr.Addr())
+	case errno == syscall.EACCES, errno == syscall.EPERM:
+		words = fmt.Sprintf("the box may not use UDP port %d: choose one from 1024 on", addr.Port())
+	default:
+		words = fmt.Sprintf("cannot use UDP address %s: %s", addr, C.GoString(C.srt_strerror(code, sys)))
+	}
+	return output.WithCause(output.CauseLocal, output.InWords(words, syscall.Errno(sys)))
 }
 
 // state of a connection attempt.
@@ -77,63 +168,31 @@ func (s socket) state() state {
 	return stateBroken
 }
 
-// close ends the connection; a blocked write on it returns.
+// close ends the connection; a blocked write or accept on it returns.
 func (s socket) close() { C.srt_close(C.int(s)) }
 
-// stats reads the counters without clearing them. ok is false once the socket
-// is closed.
-func (s socket) stats() (st output.ConnStats, ok bool) {
+// packetBits is a full packet on the wire. libsrt's estimate of the link begins
+// at one of them a second, which says nothing.
+const packetBits = 1500 * 8
+
+// stats reads the counters without clearing them, and how many acknowledgements
+// have come. ok is false once the socket is closed or broken.
+func (s socket) stats() (st output.ConnStats, acks int, ok bool) {
 	var c C.SRT_TRACEBSTATS
 	if C.srt_bistats(C.int(s), &c, 0, 1) != 0 {
-		return st, false
+		return st, 0, false
 	}
-	return output.ConnStats{
+	st = output.ConnStats{
 		BytesSent:     uint64(c.byteSentTotal),
 		RTT:           time.Duration(float64(c.msRTT) * float64(time.Millisecond)),
 		Retransmitted: uint64(c.pktRetransTotal),
 		Lost:          uint64(c.pktSndDropTotal),
 		Outstanding:   uint64(c.byteSndBuf),
-	}, true
-}
-
-// refusal is why the last connection attempt failed: words, whether waiting
-// will not mend it, and whether nothing answered at all.
-func (s socket) refusal() (words string, rejected, silent bool) {
-	code := C.srt_getrejectreason(C.int(s))
-	switch code {
-	case C.SRT_REJ_TIMEOUT:
-		return "", false, true
-	case C.SRT_REJ_BADSECRET:
-		return "the passphrase is wrong", true, false
-	case C.SRT_REJ_UNSECURE:
-		return "one side has a passphrase and the other has none: set the listener's in the URL (passphrase=…), or none on both", true, false
-	case C.SRT_REJ_UNKNOWN:
-		return "no known reason: are the stream id and the passphrase right?", false, false
-	case C.SRT_REJ_PEER:
-		return "the listener gave no reason: are the stream id and the passphrase right?", true, false
-	case C.SRT_REJ_VERSION:
-		return "the listener's SRT version does not fit", true, false
-	case C.SRT_REJ_MESSAGEAPI, C.SRT_REJ_CONGESTION:
-		return "the listener is not in live mode", true, false
-	case C.SRT_REJ_FILTER:
-		return "the packet filter (packetfilter=…) does not fit the listener's", true, false
-	case C.SRT_REJ_BACKLOG:
-		return "the listener has too many callers waiting", false, false
-	case C.SRT_REJX_BAD_REQUEST:
-		return "the listener does not understand the stream id", true, false
-	case C.SRT_REJX_UNAUTHORIZED:
-		return "not authorised: is the stream id right?", true, false
-	case C.SRT_REJX_FORBIDDEN:
-		return "forbidden for this stream id", true, false
-	case C.SRT_REJX_NOTFOUND:
-		return "the listener does not know this stream id", true, false
-	case C.SRT_REJX_BAD_MODE:
-		return "the stream id does not allow publishing (m=publish)", true, false
-	case C.SRT_REJX_CONFLICT, C.SRT_REJX_LOCKED:
-		return "the stream is in use: is another encoder publishing it?", true, false
-	case C.SRT_REJX_OVERLOAD:
-		return "the server is overloaded", false, false
+		InFlight:      uint64(c.pktFlightSize),
+		Buffered:      time.Duration(c.msSndBuf) * time.Millisecond,
 	}
-	return fmt.Sprintf("%s (reason %d)", C.GoString(C.srt_rejectreason_str(code)), int(code)),
-		code >= C.SRT_REJC_PREDEFINED+400 && code < C.SRT_REJC_PREDEFINED+500, false
+	if bits := int(float64(c.mbpsBandwidth) * 1e6); bits > 2*packetBits {
+		st.Bandwidth = bits
+	}
+	return st, int(c.pktRecvACKTotal), true
 }

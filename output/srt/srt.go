@@ -1,5 +1,6 @@
-// Package srt pushes a programme as MPEG-TS over SRT in live mode, calling a
-// listener. It stands on libsrt through srtgo.
+// Package srt pushes a programme as MPEG-TS over SRT in live mode: to a listener
+// that it calls, to one caller that it waits for, or in rendezvous. It stands on
+// libsrt through srtgo.
 package srt
 
 import (
@@ -18,11 +19,12 @@ import (
 	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output"
 	"github.com/encoderbox/encoderbox/output/mux/ts"
+	"github.com/encoderbox/encoderbox/output/mux/ts/pace"
 )
 
-// Kind is SRT, caller mode.
+// Kind is SRT in all its modes.
 var Kind = output.Kind{
-	Name: "srt", Title: "SRT caller, MPEG-TS", Direction: output.Push,
+	Name: "srt", Title: "SRT (caller, listener, rendezvous), MPEG-TS", Direction: output.Push,
 	Schemes: []string{"srt"}, Transports: []string{"udp"},
 	Codecs: []media.Codec{media.H264, media.AAC},
 	Check:  Check, Dial: Dial,
@@ -31,25 +33,29 @@ var Kind = output.Kind{
 // messageSize is seven transport stream packets, libsrt's live payload.
 const messageSize = 7 * ts.PacketSize
 
-// pollInterval is how often a connection attempt is looked at. libsrt's own
-// way to wait costs a thread that wakes a hundred times a second for ever.
-const pollInterval = 10 * time.Millisecond
+// leastIdle is the least time after which a peer that is not heard of is given
+// up, whatever WriteTimeout says: SRT's own signs of life come once a second.
+const leastIdle = time.Second
 
 // conn is one connection.
 //
 // Each holds one count of libsrt's start-up, which the library keeps: nothing
 // of ours is global, and its threads end with the last connection.
 type conn struct {
-	id      socket
-	address string
-	timeout time.Duration
-	mux     *ts.Muxer
-	buf     []byte
+	id       socket
+	address  string
+	timeout  time.Duration
+	mux      *ts.Muxer
+	sender   *pace.Sender // at a constant rate; else nil
+	buf      []byte
+	pulse    pulse
+	listener *listener // nil but in listener mode
 
 	writing sync.Mutex // guards sock and closed: srtgo's methods copy and change the struct
 	sock    *srtgo.SrtSocket
 	closed  bool
 
+	closing atomic.Bool
 	written atomic.Uint64 // payload
 	close   sync.Once
 	mu      sync.Mutex // guards last
@@ -58,7 +64,10 @@ type conn struct {
 
 var _ output.Conn = (*conn)(nil)
 
-// Dial calls the listener and returns when it has accepted.
+// Dial returns when the other side is connected: the listener has accepted, a
+// caller has come, or the rendezvous is made. Without a caller until ctx ends, the
+// error is a *output.ReconnectError: that is no failure, and to be dialed again at
+// once, since the port is closed meanwhile.
 func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.Conn, error) {
 	s, err := read(t)
 	if err != nil {
@@ -73,104 +82,103 @@ func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.C
 		return nil, output.NetworkError(s.address(), err)
 	}
 	c := &conn{address: s.address(), timeout: t.WriteTimeout, mux: mux}
+	s.before["peeridletimeo"] = fmt.Sprint(c.idle().Milliseconds())
+	if deadline, ok := ctx.Deadline(); ok && s.mode != listening {
+		// libsrt's own limit comes last, so that ctx is what ends an attempt.
+		s.before["conntimeo"] = fmt.Sprint(max(0, time.Until(deadline).Milliseconds()) + 1000)
+	}
 	srtgo.InitSRT()
 	srtgo.SrtSetLogLevel(srtgo.SrtLogLevelCrit) // it prints to stderr what is in our errors anyway
-	if err := c.open(ctx, s, addr); err != nil {
+	if s.mode == listening {
+		err = c.listen(ctx, s, addr)
+	} else {
+		err = c.call(ctx, s, addr)
+	}
+	if err == nil && s.muxRate > 0 {
+		c.sender, err = pace.New(pace.Config{
+			Tracks: tracks, MuxRate: s.muxRate, Chunk: messageSize, RequestKey: t.RequestKey,
+			Send: func(chunk []byte, _ uint64) error { return c.send(chunk) },
+		})
+	}
+	if err != nil {
 		_ = c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
+// resolve finds the address to go to, or to listen at.
 func resolve(ctx context.Context, s settings) (netip.AddrPort, error) {
+	if s.host == "" {
+		if s.localAddr.IsValid() {
+			return netip.AddrPortFrom(s.localAddr, s.port), nil
+		}
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), s.port), nil
+	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", s.host)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	return netip.AddrPortFrom(ips[0], s.port), nil
+	for _, ip := range ips {
+		if !s.localAddr.IsValid() || s.localAddr.Is4() == ip.Unmap().Is4() {
+			return netip.AddrPortFrom(ip, s.port), nil
+		}
+	}
+	return netip.AddrPort{}, output.WithCause(output.CauseLocal,
+		fmt.Errorf("localaddr %s is of another family (IPv4, IPv6) than the host's addresses", s.localAddr))
 }
 
-// open makes the socket, connects it, and puts it in blocking mode for Write.
-func (c *conn) open(ctx context.Context, s settings, addr netip.AddrPort) error {
-	idle := max(c.timeout, time.Second)
-	s.before["peeridletimeo"] = fmt.Sprint(idle.Milliseconds())
-	if deadline, ok := ctx.Deadline(); ok {
-		// libsrt's own limit comes last, so that ctx is what ends an attempt.
-		s.before["conntimeo"] = fmt.Sprint((time.Until(deadline) + time.Second).Milliseconds())
+// ready puts a connected socket in blocking mode for Write.
+func (c *conn) ready() error {
+	if err := c.sock.SetSockOptInt(optSndTime, int(c.timeout.Milliseconds())); err != nil {
+		return c.early("SRTO_SNDTIMEO", err)
 	}
-	sock := srtgo.NewSrtSocket(s.host, s.port, s.before)
-	if sock == nil {
-		return errors.New("libsrt does not take the options of the URL together")
-	}
-	c.sock, c.id = sock, socket(sock.GetSocket())
-	if err := sock.SetSockOptInt(optRcvSyn, 0); err != nil {
-		return fmt.Errorf("srt: set SRTO_RCVSYN: %w", err)
-	}
-	if err := c.id.connect(addr); err != nil {
-		return fmt.Errorf("srt: connect to %s: %w", c.address, err)
-	}
-	if err := c.wait(ctx); err != nil {
-		return err
-	}
-	if err := sock.SetSockOptInt(optSndTime, int(c.timeout.Milliseconds())); err != nil {
-		return fmt.Errorf("srt: set SRTO_SNDTIMEO: %w", err)
-	}
-	if err := sock.SetSockOptInt(optSndSyn, 1); err != nil {
-		return fmt.Errorf("srt: set SRTO_SNDSYN: %w", err)
+	if err := c.sock.SetSockOptInt(optSndSyn, 1); err != nil {
+		return c.early("SRTO_SNDSYN", err)
 	}
 	return nil
 }
 
-func (c *conn) wait(ctx context.Context) error {
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
-	for {
-		switch c.id.state() {
-		case stateConnected:
-			return nil
-		case stateBroken:
-			return c.refused()
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return c.silent(context.Cause(ctx))
-		}
+// early is an option that cannot be set: the other side has left already, or
+// libsrt has changed.
+func (c *conn) early(option string, err error) error {
+	if c.id.state() != stateConnected {
+		return output.WithCause(output.CauseClosed, fmt.Errorf("connection lost: %s closed the connection at once", c.address))
 	}
+	return fmt.Errorf("srt: set %s: %w", option, err)
 }
 
-func (c *conn) refused() error {
-	words, rejected, silent := c.id.refusal()
-	switch {
-	case silent:
-		return c.silent(context.DeadlineExceeded)
-	case rejected:
-		return fmt.Errorf("%w: %s refused the connection: %s", output.ErrRejected, c.address, words)
-	}
-	return fmt.Errorf("%s refused the connection: %s", c.address, words)
+// idle is how long the peer may be silent.
+func (c *conn) idle() time.Duration { return max(c.timeout, leastIdle) }
+
+// discard frees a socket that srtgo has made.
+func discard(sock *srtgo.SrtSocket) {
+	runtime.SetFinalizer(sock, nil)
+	sock.Close()
 }
 
-// silent is nothing heard: UDP has no "connection refused".
-func (c *conn) silent(cause error) error {
-	if errors.Is(cause, context.DeadlineExceeded) {
-		return output.InWords("no answer from "+c.address+": is an SRT listener running there, and does every firewall let UDP through?", cause)
-	}
-	return cause
-}
-
-// Write sends one access unit. It blocks only when libsrt's send buffer is
-// full: what comes too late for the latency it drops, and counts as lost.
+// Write sends one access unit, or hands it to what sends at the constant rate.
 func (c *conn) Write(p media.Packet) error {
+	if c.sender != nil {
+		return c.sender.Write(p)
+	}
 	buf, err := c.mux.Append(c.buf[:0], p)
 	if err != nil {
 		return err
 	}
 	c.buf = buf
+	return c.send(buf)
+}
+
+// send hands transport stream packets to libsrt. It blocks only when libsrt's send buffer is
+// full: what comes too late for the latency it drops, and counts as lost.
+func (c *conn) send(buf []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if c.closed {
 		return fmt.Errorf("connection to %s: %w", c.address, net.ErrClosed)
 	}
+	c.feel()
 	for len(buf) > 0 {
 		n := min(len(buf), messageSize)
 		if _, err := c.sock.Write(buf[:n]); err != nil {
@@ -184,18 +192,46 @@ func (c *conn) Write(p media.Packet) error {
 
 func (c *conn) broken(err error) error {
 	switch {
+	case c.closing.Load():
+		return fmt.Errorf("connection to %s: %w", c.address, net.ErrClosed)
 	case errors.Is(err, srtgo.ETimeout):
-		return fmt.Errorf("%w: %s has acknowledged nothing for %v: is the listener stuck, or the uplink down?",
+		return fmt.Errorf("%w: %s has acknowledged nothing for %v: is the receiver stuck, or the uplink down?",
 			output.ErrStalled, c.address, c.timeout)
 	case errors.Is(err, srtgo.EConnLost), errors.Is(err, srtgo.ENoConn), errors.Is(err, srtgo.EInvSock):
-		return fmt.Errorf("connection lost: %s closed it, or was not heard of for %v", c.address, max(c.timeout, time.Second))
+		return c.lost()
 	}
-	return fmt.Errorf("srt: send to %s: %w", c.address, err)
+	return output.WithCause(output.CauseNetwork, fmt.Errorf("srt: send to %s: %w", c.address, err))
+}
+
+// lost tells a peer that has left from one that is not heard of any more, which
+// libsrt does not.
+func (c *conn) lost() error {
+	silence, known := c.pulse.silence(time.Now(), c.idle())
+	switch {
+	case !known:
+		return output.WithCause(output.CauseClosed,
+			fmt.Errorf("connection lost: %s closed it, or was not heard of for %v", c.address, c.idle()))
+	case silence > c.idle()*3/4:
+		return output.WithCause(output.CauseStalled,
+			fmt.Errorf("connection lost: %s was not heard of for %v: is it still running, and is the uplink up?", c.address, c.idle()))
+	}
+	return output.WithCause(output.CauseClosed, fmt.Errorf("connection lost: %s closed the connection", c.address))
+}
+
+// feel looks whether the peer acknowledges what is sent.
+func (c *conn) feel() {
+	now := time.Now()
+	if !c.pulse.due(now, c.idle()/16) {
+		return
+	}
+	if st, acks, ok := c.id.stats(); ok {
+		c.pulse.felt(now, acks, st.Outstanding, c.idle())
+	}
 }
 
 // Stats of the connection, SRT's headers included; the last known after Close.
 func (c *conn) Stats() output.ConnStats {
-	st, ok := c.id.stats()
+	st, _, ok := c.id.stats()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if ok {
@@ -206,20 +242,26 @@ func (c *conn) Stats() output.ConnStats {
 	return c.last
 }
 
-// Close tells the listener and frees everything. It makes a blocked Write
+// Close tells the other side and frees everything. It makes a blocked Write
 // return.
 func (c *conn) Close() error {
 	c.close.Do(func() {
+		c.closing.Store(true)
 		if c.sock != nil {
 			c.Stats()
 			c.id.close()
+		}
+		if c.sender != nil {
+			c.sender.Close()
+		}
+		if c.listener != nil {
+			c.listener.close()
 		}
 		c.writing.Lock()
 		defer c.writing.Unlock()
 		c.closed = true
 		if c.sock != nil {
-			runtime.SetFinalizer(c.sock, nil)
-			c.sock.Close()
+			discard(c.sock)
 		}
 		srtgo.CleanupSRT()
 	})

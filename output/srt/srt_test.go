@@ -23,7 +23,10 @@ import (
 	"github.com/encoderbox/encoderbox/output/mux/ts"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("github.com/datarhei/gosrt.Dial.func1")) // left by gosrt when a listener refuses it
+}
 
 const passphrase = "a-long-passphrase"
 
@@ -208,9 +211,9 @@ func TestDialFailures(t *testing.T) {
 		name, host, query, want string
 		rejected                bool
 	}{
-		{"nobody there", silent.LocalAddr().String(), "", "is an SRT listener running there", false},
+		{"nobody there", silent.LocalAddr().String(), "", "no answer from", false},
 		{"wrong passphrase", secured, "?passphrase=another-passphrase", "the passphrase is wrong", true},
-		{"refused", reject(gosrt.REJ_PEER), "?passphrase=" + passphrase, "the listener gave no reason", true},
+		{"refused", reject(gosrt.REJ_PEER), "?passphrase=" + passphrase, "the other side gave no reason", true},
 		{"unknown stream", reject(1000 + gosrt.REJX_NOTFOUND), "", "does not know this stream id", true},
 		{"stream in use", reject(1000 + 1409), "", "is another encoder publishing it?", true},
 		{"overloaded", reject(1000 + gosrt.REJX_OVERLOAD), "", "overloaded", false},
@@ -270,70 +273,6 @@ func TestListenerThatLeavesIsReported(t *testing.T) {
 	}
 }
 
-// blackHole relays datagrams to a listener until it is told to swallow them,
-// as a dead uplink does.
-type blackHole struct {
-	net.PacketConn
-	swallow chan struct{}
-}
-
-func newBlackHole(t *testing.T, listener string) *blackHole {
-	t.Helper()
-	front, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := net.Dial("udp", listener)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &blackHole{front, make(chan struct{})}
-	var (
-		wg     sync.WaitGroup
-		caller = make(chan net.Addr, 1)
-	)
-	open := func() bool {
-		select {
-		case <-h.swallow:
-			return false
-		default:
-			return true
-		}
-	}
-	wg.Go(func() {
-		buf := make([]byte, 2048)
-		for {
-			n, from, err := front.ReadFrom(buf)
-			if err != nil {
-				close(caller)
-				return
-			}
-			select {
-			case caller <- from:
-			default:
-			}
-			if open() {
-				back.Write(buf[:n])
-			}
-		}
-	})
-	wg.Go(func() {
-		to, ok := <-caller
-		buf := make([]byte, 2048)
-		for ok {
-			n, err := back.Read(buf)
-			if err != nil {
-				return
-			}
-			if open() {
-				front.WriteTo(buf[:n], to)
-			}
-		}
-	})
-	t.Cleanup(func() { front.Close(); back.Close(); wg.Wait() })
-	return h
-}
-
 // drain takes what comes until the connection ends.
 func drain(c gosrt.Conn) {
 	buf := make([]byte, 2048)
@@ -341,47 +280,5 @@ func drain(c gosrt.Conn) {
 		if _, err := c.Read(buf); err != nil {
 			return
 		}
-	}
-}
-
-func TestDeadUplinkEndsTheConnection(t *testing.T) {
-	addr := listen(t, gosrt.ConnRequest.Accept, drain)
-	hole := newBlackHole(t, addr)
-	tg := target(t, "srt://"+hole.LocalAddr().String())
-	tg.WriteTimeout = time.Second
-	c, err := dial(t, tg, 10*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	close(hole.swallow)
-	err = writeUntilError(c)
-	if !errors.Is(err, output.ErrStalled) && !strings.Contains(err.Error(), "not heard of for 1s") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestCloseEndsABlockedWrite(t *testing.T) {
-	addr := listen(t, gosrt.ConnRequest.Accept, drain)
-	hole := newBlackHole(t, addr)
-	tg := target(t, "srt://"+hole.LocalAddr().String())
-	tg.WriteTimeout = time.Hour
-	c, err := dial(t, tg, 10*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	close(hole.swallow)
-	result := make(chan error, 1)
-	go func() { result <- writeUntilError(c) }()
-	for before, same := uint64(0), 0; same < 5; { // until the send buffer is full
-		if n := c.(*conn).written.Load(); n == before && n > 0 {
-			same++
-		} else {
-			before, same = n, 0
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	c.Close()
-	if err := <-result; err == nil {
-		t.Error("Write returned without an error")
 	}
 }

@@ -5,20 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/asticode/go-astits"
 
+	"github.com/encoderbox/encoderbox/lab/tscheck"
 	"github.com/encoderbox/encoderbox/media/h264"
-)
-
-// The limits are the reader's own, not the muxer's constants.
-const (
-	pcrLimit   = 40 * time.Millisecond
-	tableLimit = 100 * time.Millisecond
 )
 
 // pesUnit is one PES packet as the reader found it.
@@ -35,218 +29,70 @@ type stats struct {
 	breaks    int // discontinuity indicators
 	maxPCR    time.Duration
 	maxTables time.Duration
-	pmts      map[uint8]int // sections by version
+	pmts      map[int]int // PMTs by number of streams
 }
 
-// check reads a transport stream with go-astits and says which rules it breaks.
+// check reads a transport stream with tscheck, and says which rules it breaks:
+// those of every stream, and those of ours.
 func check(stream []byte) (stats, []string) {
-	var bad []string
-	fail := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
-	if len(stream)%PacketSize != 0 {
-		fail("%d bytes are not whole packets", len(stream))
+	r, err := tscheck.Check(bytes.NewReader(stream), tscheck.Options{Data: true})
+	if err != nil {
+		return stats{}, []string{err.Error()}
 	}
-	c := checker{fail: fail, cc: map[uint16]int{}, tables: map[uint16][]int{}, stats: stats{pmts: map[uint8]int{}}}
-	c.packets(stream)
-	c.intervals()
-	c.sections(stream)
-	return c.stats, bad
+	c := checker{stats: stats{
+		units: unitsOf(r), pcrOnly: int(r.PCROnly), breaks: int(r.Breaks),
+		maxPCR: r.MaxPCR, maxTables: max(r.MaxPAT, r.MaxPMT), pmts: r.PMTs,
+	}}
+	for _, f := range r.Findings {
+		if f.Rule == tscheck.Timestamps {
+			continue // they are the input's, which compare holds them against
+		}
+		c.bad = append(c.bad, f.String())
+	}
+	if len(stream) >= 2*PacketSize && (pidOf(stream) != 0 || pidOf(stream[PacketSize:]) != pmtPID) {
+		c.fail("the stream begins without tables")
+	}
+	for _, u := range r.Of(videoPID) {
+		c.picture(u)
+	}
+	return c.stats, c.bad
+}
+
+// unitsOf is a report's access units for compare.
+func unitsOf(r *tscheck.Report) (us []pesUnit) {
+	for _, u := range r.Units {
+		us = append(us, pesUnit{pid: u.PID, pts: u.RawPTS, dts: u.RawDTS, data: u.Data})
+	}
+	return us
 }
 
 type checker struct {
 	stats
-	fail   func(string, ...any)
-	cc     map[uint16]int
-	pcrPID uint16
-	pcrs   []clockRef
-	tables map[uint16][]int // packet numbers by PID
+	bad []string
 }
 
-// clockRef is a PCR and where it stands.
-type clockRef struct {
-	packet int
-	value  time.Duration
-	broken bool
+func (c *checker) fail(format string, args ...any) {
+	c.bad = append(c.bad, fmt.Sprintf(format, args...))
 }
 
-func duration27(c *astits.ClockReference) time.Duration {
-	return time.Duration(c.Base*300+c.Extension) * 1000 / 27
-}
-
-func (c *checker) packets(stream []byte) {
-	dmx := astits.NewDemuxer(context.Background(), bytes.NewReader(stream), astits.DemuxerOptPacketSize(PacketSize))
-	for i := 0; ; i++ {
-		p, err := dmx.NextPacket()
-		if err != nil {
-			if !errors.Is(err, astits.ErrNoMorePackets) && !errors.Is(err, io.EOF) {
-				c.fail("packet %d: %v", i, err)
-			}
-			return
-		}
-		h, af := p.Header, p.AdaptationField
-		want, known := c.cc[h.PID]
-		if h.HasPayload {
-			want = (want + 1) & 15
-		}
-		if known && int(h.ContinuityCounter) != want {
-			c.fail("packet %d: PID %d counts %d, want %d", i, h.PID, h.ContinuityCounter, want)
-		}
-		c.cc[h.PID] = int(h.ContinuityCounter)
-		if h.PID == astits.PIDPAT || h.PID == pmtPID {
-			c.tables[h.PID] = append(c.tables[h.PID], i)
-		}
-		if af == nil {
-			continue
-		}
-		if af.DiscontinuityIndicator {
-			c.breaks++
-		}
-		if af.HasPCR {
-			c.pcrs = append(c.pcrs, clockRef{i, duration27(af.PCR), af.DiscontinuityIndicator})
-			if !h.HasPayload {
-				c.pcrOnly++
-			}
-			if c.pcrPID == 0 {
-				c.pcrPID = h.PID
-			}
-			if c.pcrPID != h.PID {
-				c.fail("packet %d: PCR on PID %d, was on %d", i, h.PID, c.pcrPID)
-			}
-		} else if af.RandomAccessIndicator && h.PID == c.pcrPID {
-			c.fail("packet %d: random access indicator without PCR on the PCR's PID", i)
-		}
-	}
-}
-
-func (c *checker) intervals() {
-	if len(c.pcrs) == 0 {
-		c.fail("no PCR")
-		return
-	}
-	for i, r := range c.pcrs[1:] {
-		d := r.value - c.pcrs[i].value
-		if d < -time.Hour { // the counter wrapped
-			d += time.Duration(pcrModulus/27) * time.Microsecond
-		}
-		switch {
-		case r.broken:
-		case d <= 0:
-			c.fail("packet %d: PCR goes from %v to %v", r.packet, c.pcrs[i].value, r.value)
-		case d > pcrLimit+time.Microsecond:
-			c.fail("packet %d: %v since the last PCR", r.packet, d)
-			fallthrough
-		default:
-			c.maxPCR = max(c.maxPCR, d)
-		}
-	}
-	for _, pid := range []uint16{astits.PIDPAT, pmtPID} {
-		at := c.tables[pid]
-		if len(at) == 0 {
-			c.fail("PID %d is not there", pid)
-			continue
-		}
-		if at[0] > 1 {
-			c.fail("PID %d starts at packet %d", pid, at[0])
-		}
-		for i, packet := range append(at, c.pcrs[len(c.pcrs)-1].packet) {
-			if i == 0 {
-				continue
-			}
-			d, ok := c.between(at[i-1], packet)
-			if ok && d > tableLimit {
-				c.fail("packet %d: %v since the last packet of PID %d", packet, d, pid)
-			}
-			if ok {
-				c.maxTables = max(c.maxTables, d)
-			}
-		}
-	}
-}
-
-// between is the time from packet a to packet b: that of the first PCR at or
-// behind each. ok is false where the clock breaks in between.
-func (c *checker) between(a, b int) (time.Duration, bool) {
-	ra, rb := -1, -1
-	for i, r := range c.pcrs {
-		if ra < 0 && r.packet >= a {
-			ra = i
-		}
-		if rb < 0 && r.packet >= b {
-			rb = i
-		}
-	}
-	if ra < 0 || rb < 0 {
-		return 0, false
-	}
-	for _, r := range c.pcrs[ra+1 : rb+1] {
-		if r.broken {
-			return 0, false
-		}
-	}
-	d := c.pcrs[rb].value - c.pcrs[ra].value
-	return d, d >= 0
-}
-
-func (c *checker) sections(stream []byte) {
-	dmx := astits.NewDemuxer(context.Background(), bytes.NewReader(stream), astits.DemuxerOptPacketSize(PacketSize))
-	for {
-		d, err := dmx.NextData()
-		if err != nil {
-			if !errors.Is(err, astits.ErrNoMorePackets) {
-				c.fail("sections: %v", err)
-			}
-			return
-		}
-		switch {
-		case d.PAT != nil:
-			if len(d.PAT.Programs) != 1 || d.PAT.Programs[0].ProgramMapID != pmtPID {
-				c.fail("PAT: %+v", d.PAT.Programs)
-			}
-		case d.PMT != nil:
-			if d.PMT.PCRPID != c.pcrPID {
-				c.fail("the PMT names PID %d for the PCR, which is on %d", d.PMT.PCRPID, c.pcrPID)
-			}
-			c.pmts[uint8(len(d.PMT.ElementaryStreams))]++
-		case d.PES != nil:
-			c.pes(d)
-		}
-	}
-}
-
-func (c *checker) pes(d *astits.DemuxerData) {
-	h := d.PES.Header
-	if h.OptionalHeader == nil || h.OptionalHeader.PTS == nil {
-		c.fail("PID %d: PES packet without PTS", d.PID)
-		return
-	}
-	u := pesUnit{pid: d.PID, pts: h.OptionalHeader.PTS.Base, data: d.PES.Data}
-	u.dts = u.pts
-	if h.OptionalHeader.DTS != nil {
-		u.dts = h.OptionalHeader.DTS.Base
-	}
-	if d.PID == videoPID {
-		c.picture(d, u)
-	}
-	c.units = append(c.units, u)
-}
-
-func (c *checker) picture(d *astits.DemuxerData, u pesUnit) {
-	if !bytes.HasPrefix(u.data, accessUnitDelimiter[:]) {
-		c.fail("access unit at %d does not start with a delimiter", u.dts)
+// picture checks what H.264 in a transport stream must have.
+func (c *checker) picture(u tscheck.Unit) {
+	if !bytes.HasPrefix(u.Data, accessUnitDelimiter[:]) {
+		c.fail("access unit at %d does not start with a delimiter", u.RawDTS)
 	}
 	var types []string
 	idr := false
-	for nal := range h264.SplitAnnexB(u.data) {
+	for nal := range h264.SplitAnnexB(u.Data) {
 		if h264.Type(nal) == h264.TypeIDR && !idr {
 			idr = true
 			if s := strings.Join(types, " "); !strings.HasPrefix(s, "9 7 8") {
-				c.fail("IDR picture at %d follows NAL unit types %s", u.dts, s)
+				c.fail("IDR picture at %d follows NAL unit types %s", u.RawDTS, s)
 			}
 		}
 		types = append(types, fmt.Sprint(h264.Type(nal)))
 	}
-	af := d.FirstPacket.AdaptationField
-	if random := af != nil && af.RandomAccessIndicator; random != idr {
-		c.fail("access unit at %d: random access indicator %v, IDR %v", u.dts, random, idr)
+	if u.RandomAccess != idr {
+		c.fail("access unit at %d: random access indicator %v, IDR %v", u.RawDTS, u.RandomAccess, idr)
 	}
 }
 
@@ -298,18 +144,18 @@ func TestCheckerFails(t *testing.T) {
 		name, want string
 		stream     []byte
 	}{
-		{"half a packet", "whole packets", good[:len(good)-1]},
-		{"a packet lost", "counts", keep(func(i int, p []byte) bool { return i != 10 })},
+		{"half a packet", "length", good[:len(good)-1]},
+		{"a packet lost", "continuity", keep(func(i int, p []byte) bool { return i != 10 })},
 		{"sync byte", "sync", change(0, 1, func([]byte) bool { return true })},
-		{"no PAT", "is not there", keep(func(_ int, p []byte) bool { return pid(p) != 0 })},
-		{"no PMT", "is not there", keep(func(_ int, p []byte) bool { return pid(p) != pmtPID })},
-		{"tables only at the start", "since the last packet of PID 0", keep(func(i int, p []byte) bool { return i < 2 || pid(p) != 0 })},
-		{"tables late", "starts at", keep(func(i int, p []byte) bool { return i > 3 })},
-		{"PCR only now and then", "since the last PCR", change(5, 0x10, func(p []byte) bool { return hasPCR(p) && p[5]&0x40 == 0 })},
-		{"PCR that jumps back", "PCR goes from", change(8, 0x80, func(p []byte) bool { return hasPCR(p) && p[5]&0x40 == 0 })},
-		{"PCR in the PMT elsewhere", "PCR on PID", change(2, 1, hasPCR)},
-		{"CRC of the PMT", "sections", change(22, 1, func(p []byte) bool { return pid(p) == pmtPID })},
-		{"random access without PCR", "without PCR", change(5, 0x10, second(func(p []byte) bool { return hasPCR(p) && p[5]&0x40 != 0 }))},
+		{"no PAT", "no_pat", keep(func(_ int, p []byte) bool { return pid(p) != 0 })},
+		{"no PMT", "no_pmt", keep(func(_ int, p []byte) bool { return pid(p) != pmtPID })},
+		{"tables only at the start", "pat_interval", keep(func(i int, p []byte) bool { return i < 2 || pid(p) != 0 })},
+		{"tables late", "begins without tables", keep(func(i int, p []byte) bool { return i > 3 })},
+		{"PCR only now and then", "pcr_interval", change(5, 0x10, func(p []byte) bool { return hasPCR(p) && p[5]&0x40 == 0 })},
+		{"PCR that jumps back", "pcr_jump", change(8, 0x80, func(p []byte) bool { return hasPCR(p) && p[5]&0x40 == 0 })},
+		{"PCR in the PMT elsewhere", "a PCR on PID", change(2, 1, hasPCR)},
+		{"CRC of the PMT", "crc", change(22, 1, func(p []byte) bool { return pid(p) == pmtPID })},
+		{"random access without PCR", "without a PCR", change(5, 0x10, second(func(p []byte) bool { return hasPCR(p) && p[5]&0x40 != 0 }))},
 		{"key picture without the indicator", "random access indicator false", change(5, 0x40, func(p []byte) bool { return hasPCR(p) && p[5]&0x40 != 0 })},
 		{"no delimiter", "delimiter", bytes.Replace(good, accessUnitDelimiter[:5], []byte{0, 0, 0, 1, 6}, 1)},
 		{"no SPS before IDR", "follows NAL unit types", bytes.Replace(good, []byte{0, 0, 0, 1, 0x67}, []byte{0, 0, 0, 1, 0x66}, 1)},

@@ -81,3 +81,8 @@ func (m *Muxer) appendTables(dst []byte, t time.Duration) []byte {
 	m.needTable, m.tablesAt = false, t
 	return m.tables.append(dst)
 }
+
+// Clock is the programme clock as of the last PCR, in 90 kHz, modulo 2³³.
+func (m *Muxer) Clock() uint64 {
+	return uint64(media.ToTimescale(m.pcr+startAt, timestampRate)) & (1<<33 - 1)
+}

@@ -1,6 +1,7 @@
 // Package ts writes MPEG transport streams (ISO/IEC 13818-1) of one programme:
 // H.264 and AAC, the latter as ADTS; either may be missing. A Muxer writes one
-// without an end, AppendSegment writes them in pieces, each by itself. It is
+// without an end, a Constant does so at a constant bit rate, AppendSegment
+// writes them in pieces, each by itself. It is
 // pure: packets in, transport stream packets out, no clock and no I/O.
 package ts
 
@@ -41,8 +42,12 @@ type Config struct {
 	// other kind that appears later is added with a new version of the PMT.
 	Tracks []*media.Track
 	// Delay is how long before its decoding time an access unit is sent, by the
-	// programme clock: DTS less PCR. Zero means DefaultDelay.
+	// programme clock: DTS less PCR. Zero means DefaultDelay, and
+	// DefaultConstantDelay for a Constant.
 	Delay time.Duration
+	// MuxRate is the bit rate of a Constant, null packets included. A Muxer has
+	// none: its stream is as large as what is in it.
+	MuxRate int
 }
 
 // Muxer writes one transport stream. It is not safe for concurrent use.
@@ -92,6 +97,9 @@ func New(cfg Config) (*Muxer, error) {
 	}
 	if m.delay < 0 {
 		return nil, fmt.Errorf("ts: delay %v is negative", m.delay)
+	}
+	if cfg.MuxRate != 0 {
+		return nil, errors.New("ts: only a Constant has a bit rate")
 	}
 	if len(cfg.Tracks) == 0 {
 		return nil, errors.New("ts: no tracks")

@@ -58,25 +58,33 @@ var stuffing = func() (b [PacketSize]byte) {
 // appendPES appends a PES packet as transport stream packets, the first with
 // the adaptation field af.
 func (s *stream) appendPES(dst, pes []byte, af adaptation) []byte {
-	start := byte(0x40) // payload_unit_start_indicator
-	for len(pes) > 0 {
-		field := af.size()
-		n := min(len(pes), PacketSize-4-field)
-		field = PacketSize - 4 - n
-		control := byte(0x10) // payload
-		if field > 0 {
-			control |= 0x20
-		}
-		dst = append(dst, 0x47, start|byte(s.pid>>8), byte(s.pid), control|s.cc)
-		if field > 0 {
-			dst = af.append(dst, field)
-		}
-		dst = append(dst, pes[:n]...)
+	for start := true; len(pes) > 0; start, af = false, (adaptation{}) {
+		var n int
+		dst, n = s.appendPacket(dst, pes, start, af)
 		pes = pes[n:]
-		s.cc = (s.cc + 1) & 15
-		start, af = 0, adaptation{}
 	}
 	return dst
+}
+
+// appendPacket appends one packet with the adaptation field af and the first n
+// bytes of what is left of a PES packet, of which start says that it is all.
+func (s *stream) appendPacket(dst, pes []byte, start bool, af adaptation) (out []byte, n int) {
+	unitStart := byte(0)
+	if start {
+		unitStart = 0x40 // payload_unit_start_indicator
+	}
+	n = min(len(pes), PacketSize-4-af.size())
+	field := PacketSize - 4 - n
+	control := byte(0x10) // payload
+	if field > 0 {
+		control |= 0x20
+	}
+	dst = append(dst, 0x47, unitStart|byte(s.pid>>8), byte(s.pid), control|s.cc)
+	if field > 0 {
+		dst = af.append(dst, field)
+	}
+	s.cc = (s.cc + 1) & 15
+	return append(dst, pes[:n]...), n
 }
 
 // appendEmpty appends a packet of nothing but an adaptation field. It does not
