@@ -30,6 +30,12 @@ const timeFormat = "2006-01-02T15:04:05.000Z"
 // liveMPD is the manifest of a stream that goes on. All of it becomes available
 // so much later than it was made: thereby players are that late.
 func liveMPD(w *segment.Window, ps []period, late time.Duration) ([]byte, error) {
+	return write(dynamicMPD(w, ps, late, []*mpd.DescriptorType{
+		mpd.NewDescriptor(schemeTimeISO, timeName, ""), mpd.NewDescriptor(schemeTimeHead, timeName, ""),
+	}), w, ps)
+}
+
+func dynamicMPD(w *segment.Window, ps []period, late time.Duration, clocks []*mpd.DescriptorType) *mpd.MPD {
 	m := mpd.NewMPD(mpd.DYNAMIC_TYPE)
 	m.AvailabilityStartTime = mpd.DateTime(time.Unix(0, int64(late)).UTC().Format(time.RFC3339Nano)) // see live
 	first, last := ps[0], ps[len(ps)-1]
@@ -40,10 +46,8 @@ func liveMPD(w *segment.Window, ps []period, late time.Duration) ([]byte, error)
 	m.TimeShiftBufferDepth = duration(end - first.start - first.begin() + first.at)
 	// Less leaves players nothing in hand: dash.js stalls at one segment.
 	m.SuggestedPresentationDelay = duration(3 * w.TargetDuration)
-	m.UTCTimings = []*mpd.DescriptorType{
-		mpd.NewDescriptor(schemeTimeISO, timeName, ""), mpd.NewDescriptor(schemeTimeHead, timeName, ""),
-	}
-	return write(m, w, ps)
+	m.UTCTimings = clocks
+	return m
 }
 
 // finishedMPD is the manifest of what is over.

@@ -224,7 +224,7 @@ func (v *server) Put(ctx context.Context, f output.File) error {
 	attempt, down := v.tries[f.Name], v.down
 	v.mu.Unlock()
 	if down {
-		return &unsent{errDown}
+		return fmt.Errorf("%w: %w", output.ErrNotSent, errDown)
 	}
 	r, err := f.Open()
 	if err != nil {
@@ -232,7 +232,7 @@ func (v *server) Put(ctx context.Context, f output.File) error {
 	}
 	defer r.Close()
 	var body []byte
-	buf := make([]byte, piece)
+	buf := make([]byte, 16<<10)
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {

@@ -90,7 +90,7 @@ func (l *life) deliver(ctx context.Context, ln *lane, seg *segment.Segment) erro
 		files = append(files, output.File{Name: m.Name, Type: mediaType(m), Size: m.Bytes, Open: l.content(seg, m)})
 	}
 	pure, paced := true, int64(0)
-	if ln.backlog && l.set.mode == LiveFirst {
+	if ln.backlog && l.set.Mode == LiveFirst {
 		if !l.gov.probe() {
 			for i := range files {
 				files[i].Pace = l.gov.wait

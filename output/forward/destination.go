@@ -211,5 +211,6 @@ func (d *Destination) runLife(ctx context.Context, spec Spec) {
 func identity(t output.Target) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(t.URL.Scheme + "://" + t.URL.Host + t.URL.Path)) // never fails
+	_, _ = h.Write([]byte(t.Options["endpoint"]))                          // of a bucket
 	return h.Sum64()
 }

@@ -51,7 +51,7 @@ func (a *archive) hold(s *segment.Segment) {
 // advance moves what has come in order into the playlist of the past. l.mu is
 // held.
 func (l *life) advance() {
-	if l.set.mode != LiveFirst || l.set.dvr == 0 {
+	if l.set.Mode != LiveFirst || l.set.DVR == 0 {
 		return
 	}
 	a, target := &l.dvr, l.src.Window().TargetDuration
@@ -59,7 +59,7 @@ func (l *life) advance() {
 		if s := a.held[a.next]; s != nil {
 			delete(a.held, a.next)
 			l.leave(a.append(s, target))
-			l.leave(a.trim(l.set.dvr))
+			l.leave(a.trim(max(l.set.DVR, l.src.Window().Duration(), 3*target)))
 			a.next++
 			continue
 		}
@@ -108,9 +108,13 @@ func (l *life) publishDVR(ctx context.Context, _ *lane) error {
 	v := a.window(l.src.Window(), a.discontinuities)
 	last, whole := a.files, len(a.held) == 0
 	a.dirty, a.at = false, time.Now()
+	gone := l.released(true)
 	l.mu.Unlock()
 	files, err := l.spec.Playlists(v)
 	if err != nil {
+		l.mu.Lock()
+		l.settle(gone, false)
+		l.mu.Unlock()
 		l.d.log.Warn("no playlist of the past to upload", "error", err) // nothing in it can be played
 		return nil
 	}
@@ -118,6 +122,7 @@ func (l *life) publishDVR(ctx context.Context, _ *lane) error {
 	sent, err := l.upload(ctx, files, last)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.settle(gone, err == nil)
 	a.files, a.spent, a.whole = sent, l.counts.bytes, whole
 	a.dirty = a.dirty || err != nil
 	a.size = 0
@@ -160,25 +165,49 @@ func renamed(files map[string][]byte) map[string][]byte {
 // drop puts the files of a segment that no playlist names among those to be
 // deleted. l.mu is held.
 func (l *life) drop(s *segment.Segment) {
-	if !l.set.delete || l.noTrash {
+	if !l.set.Delete || l.noTrash {
 		return
 	}
 	for _, m := range []*segment.Media{s.Video, s.Audio} {
 		if m != nil && !m.Gap {
-			l.trash = append(l.trash, m.Name)
+			l.leaving = append(l.leaving, m.Name)
 		}
 	}
-	if n := len(l.trash) - maxTrash; n > 0 {
-		l.trash = l.trash[n:]
-		l.counts.undeleted += uint64(n)
+	l.leaving = l.bounded(l.leaving)
+}
+
+// bounded leaves the oldest of too many files on the origin. l.mu is held.
+func (l *life) bounded(names []string) []string {
+	n := max(len(names)-maxTrash, 0)
+	l.counts.undeleted += uint64(n)
+	return names[n:]
+}
+
+// released takes out what has left the playlists that are about to be uploaded,
+// for settle. They are those that were the last to name it. l.mu is held.
+func (l *life) released(past bool) (names []string) {
+	if past != (l.set.Mode == LiveFirst && l.set.DVR > 0) {
+		return nil
+	}
+	names, l.leaving = l.leaving, nil
+	return names
+}
+
+// settle lets what released gave be deleted, or not yet where the upload has
+// failed. l.mu is held.
+func (l *life) settle(names []string, uploaded bool) {
+	if uploaded {
+		l.trash = l.bounded(append(l.trash, names...))
+	} else {
+		l.leaving = l.bounded(append(names, l.leaving...))
 	}
 }
 
 func (l *life) nextTrash() (string, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.trash) == 0 || l.live.dirty {
-		return "", false // the playlist on the origin may still name them
+	if len(l.trash) == 0 {
+		return "", false
 	}
 	return l.trash[0], true
 }
@@ -195,8 +224,8 @@ func (l *life) discard(ctx context.Context, name string) error {
 	case err == nil:
 		l.counts.deleted++
 	case errors.Is(err, output.ErrRejected):
-		l.counts.undeleted += uint64(len(l.trash))
-		l.noTrash, l.trash = true, nil
+		l.counts.undeleted += uint64(len(l.trash) + len(l.leaving))
+		l.noTrash, l.trash, l.leaving = true, nil, nil
 		return fmt.Errorf("old segments stay on the server, since it deletes none: %w", err)
 	default:
 		return err

@@ -34,7 +34,7 @@ const (
 	sampleBytes  = 8 << 10       // fewer say nothing
 	bucketDepth  = time.Second   // of its rate that a bucket may save up
 	probeEvery   = sampleAge / 2 // without live, the backlog measures by itself
-	minimumDepth = 2 * piece
+	minimumDepth = 32 << 10
 )
 
 func newGovernor(share float64, trickle time.Duration) *governor {

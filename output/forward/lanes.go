@@ -50,7 +50,7 @@ func (l *life) nextLive(w *segment.Window) *segment.Segment {
 	}
 	l.account()
 	l.cur.next = l.cur.done.after(l.cur.next)
-	if l.set.mode == InOrder {
+	if l.set.Mode == InOrder {
 		seg, ok := from(l.src, l.cur.next)
 		if !ok || !l.reach(seg) {
 			return nil
@@ -150,14 +150,14 @@ func (l *life) liveFails() bool {
 func (l *life) nextBacklog() (_ *segment.Segment, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cur.next == 0 || l.set.mode == InOrder {
+	if l.cur.next == 0 || l.set.Mode == InOrder {
 		return nil, false
 	}
 	hole, ok := l.cur.pending(l.cur.next - 1)
 	if !ok {
 		return nil, false
 	}
-	if l.set.mode == Off {
+	if l.set.Mode == Off {
 		l.skip(hole)
 		return nil, true
 	}
@@ -194,7 +194,7 @@ func (l *life) skip(s span) {
 	lost := l.ledger.forget(s)
 	l.counts.skipped += s.count()
 	blame, why := output.BlameDisk, "gone from storage before they could be sent"
-	if !l.stores() || l.set.mode == Off {
+	if !l.stores() || l.set.Mode == Off {
 		blame, why = output.BlameLink, "gone from the live window before they could be sent, and none is stored"
 	}
 	l.note(output.Incident{

@@ -125,7 +125,7 @@ func (l *life) acked(seg *segment.Segment, w *segment.Window, live bool) {
 		l.cur.run = runOf(seg)
 		l.list(seg, w)
 	}
-	if l.set.mode == LiveFirst && l.set.dvr > 0 {
+	if l.set.Mode == LiveFirst && l.set.DVR > 0 {
 		l.dvr.hold(seg)
 		l.advance()
 	} else if !live {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/forward/store"
 	"github.com/encoderbox/encoderbox/output/push"
 	"github.com/encoderbox/encoderbox/output/segment"
 )
@@ -19,7 +20,7 @@ import (
 type life struct {
 	d     *Destination
 	spec  Spec
-	set   settings
+	set   store.Settings
 	src   Source
 	files output.Files
 	gov   *governor
@@ -38,6 +39,7 @@ type life struct {
 	forgot  bool             // some were forgotten
 	live    listing
 	dvr     archive
+	leaving []string // files that playlists on the origin may still name, to be deleted after that, oldest first
 	trash   []string // files to delete, oldest first
 	noTrash bool     // the server does not let us
 	counts  counts
@@ -68,7 +70,7 @@ const trickle = 20 * time.Second
 const maxTrash = 4096
 
 func newLife(d *Destination, spec Spec) (*life, error) {
-	set, err := options(spec.Target)
+	set, err := store.Read(spec.Target.Options)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +80,7 @@ func newLife(d *Destination, spec Spec) (*life, error) {
 	}
 	l := &life{
 		d: d, spec: spec, set: set, src: d.src, files: files,
-		gov:      newGovernor(set.share, trickle),
+		gov:      newGovernor(set.Share, trickle),
 		doubt:    [2]uint64{math.MaxUint64, math.MaxUint64},
 		keep:     newKeeper(spec.StateDir, spec.Target.Name),
 		patience: 30 * spec.RetryDelay,
@@ -86,7 +88,7 @@ func newLife(d *Destination, spec Spec) (*life, error) {
 		books:    map[string]*book{},
 		dvr:      archive{held: map[uint64]*segment.Segment{}},
 	}
-	if !l.stores() || set.mode == Off {
+	if !l.stores() || set.Mode == Off {
 		l.patience = 0 // nothing can come back
 	}
 	return l, nil
@@ -124,7 +126,7 @@ func (l *life) load() {
 		l.cur, l.owed = c, !c.current
 	}
 	l.cur.target, l.loaded = id, l.cur.next
-	if l.set.mode == InOrder && l.cur.started && l.cur.next > l.cur.begin {
+	if l.set.Mode == InOrder && l.cur.started && l.cur.next > l.cur.begin {
 		if hole, ok := l.cur.pending(l.cur.next - 1); ok {
 			l.cur.next = hole.first // the mode was another one
 		}
@@ -150,7 +152,7 @@ func (l *life) relist() {
 		}
 		l.live.dirty = len(l.live.segments) > 0 // its last upload may have failed
 	}
-	if !l.set.delete {
+	if !l.set.Delete {
 		l.cur.names = nil
 		return
 	}
@@ -162,7 +164,7 @@ func (l *life) relist() {
 	}
 	for _, name := range l.cur.names {
 		if !listed[name] {
-			l.trash = append(l.trash, name)
+			l.leaving = append(l.leaving, name)
 		}
 	}
 }

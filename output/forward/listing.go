@@ -104,7 +104,7 @@ func (l *life) list(s *segment.Segment, w *segment.Window) {
 		if gone.Discontinuity {
 			l.cur.discontinuities++
 		}
-		if l.set.mode != LiveFirst || l.set.dvr == 0 {
+		if l.set.Mode != LiveFirst || l.set.DVR == 0 {
 			l.drop(gone)
 		}
 	}
@@ -142,9 +142,13 @@ func (l *life) publish(ctx context.Context, _ *lane, w *segment.Window) error {
 	v := l.live.window(w, l.cur.discontinuities)
 	last := l.live.files
 	l.live.dirty, l.live.at = false, time.Now()
+	gone := l.released(false)
 	l.mu.Unlock()
 	files, err := l.spec.Playlists(v)
 	if err != nil {
+		l.mu.Lock()
+		l.settle(gone, false)
+		l.mu.Unlock()
 		l.d.log.Warn("no playlist to upload", "error", err) // nothing in it can be played
 		return nil
 	}
@@ -153,8 +157,12 @@ func (l *life) publish(ctx context.Context, _ *lane, w *segment.Window) error {
 	sent, err := l.upload(ctx, files, last)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.settle(gone, err == nil)
 	l.live.files = sent
 	l.live.dirty = l.live.dirty || err != nil
+	if len(gone) > 0 {
+		l.nudge() // to delete it
+	}
 	return err
 }
 

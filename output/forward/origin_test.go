@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/lab/peer"
+	"github.com/encoderbox/encoderbox/output/origin"
 )
 
 // compressed makes a rig push to a real server, in time that is compressed by a
@@ -26,7 +27,7 @@ func compressed(t *testing.T, st *stream, raw string, opts map[string]string) *r
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.spec.Kind, r.spec.Target.URL = Kind, u
+	r.spec.Kind, r.spec.Target.URL = origin.HLS, u
 	r.poll = 5 * time.Millisecond
 	st.cut() // it begins with the first
 	r.spec.RetryDelay, r.spec.RetryMax, r.spec.Target.WriteTimeout = 50*time.Millisecond, 200*time.Millisecond, time.Second

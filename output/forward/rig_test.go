@@ -10,6 +10,7 @@ import (
 
 	"github.com/encoderbox/encoderbox/output"
 	"github.com/encoderbox/encoderbox/output/hls"
+	"github.com/encoderbox/encoderbox/output/origin"
 )
 
 // rig is a destination between a fake timeline and an origin.
@@ -30,7 +31,7 @@ type rig struct {
 
 func newRig(t *testing.T, st *stream, v *server, opts map[string]string) *rig {
 	u, _ := url.Parse("https://box:secret-word@origin.example/live/")
-	kind := Kind
+	kind := origin.HLS
 	kind.Files = func(output.Target) (output.Files, error) { return v, nil }
 	return &rig{t: t, stream: st, server: v, spec: Spec{
 		Enabled: true, Kind: kind, Target: output.Target{Name: "cdn", URL: u, Options: opts},

@@ -85,7 +85,7 @@ func (l *life) hold(h *holding, w *segment.Window) {
 	l.cur.current = !behind || waiting <= window/2
 	current := l.cur.current
 	l.mu.Unlock()
-	if l.set.mode == Off {
+	if l.set.Mode == Off {
 		return
 	}
 	switch {
@@ -135,8 +135,9 @@ func (l *life) persist(now bool) {
 		return
 	}
 	l.cur.names = nil
-	if l.set.delete {
+	if l.set.Delete {
 		l.cur.names = append(l.cur.names, l.trash...)
+		l.cur.names = append(l.cur.names, l.leaving...)
 		for _, list := range [][]*segment.Segment{l.dvr.segments, l.live.segments} {
 			for _, s := range list {
 				for _, m := range []*segment.Media{s.Video, s.Audio} {
@@ -167,7 +168,7 @@ func (l *life) fillStatus(s *Status) {
 	s.Verified, s.Skipped, s.Deleted, s.Undeleted = c.verified, c.skipped, c.deleted, c.undeleted
 	s.Throughput, s.Bitrate = int(l.gov.Rate()*8), c.bitrate(now)
 	s.Lag, s.LagBytes, s.LagSegments = l.ledger.duration, l.ledger.bytes, l.ledger.waiting
-	s.Stored = !l.cur.current && l.cur.started && l.set.mode != Off && l.stores()
+	s.Stored = !l.cur.current && l.cur.started && l.set.Mode != Off && l.stores()
 	s.ConnectedAt, s.NextAttempt, s.Cause, s.Oldest = l.since, l.next, "", time.Time{}
 	if _, ok := l.oldest(); ok {
 		s.Oldest = l.waitsSince
@@ -210,6 +211,8 @@ func diagnose(err error) (cause string, blame output.Blame) {
 		cert      x509.CertificateInvalidError
 	)
 	switch {
+	case errors.As(err, &no) && no.Cause == CauseLocal:
+		return CauseLocal, output.BlameClock // the one thing of ours that a server can see
 	case errors.As(err, &no):
 		return no.Cause, output.BlameServer
 	case errors.Is(err, errContent):

@@ -1,4 +1,4 @@
-package forward
+package origin
 
 import (
 	"context"
@@ -18,17 +18,22 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/encoderbox/encoderbox/output"
 	"github.com/encoderbox/encoderbox/output/push"
+	"github.com/encoderbox/encoderbox/output/request"
 )
 
-func open(t *testing.T, raw string, opts map[string]string, trust *tls.Config) output.Files {
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func opened(t *testing.T, raw string, opts map[string]string, trust *tls.Config) output.Files {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := Kind.Files(output.Target{Name: "cdn", URL: u, Options: opts, TLS: trust, WriteTimeout: 300 * time.Millisecond, Agent: "encoderbox 1"})
+	f, err := HLS.Files(output.Target{Name: "cdn", URL: u, Options: opts, TLS: trust, WriteTimeout: 300 * time.Millisecond, Agent: "encoderbox 1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +42,7 @@ func open(t *testing.T, raw string, opts map[string]string, trust *tls.Config) o
 }
 
 func file(name, content string) output.File {
-	return output.File{Name: name, Type: "video/mp4", Size: int64(len(content)), Open: inMemory([]byte(content))}
+	return output.File{Name: name, Type: "video/mp4", Size: int64(len(content)), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(content)), nil }}
 }
 
 func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
@@ -57,7 +62,7 @@ func TestPutIsWhatAnOriginExpects(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 	})
 	base := strings.Replace(srv.URL, "://", "://me:pass%20word@", 1)
-	f := open(t, base+"/live/index.m3u8?token=abc", map[string]string{"header.x-api": "k"}, nil)
+	f := opened(t, base+"/live/index.m3u8?token=abc", map[string]string{"header.x-api": "k"}, nil)
 	if err := f.Put(t.Context(), file("video_a_1.m4s", "hello")); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +106,7 @@ func TestPutOfAFileThatIsStillWritten(t *testing.T) {
 		w.Close()
 	}()
 	f := output.File{Name: "x.m4s", Size: -1, Open: func() (io.ReadCloser, error) { return r, nil }}
-	if err := open(t, srv.URL, nil, nil).Put(t.Context(), f); err != nil {
+	if err := opened(t, srv.URL, nil, nil).Put(t.Context(), f); err != nil {
 		t.Error(err)
 	}
 }
@@ -114,14 +119,14 @@ func TestAnswersAreTold(t *testing.T) {
 		w.WriteHeader(code)
 		_, _ = io.WriteString(w, "come\x1b[1m back\nsecret")
 	})
-	f := open(t, srv.URL, nil, nil)
+	f := opened(t, srv.URL, nil, nil)
 	for c, want := range map[int]struct {
 		cause   string
 		lasting bool
 	}{
-		401: {CauseAuth, true}, 403: {CauseAuth, true}, 404: {CausePath, true}, 405: {CauseRejected, true}, 409: {CausePath, true},
-		413: {CauseTooLarge, true}, 507: {CauseFull, true}, 400: {CauseRejected, true}, 304: {CauseRejected, true},
-		429: {CauseBusy, false}, 503: {CauseBusy, false}, 500: {CauseServer, false}, 502: {CauseServer, false}, 408: {CauseServer, false},
+		401: {request.CauseAuth, true}, 403: {request.CauseAuth, true}, 404: {request.CausePath, true}, 405: {request.CauseRejected, true}, 409: {request.CausePath, true},
+		413: {request.CauseTooLarge, true}, 507: {request.CauseFull, true}, 400: {request.CauseRejected, true}, 304: {request.CauseRejected, true},
+		429: {request.CauseBusy, false}, 503: {request.CauseBusy, false}, 500: {request.CauseServer, false}, 502: {request.CauseServer, false}, 408: {request.CauseServer, false},
 	} {
 		code = c
 		err := f.Put(t.Context(), file("a.m4s", "x"))
@@ -139,28 +144,19 @@ func TestAnswersAreTold(t *testing.T) {
 	}
 }
 
-func TestRedirectsAreFollowedOnceAndKeepSecretsAtHome(t *testing.T) {
-	var auth []string
-	final := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		auth = append(auth, r.Header.Get("Authorization")+string(body))
-	})
-	var to string
-	first := serve(t, func(w http.ResponseWriter, r *http.Request) {
+// A server that takes its time to say that it is overloaded is waited for, and
+// its wish is kept.
+func TestASlowNoIsANo(t *testing.T) {
+	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		w.Header().Set("Location", to)
-		w.WriteHeader(http.StatusTemporaryRedirect)
+		time.Sleep(200 * time.Millisecond)
+		w.Header().Set("Retry-After", time.Now().Add(90*time.Second).UTC().Format(http.TimeFormat))
+		w.WriteHeader(http.StatusServiceUnavailable)
 	})
-	f := open(t, first.URL, map[string]string{"authorization": "Bearer 12345678"}, nil)
-	to = final.URL + "/else/a.m4s"
-	if err := f.Put(t.Context(), file("a.m4s", "body")); err != nil || len(auth) != 1 || auth[0] != "body" {
-		t.Errorf("elsewhere: %v, got %q", err, auth)
-	}
-	for _, bad := range []string{first.URL + "/loop", "", "ftp://x/y"} {
-		to = bad
-		if err := f.Put(t.Context(), file("a.m4s", "body")); !errors.Is(err, output.ErrRejected) {
-			t.Errorf("redirect to %q: %v", bad, err)
-		}
+	err := opened(t, srv.URL, nil, nil).Put(t.Context(), file("a.m4s", "x"))
+	var no *output.AnswerError
+	if !errors.As(err, &no) || no.Cause != request.CauseBusy || no.Lasting() || no.RetryAfter < 80*time.Second {
+		t.Errorf("got %+v, %v", no, err)
 	}
 }
 
@@ -170,13 +166,13 @@ func TestTLSAndHTTP2(t *testing.T) {
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	defer srv.Close()
-	err := open(t, srv.URL, nil, nil).Put(t.Context(), file("a.m4s", "x"))
-	if cause, _ := diagnose(err); cause != CauseTLS || !errors.Is(err, output.ErrNotSent) || !strings.Contains(err.Error(), "tls_ca") {
+	err := opened(t, srv.URL, nil, nil).Put(t.Context(), file("a.m4s", "x"))
+	if cause := output.CauseOf(err); cause != output.CauseTLS || !errors.Is(err, output.ErrNotSent) || !strings.Contains(err.Error(), "tls_ca") {
 		t.Errorf("unknown authority: %v (%s)", err, cause)
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
-	if err := open(t, srv.URL, nil, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}).Put(t.Context(), file("a.m4s", "x")); err != nil || proto != "HTTP/2.0" {
+	if err := opened(t, srv.URL, nil, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}).Put(t.Context(), file("a.m4s", "x")); err != nil || proto != "HTTP/2.0" {
 		t.Errorf("%v over %s", err, proto)
 	}
 }
@@ -195,7 +191,7 @@ func TestStatTells(t *testing.T) {
 			w.WriteHeader(http.StatusBadGateway)
 		}
 	})
-	f := open(t, srv.URL, nil, nil)
+	f := opened(t, srv.URL, nil, nil)
 	if i, err := f.Stat(t.Context(), "there"); err != nil || i != (output.FileInfo{Size: 5, ETag: `"x"`}) {
 		t.Errorf("there: %+v, %v", i, err)
 	}
@@ -218,11 +214,11 @@ func TestPeersThatMisbehave(t *testing.T) {
 	for name, c := range map[string]struct {
 		do    func(net.Conn)
 		size  int
-		cause string
+		cause output.Cause
 	}{
-		"never reads":   {func(c net.Conn) { time.Sleep(3 * time.Second) }, len(big), CauseStalled},
-		"never answers": {func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 20); time.Sleep(3 * time.Second) }, 10, CauseStalled},
-		"closes":        {func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 100<<10) }, len(big), CauseClosed},
+		"never reads":   {func(c net.Conn) { time.Sleep(3 * time.Second) }, len(big), output.CauseStalled},
+		"never answers": {func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 20); time.Sleep(3 * time.Second) }, 10, output.CauseStalled},
+		"closes":        {func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 100<<10) }, len(big), output.CauseClosed},
 		"answers garbage": {func(c net.Conn) {
 			_, _ = io.CopyN(io.Discard, c, 20)
 			_, _ = c.Write([]byte("\x00\x01what\r\n\r\n"))
@@ -255,8 +251,8 @@ func TestPeersThatMisbehave(t *testing.T) {
 					conn.Close()
 				}
 			})
-			err = open(t, "http://"+l.Addr().String(), nil, nil).Put(t.Context(), file("a.m4s", big[:c.size]))
-			cause, _ := diagnose(err)
+			err = opened(t, "http://"+l.Addr().String(), nil, nil).Put(t.Context(), file("a.m4s", big[:c.size]))
+			cause := output.CauseOf(err)
 			if err == nil || c.cause != "" && cause != c.cause || errors.Is(err, output.ErrNotSent) {
 				t.Errorf("%s: %v", cause, err)
 			}
@@ -278,7 +274,7 @@ func TestEndlessAnswer(t *testing.T) {
 			}
 		}
 	})
-	if err := open(t, srv.URL, nil, nil).Put(t.Context(), file("a.m4s", "x")); err != nil {
+	if err := opened(t, srv.URL, nil, nil).Put(t.Context(), file("a.m4s", "x")); err != nil {
 		t.Error(err)
 	}
 	srv.CloseClientConnections()
@@ -305,7 +301,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		if c.url != "" {
 			target.URL, _ = url.Parse(c.url)
 		}
-		err := Kind.Check(target)
+		err := HLS.Check(target)
 		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret")) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -324,8 +320,8 @@ func TestNothingListens(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	err = open(t, "http://"+addr, nil, nil).Put(context.Background(), file("a.m4s", "x"))
-	if cause, _ := diagnose(err); cause != CauseRefused || !errors.Is(err, output.ErrNotSent) {
+	err = opened(t, "http://"+addr, nil, nil).Put(context.Background(), file("a.m4s", "x"))
+	if cause := output.CauseOf(err); cause != output.CauseRefused || !errors.Is(err, output.ErrNotSent) {
 		t.Errorf("%s: %v", cause, err)
 	}
 }
