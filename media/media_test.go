@@ -105,9 +105,27 @@ func TestSamplesDuration(t *testing.T) {
 	if s.Duration() != 20*time.Millisecond {
 		t.Errorf("duration %v", s.Duration())
 	}
-	a := AudioParams{SampleRate: 44100}
-	if d := a.FrameDuration(); d != 23219954*time.Nanosecond {
-		t.Errorf("AAC frame lasts %v", d)
+}
+
+func TestFrameDuration(t *testing.T) {
+	sound := func(c Codec, rate int) *Track { return &Track{Codec: c, Audio: &AudioParams{SampleRate: rate}} }
+	for _, c := range []struct {
+		track *Track
+		want  time.Duration
+	}{
+		{sound(AAC, 44100), 23219954},
+		{sound(AAC, 48000), 21333333},
+		{sound(MP3, 48000), 24 * time.Millisecond},
+		{sound(MP3, 24000), 24 * time.Millisecond},
+		{sound(MP3, 22050), 26122448},
+		{sound(Opus, 48000), 20 * time.Millisecond},
+		{sound(AAC, 0), 0},
+		{&Track{Codec: H264, Video: &VideoParams{FrameRate: Rational{25, 1}}}, 40 * time.Millisecond},
+		{&Track{Codec: H264, Video: &VideoParams{}}, 0},
+	} {
+		if got := c.track.FrameDuration(); got != c.want {
+			t.Errorf("%v: %v, want %v", c.track, got, c.want)
+		}
 	}
 }
 

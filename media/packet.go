@@ -12,7 +12,7 @@ type Packet struct {
 	// Encoder priming is already subtracted: PTS is the time of the first
 	// sample or picture that is heard or seen.
 	PTS, DTS time.Duration
-	// Key says that decoding can start here (H.264: an IDR picture; AAC: always).
+	// Key says that decoding can start here (H.264: an IDR picture; sound: always).
 	Key bool
 	// Gap says that something was lost just before this packet: packets a slow
 	// reader did not take, pictures a recovering encoder did not code. A muxer
@@ -29,6 +29,11 @@ type Packet struct {
 	// which the packet brings none of the same id (h264.InBand).
 	//
 	// AAC: one raw_data_block (ISO/IEC 14496-3 §4.4.2.1), no ADTS header.
+	//
+	// Opus: one Opus packet of 20 ms (RFC 6716 §3), neither self-delimited nor in Ogg.
+	//
+	// MP3: one whole MPEG audio frame, header included (ISO/IEC 11172-3 §2.4.1.2),
+	// whose main data begins in itself: any frame can be the first.
 	Data []byte
 	// At is when the encoder or source handed the packet over, on the stream's
 	// Clock. The hub sets it; latency is measured from it.

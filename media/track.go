@@ -69,7 +69,9 @@ func (c Codec) Kind() Kind {
 // for, and consumers compare pointers. Parameter sets that change while codec,
 // profile, size and colour stay are the same Track (see Packet.Data).
 //
-// A packet stream has at most one video and one audio track at a time.
+// A packet stream has at most one video and one audio track at a time. What a
+// programme writes to its hub may be more: its sound in further codecs, of which
+// each reader gets one.
 type Track struct {
 	Codec Codec
 	Video *VideoParams // set exactly when Codec.Kind() is Video
@@ -124,18 +126,47 @@ type VideoParams struct {
 
 // AudioParams are the parameters of an audio track.
 type AudioParams struct {
-	SampleRate int // Hz
+	SampleRate int // Hz; Opus: 48000 whatever the source had (RFC 7845 §5.1)
 	Channels   int
 	Config     []byte // AAC: AudioSpecificConfig, ISO/IEC 14496-3 §1.6.2.1; none for other codecs
 }
 
-// FrameDuration is the play time of one AAC access unit (1024 samples).
-func (a *AudioParams) FrameDuration() time.Duration {
-	return SamplesToDuration(AACFrameSamples, a.SampleRate)
+// FrameDuration is the play time of one packet of the track, rounded down to a
+// nanosecond: of an audio track what its codec codes at once, of a video track one
+// picture at its nominal rate. Zero where that is not known.
+func (t *Track) FrameDuration() time.Duration {
+	switch {
+	case t.Audio != nil && t.Audio.SampleRate > 0:
+		return SamplesToDuration(int64(FrameSamples(t.Codec, t.Audio.SampleRate)), t.Audio.SampleRate)
+	case t.Video != nil && !t.Video.FrameRate.IsZero():
+		return t.Video.FrameRate.FrameTime(1)
+	}
+	return 0
 }
 
 // AACFrameSamples is the number of samples a channel in an AAC-LC access unit.
 const AACFrameSamples = 1024
+
+// opusFramesPerSecond: a packet of 20 ms.
+const opusFramesPerSecond = 50
+
+// FrameSamples is the number of samples a channel in one packet of an audio codec
+// at rate Hz: AAC-LC 1024; MP3 1152, half of that below 32 kHz (ISO/IEC 13818-3
+// §2.4.2.3); Opus 20 ms, which is what the product makes of the lengths that
+// RFC 6716 §2.1.4 has. Zero for video.
+func FrameSamples(c Codec, rate int) int {
+	switch {
+	case c == AAC:
+		return AACFrameSamples
+	case c == MP3 && rate < 32000:
+		return 576
+	case c == MP3:
+		return 1152
+	case c == Opus:
+		return rate / opusFramesPerSecond
+	}
+	return 0
+}
 
 // Color says how sample values map to light, by the code points of
 // ITU-T H.273. Zero fields mean "unspecified" (code point 2).

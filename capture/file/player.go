@@ -228,7 +228,7 @@ func (t *timeline) placeVideo(due []media.Packet, u unit) []media.Packet {
 
 func (t *timeline) placeAudio(due []media.Packet, u unit, videoDone bool) []media.Packet {
 	at := t.base + t.prog.lead + media.FromTimescale(u.pts, t.prog.audioScale)
-	half := t.prog.audio.Audio.FrameDuration() / 2
+	half := t.prog.audio.FrameDuration() / 2
 	if t.loop && videoDone && t.period == 0 {
 		t.period = t.video.length()
 	}
@@ -263,7 +263,7 @@ func (t *timeline) silence(due []media.Packet, until time.Duration) []media.Pack
 	if t.prog.audio == nil {
 		return due
 	}
-	half := t.prog.audio.Audio.FrameDuration() / 2
+	half := t.prog.audio.FrameDuration() / 2
 	for len(due) < maxSilence && t.slotTime(t.slot)+half < until {
 		data := aac.SilentFrame(t.prog.audio.Audio.Channels)
 		if data == nil {

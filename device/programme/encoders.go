@@ -128,18 +128,42 @@ func startVideo(ctx context.Context, group *tasks, in *capture.Input, feed *enco
 	})
 }
 
-// startAudio runs the input's sound through an AAC encoder to w.
-func startAudio(ctx context.Context, group *tasks, spec Spec, in *capture.Input, w media.Writer) error {
+// startAudio runs the input's sound through an AAC encoder to w, and hands it to
+// those of further codecs.
+func (p *Programme) startAudio(ctx context.Context, group *tasks, spec Spec, in *capture.Input, w media.Writer) error {
 	e, err := audio.New(audio.Settings{Format: in.Audio, Bitrate: int(spec.Audio.Bitrate)})
 	if err != nil {
 		return err
 	}
+	p.mu.Lock()
+	further := p.sound
+	p.mu.Unlock()
 	group.Go(func() error { return e.Run(ctx, w) })
 	group.Go(func() error {
 		defer e.Close()
-		return in.Samples.Run(ctx, e.Put)
+		return in.Samples.Run(ctx, func(s media.Samples) {
+			e.Put(s)
+			further.Put(s)
+		})
 	})
 	return nil
+}
+
+// startSound makes what is wanted in further codecs now: a live change may have
+// come since the spec was read.
+func (p *Programme) startSound(format media.AudioFormat) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sound = newRenditions(p.hub, format, p.log)
+	p.sound.set(p.spec.Sound)
+}
+
+func (p *Programme) endSound() {
+	p.mu.Lock()
+	sound := p.sound
+	p.sound = nil
+	p.mu.Unlock()
+	sound.end()
 }
 
 // audioWriter is w, with silence before it where the plan says so.

@@ -32,6 +32,7 @@ type Spec struct {
 	Input config.Input
 	Video config.Video
 	Audio config.Audio
+	Sound Sound  // what destinations want beside Audio
 	Board string // the configured model: another one is other hardware
 	// EpochLocked has key pictures lie on multiples of Video.GOP since 1970.
 	EpochLocked bool
@@ -65,6 +66,7 @@ type Programme struct {
 	mu      sync.Mutex // guards the fields below
 	spec    Spec
 	encoder encode.Encoder // nil until it runs, and for passthrough
+	sound   *renditions    // nil while no sound is encoded
 	format  media.VideoFormat
 	// A time of the stream's clock and what it is for people, see wall.
 	since     time.Duration
@@ -129,7 +131,8 @@ func (p *Programme) once(ctx context.Context, ready func()) error {
 	return err
 }
 
-// Update changes the bit rate of the running encoder.
+// Update changes the bit rate of the running encoder, and in which further codecs
+// there is sound.
 func (p *Programme) Update(spec any) error {
 	next, ok := spec.(Spec)
 	if !ok {
@@ -138,18 +141,32 @@ func (p *Programme) Update(spec any) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	same := p.spec
-	same.Video.Bitrate = next.Video.Bitrate
-	if same != next || p.encoder == nil {
+	same.Video.Bitrate, same.Sound = next.Video.Bitrate, next.Sound
+	if same != next {
 		return reconcile.ErrRestart
 	}
-	if err := p.encoder.Update(settings(next.Video, p.format)); err != nil {
+	if next.Video.Bitrate != p.spec.Video.Bitrate {
+		if err := p.updateVideo(next.Video); err != nil {
+			return err
+		}
+	}
+	if p.spec = next; p.sound != nil {
+		p.sound.set(next.Sound)
+	}
+	return nil
+}
+
+func (p *Programme) updateVideo(v config.Video) error {
+	if p.encoder == nil {
+		return reconcile.ErrRestart
+	}
+	if err := p.encoder.Update(settings(v, p.format)); err != nil {
 		if errors.Is(err, encode.ErrRestart) {
 			return reconcile.ErrRestart
 		}
 		return err
 	}
-	p.spec = next
-	p.log.Info("bit rate changed", "bitrate", next.Video.Bitrate)
+	p.log.Info("bit rate changed", "bitrate", v.Bitrate)
 	return nil
 }
 
@@ -185,6 +202,10 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 	}
 	group, ctx := newTasks(ctx, p.log)
 	defer p.hub.OnKeyRequest(nil)
+	if plan.encodeAudio { // before readers are told of the programme, and ended after that
+		p.startSound(in.Audio)
+		defer p.endSound()
+	}
 	p.hub.Announce(plan.kinds...)
 	defer p.hub.Announce() // no programme now: who comes waits for the next
 	out := plan.audioWriter(m)
@@ -201,7 +222,7 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 		startVideo(ctx, group, in, feed, encoder, out)
 	}
 	if plan.encodeAudio {
-		if err := startAudio(ctx, group, spec, in, m); err != nil {
+		if err := p.startAudio(ctx, group, spec, in, m); err != nil {
 			group.Go(func() error { return err }) // ends what has been started
 			return group.Wait()
 		}

@@ -141,7 +141,9 @@ func TestPatternRunsAndChangesItsBitRateLive(t *testing.T) {
 	}
 	p := newProgramme(h, store.Stream("main"))
 	p.spec = spec
-	if err := p.Update(spec); !errors.Is(err, reconcile.ErrRestart) {
+	early := spec
+	early.Video.Bitrate = 600_000
+	if err := p.Update(early); !errors.Is(err, reconcile.ErrRestart) {
 		t.Errorf("Update before Run: %v", err)
 	}
 	r := h.Subscribe(hub.Options{})

@@ -1,5 +1,5 @@
-// Package audio codes sound as AAC-LC, and makes silence for programmes without
-// sound.
+// Package audio codes sound as AAC-LC, Opus or MP3, and makes silence for
+// programmes without sound.
 package audio
 
 import (
@@ -11,29 +11,26 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/media"
-	"github.com/encoderbox/encoderbox/media/aac"
 )
 
-// Settings of an AAC encoder.
+// Settings of an encoder.
 type Settings struct {
+	Codec   media.Codec       // zero means AAC
 	Format  media.AudioFormat // of the sound that comes in
 	Bitrate int               // bits per second of all channels; zero means 64000 a channel
 }
 
-const (
-	defaultBitrate = 64_000
-	minBitrate     = 8_000
-	// maxBitrate a channel: the decoder's buffer holds 6144 bits a frame.
-	maxBitrate = 256_000
-	// maxQueue is how much sound may wait for Run.
-	maxQueue = 2 * time.Second
-)
+// maxQueue is how much sound may wait for Run.
+const maxQueue = 2 * time.Second
 
 // Encoder codes one programme's sound. Put takes the source's runs, Run codes
-// them: the packets stand on an exact grid of 1024 samples, a hole in the sound
-// is filled with silence, an overlap is cut off (see timeline).
+// them: the packets stand on an exact grid of as many samples as the codec codes
+// at once, a hole in the sound is filled with silence, an overlap is cut off (see
+// timeline). Encoders of other codecs that get the same runs make the same of them.
 type Encoder struct {
 	settings Settings
+	codec    *codec
+	bitrate  atomic.Int64 // wanted
 	track    *media.Track
 	started  atomic.Bool
 	dropped  atomic.Uint64
@@ -61,19 +58,37 @@ type Stats struct {
 
 // New checks the settings and returns an encoder for them.
 func New(s Settings) (*Encoder, error) {
-	f := s.Format
+	if s.Codec == 0 {
+		s.Codec = media.AAC
+	}
+	c := codecOf(s.Codec)
+	if c == nil {
+		return nil, fmt.Errorf("sound is not coded as %v", s.Codec)
+	}
 	if s.Bitrate == 0 {
-		s.Bitrate = defaultBitrate * f.Channels
+		s.Bitrate = c.usual * s.Format.Channels
 	}
-	switch {
-	case f.SampleRate != 44100 && f.SampleRate != 48000:
-		return nil, fmt.Errorf("aac encoder: sample rate %d Hz is not supported; set the source to 48000 or 44100 Hz", f.SampleRate)
-	case f.Channels != 1 && f.Channels != 2:
-		return nil, fmt.Errorf("aac encoder: %d channels are not supported; set the source to mono or stereo", f.Channels)
-	case s.Bitrate < minBitrate*f.Channels || s.Bitrate > maxBitrate*f.Channels:
-		return nil, fmt.Errorf("aac encoder: bit rate %d is outside %d to %d bit/s for %d channels", s.Bitrate, minBitrate*f.Channels, maxBitrate*f.Channels, f.Channels)
+	if err := c.check(s); err != nil {
+		return nil, err
 	}
-	return &Encoder{settings: s, track: aac.Track(f.SampleRate, f.Channels), wake: make(chan struct{}, 1)}, nil
+	e := &Encoder{settings: s, codec: c, track: trackOf(s), wake: make(chan struct{}, 1)}
+	e.bitrate.Store(int64(s.Bitrate))
+	return e, nil
+}
+
+// SetBitrate changes the bit rate of a running Opus or MP3 encoder with the next
+// packets. AAC keeps the one it was made with: that is an error.
+func (e *Encoder) SetBitrate(bits int) error {
+	s := e.settings
+	s.Bitrate = bits
+	if s.Codec == media.AAC {
+		return errors.New("aac encoder: the bit rate of a running encoder does not change")
+	}
+	if err := e.codec.check(s); err != nil {
+		return err
+	}
+	e.bitrate.Store(int64(bits))
+	return nil
 }
 
 // Track is the track of every packet.
@@ -122,26 +137,34 @@ func (e *Encoder) Stats() Stats {
 // (it returns ctx's error at once). It is called once.
 func (e *Encoder) Run(ctx context.Context, w media.Writer) error {
 	if e.started.Swap(true) {
-		return errors.New("aac encoder: Run is called a second time")
+		return fmt.Errorf("%v encoder: Run is called a second time", e.settings.Codec)
 	}
-	codec, err := newGoAAC(e.settings)
+	c, err := e.codec.make(e.settings)
 	if err != nil {
 		return err
 	}
-	line := newTimeline(e, codec, w)
+	defer c.Close()
+	line := newTimeline(e, c, w)
+	bitrate := e.settings.Bitrate
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if bits := int(e.bitrate.Load()); bits != bitrate {
+			if err := c.(bitrateSetter).SetBitrate(bits); err != nil { // SetBitrate refuses those that have none
+				return err
+			}
+			bitrate = bits
 		}
 		run, state := e.take()
 		switch state {
 		case taken:
 			if err := line.add(run); err != nil {
-				return fmt.Errorf("aac encoder: sound at %v: %w", run.PTS, err)
+				return fmt.Errorf("%v encoder: sound at %v: %w", e.settings.Codec, run.PTS, err)
 			}
 		case ended:
 			if err := line.end(); err != nil {
-				return fmt.Errorf("aac encoder: end of sound: %w", err)
+				return fmt.Errorf("%v encoder: end of sound: %w", e.settings.Codec, err)
 			}
 			return nil
 		case empty:

@@ -6,20 +6,6 @@ import (
 	"github.com/tphakala/go-aac/pcm"
 )
 
-// aacEncoder makes AAC-LC access units of interleaved sound. emit may use an
-// access unit until it returns.
-type aacEncoder interface {
-	// Encode takes any number of samples.
-	Encode(samples []int16, emit func(au []byte)) error
-	// Flush codes what is left, padded with silence, until all that went in has
-	// come out. Reset makes the encoder as new again.
-	Flush(emit func(au []byte)) error
-	Reset() error
-	// Delay is how many samples later than in the input a sample is in the
-	// decoder's output, when that begins with the first access unit.
-	Delay() int
-}
-
 // goAAC is tphakala/go-aac.
 type goAAC struct {
 	cfg pcm.Config
@@ -27,7 +13,7 @@ type goAAC struct {
 	buf []byte
 }
 
-func newGoAAC(s Settings) (*goAAC, error) {
+func newGoAAC(s Settings) (coder, error) {
 	cfg := pcm.Config{SampleRate: s.Format.SampleRate, Channels: s.Format.Channels, BitDepth: 16, Bitrate: s.Bitrate}
 	enc, err := pcm.NewFrameEncoder(cfg)
 	if err != nil {
@@ -51,3 +37,5 @@ func (g *goAAC) Flush(emit func(au []byte)) error {
 func (g *goAAC) Reset() error { return g.enc.Reset(g.cfg) }
 
 func (g *goAAC) Delay() int { return g.enc.Delay() }
+
+func (g *goAAC) Close() {}

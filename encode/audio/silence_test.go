@@ -31,7 +31,7 @@ func TestSilenceKeepsUpWithThePictures(t *testing.T) {
 		dts = append(dts, 3333333333+media.Rational{Num: 25, Den: 1}.FrameTime(int64(n)))
 	}
 	s, all, sound := withSilence(t, dts...)
-	unit := s.Track().Audio.FrameDuration()
+	unit := s.Track().FrameDuration()
 	require.Equal(t, media.Audio, all[0].Track.Kind(), "the sound is there from the first picture")
 	last, pictures := time.Duration(-1), 0
 	for _, p := range all {

@@ -9,7 +9,8 @@ import (
 const frame = media.AACFrameSamples
 
 // tolerance is how far a run's PTS may be from where the sound before it ends
-// without a correction: half an access unit. Capture times jitter.
+// without a correction: half an access unit of AAC, whatever the codec, so that all
+// encoders of a programme correct alike. Capture times jitter.
 const tolerance = frame / 2
 
 // maxFill is the longest hole filled with silence; behind a longer one the sound
@@ -20,19 +21,20 @@ const maxFill = 10 * time.Second
 // counts in samples since time zero, so that nothing is rounded twice: the grid
 // is exact however long the stream runs.
 //
-// A decoder gives 1024 samples for each access unit, and the sound of sample n
-// of the input comes delay samples later in its output. So the access unit that
-// comes k-th since the sound began at sample a has the PTS of sample
-// a + 1024k - delay, and what is heard at a time is what sounded at that time.
+// A decoder gives per samples for each access unit (1024 of AAC), and the sound of
+// sample n of the input comes delay samples later in its output. So the access unit
+// that comes k-th since the sound began at sample a has the PTS of sample
+// a + per*k - delay, and what is heard at a time is what sounded at that time.
 // The first access unit is the encoder's priming. It is written too, delay
 // before the sound, because a decoder needs it to give the next one whole; only
 // where that is before time zero is it left out.
 type timeline struct {
 	stats *Encoder
-	codec aacEncoder
+	codec coder
 	w     media.Writer
 	track *media.Track
-	rate  int
+	rate  int   // of the input
+	per   int64 // samples in an access unit
 	chans int
 
 	running bool
@@ -42,11 +44,11 @@ type timeline struct {
 	silence []int16
 }
 
-func newTimeline(e *Encoder, codec aacEncoder, w media.Writer) *timeline {
+func newTimeline(e *Encoder, codec coder, w media.Writer) *timeline {
 	f := e.settings.Format
 	return &timeline{
 		stats: e, codec: codec, w: w, track: e.track,
-		rate: f.SampleRate, chans: f.Channels, silence: make([]int16, frame*f.Channels),
+		rate: f.SampleRate, per: int64(unitOf(e.settings)), chans: f.Channels, silence: make([]int16, frame*f.Channels),
 	}
 }
 
@@ -126,7 +128,7 @@ func (l *timeline) end() error {
 // write sends one access unit, whose memory is the codec's.
 func (l *timeline) write(au []byte) {
 	at := l.unit
-	l.unit += frame
+	l.unit += l.per
 	if at < 0 {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/encoderbox/encoderbox/media"
 )
 
-// echo is an aacEncoder whose access units are the samples themselves, one
+// echo is a coder whose access units are the samples themselves, one
 // frame late, as a real one's are.
 type echo struct{ held []int16 }
 
@@ -40,6 +40,7 @@ func (e *echo) emit(emit func([]byte)) {
 
 func (e *echo) Reset() error { *e = *newEcho(); return nil }
 func (e *echo) Delay() int   { return frame }
+func (e *echo) Close()       {}
 
 const rate = 48000
 
@@ -164,10 +165,11 @@ func TestTimelineHasNoDriftOverADayAfterForty(t *testing.T) {
 	}
 }
 
-// tick is an aacEncoder that gives an access unit for each run.
+// tick is a coder that gives an access unit for each run.
 type tick struct{}
 
 func (tick) Encode(_ []int16, emit func([]byte)) error { emit(nil); return nil }
 func (tick) Flush(func([]byte)) error                  { return nil }
 func (tick) Reset() error                              { return nil }
 func (tick) Delay() int                                { return frame }
+func (tick) Close()                                    {}

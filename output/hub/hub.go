@@ -21,18 +21,23 @@ const (
 // feeds it: a restarted source announces itself and goes on writing, and
 // readers stay subscribed across it.
 //
+// A programme has its main tracks, at most one of each kind, and may offer its
+// sound in further codecs beside them (Offer). What a reader gets of all that,
+// Options.Codecs says.
+//
 // A sync point is a packet a reader can start with: a video key picture, or
-// any packet of a programme without video. All methods are safe for
+// any packet where the reader gets no video. All methods are safe for
 // concurrent use.
 type Hub struct {
 	clock *media.Clock
 
 	mu         sync.Mutex // guards the fields below and orders Write with Subscribe
 	kinds      []media.Kind
-	tracks     map[media.Kind]*media.Track   // of this programme so far
+	tracks     [media.Audio + 1]*media.Track // the main ones of this programme so far
 	known      [media.Audio + 1]*media.Track // the last of each kind, of earlier programmes too
-	complete   chan struct{}                 // closed while every announced kind has a track
-	isComplete bool
+	offers     []rendition
+	lastOffers []*media.Track // the last of each codec, of earlier offers too
+	changed    chan struct{}  // closed, and made anew, with every change of the above
 	cache      []media.Packet // since the last sync point
 	cacheBytes int
 	readers    map[*Reader]struct{}
@@ -43,33 +48,33 @@ type Hub struct {
 // New returns a hub whose packets are stamped by clock.
 func New(clock *media.Clock) *Hub {
 	return &Hub{
-		clock:    clock,
-		tracks:   map[media.Kind]*media.Track{},
-		complete: make(chan struct{}),
-		readers:  map[*Reader]struct{}{},
+		clock:   clock,
+		changed: make(chan struct{}),
+		readers: map[*Reader]struct{}{},
 	}
 }
 
 // Clock of the stream.
 func (h *Hub) Clock() *media.Clock { return h.clock }
 
-// Announce says which kinds of track the programme that now begins has. It is
-// called before the programme's first packet. Readers skip to its first sync
+// Announce says which kinds of main track the programme that now begins has. It
+// is called before the programme's first packet. Readers skip to its first sync
 // point, which carries Gap if they have read anything before. Without kinds
 // there is no programme: Tracks waits, and new readers find nothing cached.
+// What is offered beside them stays (Offer).
 func (h *Hub) Announce(kinds ...media.Kind) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.kinds = slices.Sorted(slices.Values(kinds)) // video first
-	clear(h.tracks)
-	if h.isComplete {
-		h.isComplete = false
-		h.complete = make(chan struct{})
+	h.tracks = [media.Audio + 1]*media.Track{}
+	for i := range h.offers {
+		h.offers[i].track = nil
 	}
 	h.dropCache()
 	for r := range h.readers {
 		r.resync()
 	}
+	h.renew()
 }
 
 // OnKeyRequest sets what a reader that joins by JoinNextKey calls to ask the
@@ -81,6 +86,16 @@ func (h *Hub) OnKeyRequest(f func()) {
 	h.requestKey = f
 }
 
+// RequestKey asks the programme's encoder for a key picture, where it makes them on
+// request. It does not block.
+func (h *Hub) RequestKey() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.requestKey != nil {
+		h.requestKey()
+	}
+}
+
 // KeysOnRequest says whether the programme's encoder makes key pictures when
 // they are asked for. Where it does not, they come when the source likes.
 func (h *Hub) KeysOnRequest() bool {
@@ -89,9 +104,9 @@ func (h *Hub) KeysOnRequest() bool {
 	return h.requestKey != nil
 }
 
-// Write hands a packet to every reader. It never blocks: a full reader loses
-// packets (see Reader). Packets of a kind that was not announced are dropped,
-// as are all packets after Close.
+// Write hands a packet of a main track to every reader that gets it. It never
+// blocks: a full reader loses packets (see Reader). Packets of a kind that was
+// not announced are dropped, as are all packets after Close.
 //
 // A track that is equal to the last one of its kind is that one, also when a
 // restarted programme brings it: its readers then go on as after any gap.
@@ -99,25 +114,22 @@ func (h *Hub) Write(p media.Packet) {
 	p.At = h.clock.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || !h.announced(p.Track.Kind()) {
+	kind := p.Track.Kind()
+	if h.closed || !h.announced(kind) {
 		return
 	}
-	kind := p.Track.Kind()
 	if known := h.known[kind]; known != nil && known.Equal(p.Track) {
 		p.Track = known
 	}
 	h.known[kind] = p.Track
 	if h.tracks[kind] != p.Track {
 		h.tracks[kind] = p.Track
-		if !h.isComplete && len(h.tracks) == len(h.kinds) {
-			h.isComplete = true
-			close(h.complete)
-		}
+		h.renew()
 	}
 	sync := h.isSync(p)
 	h.cachePacket(p, sync)
 	for r := range h.readers {
-		r.push(p, sync)
+		r.offer(p, true, sync)
 	}
 }
 
@@ -165,19 +177,4 @@ func (h *Hub) dropCache() {
 	clear(h.cache)
 	h.cache = h.cache[:0]
 	h.cacheBytes = 0
-}
-
-// currentTracks is a snapshot, video first, or nil while one is missing and
-// what to wait for.
-func (h *Hub) currentTracks() ([]*media.Track, <-chan struct{}) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.isComplete {
-		return nil, h.complete
-	}
-	tracks := make([]*media.Track, 0, len(h.kinds))
-	for _, k := range h.kinds {
-		tracks = append(tracks, h.tracks[k])
-	}
-	return tracks, nil
 }

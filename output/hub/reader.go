@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 
@@ -32,7 +33,8 @@ type Options struct {
 	Join Join
 	// Codecs are those the reader takes, by preference: of each kind it gets the first
 	// in the list that the programme has, and nothing of a kind that is not in the
-	// list. Nil: the programme's own tracks.
+	// list. Without video, every packet is a sync point. Nil: the programme's main
+	// tracks, which is what it has without Offer.
 	Codecs []media.Codec
 	// Bounds of the reader's queue; zero means the default. A single packet
 	// larger than MaxBytes still passes when nothing else is queued.
@@ -56,6 +58,11 @@ type Reader struct {
 	opts Options
 	wake chan struct{} // holds a token when something changed for Read
 
+	// Of a reader with Options.Codecs, guarded by the hub's lock: the codec it gets
+	// of each kind, 0 for none, and whether that includes video.
+	codecs [media.Audio + 1]media.Codec
+	video  bool
+
 	mu      sync.Mutex // guards the fields below
 	ring    []entry    // a ring of length cap; head is the oldest
 	head    int
@@ -66,7 +73,12 @@ type Reader struct {
 	gap     [media.Audio + 1]bool // by kind: the next packet queued follows a loss
 	dropped uint64
 	ended   bool
+	nothing bool // the programme has nothing of what the reader takes
 }
+
+// ErrNothing is the error of Read when the programme has no track, or no longer
+// any, of what Options.Codecs names.
+var ErrNothing = errors.New("the stream has nothing of what is taken")
 
 type entry struct {
 	packet media.Packet
@@ -89,25 +101,25 @@ func (h *Hub) Subscribe(o Options) *Reader {
 		return r
 	}
 	h.readers[r] = struct{}{}
+	r.choose()
 	switch {
-	case o.Join == JoinCached && len(h.cache) <= o.MaxPackets && h.cacheBytes <= o.MaxBytes:
-		for i, p := range h.cache {
-			r.push(p, i == 0)
-		}
-	case o.Join == JoinNextKey && h.requestKey != nil:
+	case o.Join == JoinCached:
+		r.pushCached()
+	case o.Join == JoinNextKey && h.requestKey != nil && r.takesVideo():
 		h.requestKey()
 	}
 	return r
 }
 
-// Tracks waits until the programme has all the tracks it announced, and
-// returns them, video before audio. It returns io.EOF once the hub is closed.
+// Tracks waits until the programme has all the tracks that the reader gets, and
+// returns them, video before audio: none where it has nothing of what
+// Options.Codecs names. It returns io.EOF once the hub is closed.
 func (r *Reader) Tracks(ctx context.Context) ([]*media.Track, error) {
 	for {
 		if r.hasEnded() {
 			return nil, io.EOF
 		}
-		tracks, wait := r.hub.currentTracks()
+		tracks, wait := r.hub.currentTracks(r.opts.Codecs)
 		if tracks != nil {
 			return tracks, nil
 		}
@@ -122,7 +134,8 @@ func (r *Reader) Tracks(ctx context.Context) ([]*media.Track, error) {
 
 // Read returns the next packet, waiting for it until ctx ends. The first one
 // is a sync point. After Close, or when the hub has closed and the queue is
-// empty, it returns io.EOF.
+// empty, it returns io.EOF. While the programme has nothing for the reader, it
+// returns ErrNothing.
 func (r *Reader) Read(ctx context.Context) (media.Packet, error) {
 	for {
 		if p, ok := r.TryRead(); ok {
@@ -134,6 +147,9 @@ func (r *Reader) Read(ctx context.Context) (media.Packet, error) {
 				return p, nil
 			}
 			return media.Packet{}, io.EOF
+		}
+		if r.hasNothing() {
+			return media.Packet{}, ErrNothing
 		}
 		select {
 		case <-r.wake:
@@ -177,6 +193,12 @@ func (r *Reader) hasEnded() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.ended
+}
+
+func (r *Reader) hasNothing() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nothing
 }
 
 func (r *Reader) end() {

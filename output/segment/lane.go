@@ -90,7 +90,7 @@ func (l *lane) nominal() time.Duration {
 	t := l.init.Track
 	switch {
 	case t.Audio != nil:
-		return t.Audio.FrameDuration()
+		return t.FrameDuration()
 	case !t.Video.FrameRate.IsZero():
 		return t.Video.FrameRate.FrameTime(1)
 	case l.step > 0:

@@ -90,10 +90,7 @@ func (w *writer) lane(segment []media.Packet, t *media.Track, end time.Duration)
 
 // Frame is how long a picture or a sound frame of a track lasts.
 func Frame(t *media.Track) time.Duration {
-	if t.Audio != nil {
-		return t.Audio.FrameDuration()
-	}
-	return t.Video.FrameRate.FrameTime(1)
+	return t.FrameDuration()
 }
 
 func (w *writer) add(run []media.Packet, end time.Duration, first bool) error {
