@@ -30,16 +30,16 @@ run: ## build encoderd, start it with examples/bench.toml; it prints the page's 
 	@$(MAKE) --no-print-directory build/encoderd
 	@exec build/encoderd -config $(CONFIG)
 
-build: ## build encoderd into build/
+build: ## build encoderd and encoderctl into build/
 	@$(INSTALL) run
-	@$(MAKE) --no-print-directory build/encoderd
+	@$(MAKE) --no-print-directory build/encoderd build/encoderctl
 
 test: ## run every test of everyday length, real peers and a browser included
 	@$(INSTALL) test
 	go test -race -timeout 5m $(UNIT_TESTS)
 	go test -count=1 -p 1 -timeout 8m $(PEER_TESTS)
 
-soak: ## the long forms of the tests of storage: 50 kills, outages of 10 minutes, 20 power cuts in the virtual ARM box (about 35 minutes)
+soak: ## the long forms of the tests of storage: 50 kills, outages of 10 minutes, 20 power cuts in the virtual ARM box (about 15 minutes)
 	@$(INSTALL) test
 	go test -count=1 -timeout 60m $(SOAK_TESTS) -args -soak
 	@$(INSTALL) box
@@ -99,7 +99,7 @@ clean: ## remove build/
 	rm -rf build
 
 # Go knows best whether there is anything to do.
-.PHONY: build/encoderd
-build/encoderd:
+.PHONY: build/encoderd build/encoderctl
+build/encoderd build/encoderctl:
 	@mkdir -p build
-	go build -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/encoderd
+	go build -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/$(@F)

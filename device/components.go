@@ -51,6 +51,9 @@ func (d *box) reconcile(cfg *config.Config) error {
 		if segmented(cfg, sc) {
 			wanted = append(wanted, d.segmentsComponent(cfg, st, sc))
 		}
+		for _, name := range sc.GroupNames() {
+			wanted = append(wanted, d.groupComponent(st, name, sc.Groups[name]))
+		}
 		for _, dest := range sc.DestinationNames() {
 			if dc := sc.Destinations[dest]; takesSegments(dc) {
 				wanted = append(wanted, d.forwardComponent(cfg, st, dest, dc))
@@ -63,6 +66,7 @@ func (d *box) reconcile(cfg *config.Config) error {
 		return err
 	}
 	for name, st := range d.streams {
+		d.destinations.free(name, grouped(cfg.Streams[name]))
 		if _, stays := cfg.Streams[name]; !stays {
 			st.hub.Close()
 			delete(d.streams, name)
@@ -107,7 +111,7 @@ func (d *box) httpComponent(cfg *config.Config) reconcile.Component {
 }
 
 func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Stream) reconcile.Component {
-	spec := programme.Spec{Input: sc.Input, Video: sc.Video, Audio: sc.Audio, Board: cfg.Board.Model, EpochLocked: sc.Segment.EpochLocked}
+	spec := programme.Spec{Input: sc.Input, Video: sc.Video, Audio: sc.Audio, Board: cfg.Board.Model, EpochLocked: sc.Segment.EpochLocked, Sound: wantedSound(sc)}
 	hw := d.hardware // Make is called on another goroutine
 	failures := failureLog{log: st.log, message: "input failed"}
 	spec.Input.Path, spec.Input.AudioPath = cfg.Path(sc.Input.Path), cfg.Path(sc.Input.AudioPath)

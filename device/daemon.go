@@ -102,6 +102,10 @@ type box struct {
 	watchdogPath string            // the loop's alone
 	watchdogErr  string            // the loop's alone: why it is not open, as told
 
+	destinations lineup
+
+	preflights chan struct{} // holds a token for each under way
+
 	changing sync.Mutex // orders the changes of config
 	config   atomic.Pointer[config.Config]
 }
@@ -115,7 +119,7 @@ func newBox(opts Options, cfg *config.Config) *box {
 		store: status.NewStore(opts.Version),
 		hls:   &httpd.Mounts{Folders: []string{"ts"}}, dash: &httpd.Mounts{}, recordings: &httpd.Mounts{},
 		streams: map[string]*stream{},
-		applies: make(chan chan<- error, 16),
+		applies: make(chan chan<- error, 16), preflights: make(chan struct{}, maxPreflights),
 	}
 	d.config.Store(cfg)
 	d.flight = d.newFlight(cfg)
@@ -224,7 +228,10 @@ func (d *box) readConfig() error {
 
 // apply makes what runs follow the configuration. Only the loop calls it.
 func (d *box) apply() error {
-	cfg := d.config.Load()
+	cfg, err := expanded(d.config.Load())
+	if err != nil {
+		return err
+	}
 	d.logging.apply(cfg.Log)
 	if err := d.followBoard(cfg.Board); err != nil {
 		return err

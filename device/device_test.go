@@ -14,6 +14,7 @@ import (
 
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/status"
+	"github.com/encoderbox/encoderbox/output"
 	"github.com/encoderbox/encoderbox/output/push"
 )
 
@@ -91,11 +92,21 @@ func TestTrustNamesAFileThatIsNoCertificate(t *testing.T) {
 }
 
 func TestPushEvents(t *testing.T) {
-	failed := push.Status{State: push.Reconnecting, Errors: []push.TimedError{{Message: "connection refused"}}}
-	if e := pushEvent("main", "destination x", failed); e.Severity != status.Warning || e.Message != "reconnecting: connection refused" {
+	failed := push.Status{State: push.Reconnecting, Cause: output.CauseRefused, Errors: []push.TimedError{{Message: "connection refused"}}}
+	if e := pushEvent("main", "destination x", failed); e.Severity != status.Warning || e.Message != "reconnecting: connection refused" || e.Cause != "refused" {
 		t.Errorf("%+v", e)
 	}
 	if e := pushEvent("main", "destination x", push.Status{State: push.Active, Errors: failed.Errors}); e.Severity != status.Info || e.Message != "active" {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestPushEventsSayWhyNothingIsWrong(t *testing.T) {
+	old := []push.TimedError{{Message: "connection refused"}}
+	if e := pushEvent("main", "destination x", push.Status{State: push.Reconnecting, Reason: "the stream has a new track", Errors: old}); e.Severity != status.Info || e.Message != "reconnecting: the stream has a new track" {
+		t.Errorf("%+v", e)
+	}
+	if e := pushEvent("main", "destination x", push.Status{State: push.Disabled, Reason: "paused by 10.0.0.1", Errors: old}); e.Severity != status.Info || e.Message != "disabled: paused by 10.0.0.1" {
 		t.Errorf("%+v", e)
 	}
 }

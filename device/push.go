@@ -1,6 +1,7 @@
 package device
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -17,12 +18,14 @@ import (
 	"github.com/encoderbox/encoderbox/output"
 	"github.com/encoderbox/encoderbox/output/kinds"
 	"github.com/encoderbox/encoderbox/output/push"
+	"github.com/encoderbox/encoderbox/output/push/group"
 )
 
 // rules is what the configuration must know of the outputs there are.
 func rules() config.Rules {
 	return config.Rules{
 		Schemes: kinds.Schemes(), Models: models.Names(), Check: checkDestination,
+		Expand: expand, Group: func(g config.Group) error { return groupConfig(g).Check() },
 		KindOf: func(scheme string) (string, bool) {
 			k, _ := kinds.ForScheme(scheme)
 			return k.Name, k.Files != nil
@@ -61,23 +64,36 @@ func (d *box) pushComponent(cfg *config.Config, st *stream, name string, dc conf
 	failures := failureLog{log: st.log.With("destination", name), message: "destination failed"}
 	return reconcile.Component{
 		ID: "stream " + st.name + "/" + id, Spec: pushConfig{dc, trustSum(dc.TLSCA)},
+		Needs: groupsOf(cfg, st, name),
 		Make: func() (reconcile.Runner, error) {
 			spec, err := d.pushSpec(st, name, dc)
 			if err != nil {
 				return nil, err
 			}
-			return &pusher{push.New(st.hub, spec, d.pushReporter(st, id)), d, st, name, dc}, nil
+			return &pusher{push.New(st.hub, spec, d.pushReporter(st, name)), d, st, name, dc}, nil
 		},
 		Ready: failures.over,
 		Failed: func(err error, retry time.Time) {
 			failures.add(err, retry)
-			st.report.SetDestination(status.Destination{
-				Name: name, Kind: dc.URL.Scheme(), URL: dc.URL.String(), State: status.Reconnecting, NextAttempt: &retry,
-				Errors: []status.TimedError{{Time: time.Now(), Message: err.Error()}},
-			})
+			d.destinationFailed(st, name, dc, err, retry)
 		},
-		Removed: func() { st.report.RemoveDestination(name) },
+		Removed: func() { d.destinationRemoved(st, name) },
 	}
+}
+
+// destinationFailed reports one that could not even be made.
+func (d *box) destinationFailed(st *stream, name string, dc config.Destination, err error, retry time.Time) {
+	cause := string(output.CauseOf(err))
+	st.report.SetDestination(status.Destination{
+		Name: name, Kind: dc.URL.Scheme(), URL: dc.URL.String(), State: status.Reconnecting, Cause: cause, NextAttempt: &retry,
+		Errors: []status.TimedError{{Time: time.Now(), Message: err.Error(), Cause: cause}},
+	})
+	d.destinations.note(st.name, name, group.Away)
+}
+
+func (d *box) destinationRemoved(st *stream, name string) {
+	st.report.RemoveDestination(name)
+	st.report.Clear(conditionBitrate + name)
 }
 
 // pushConfig is what a destination is made of: its configuration, and what is in
@@ -109,6 +125,12 @@ type pusher struct {
 }
 
 var _ reconcile.Updater = (*pusher)(nil)
+
+// Run implements reconcile.Runner.
+func (p *pusher) Run(ctx context.Context, ready func()) error {
+	defer p.box.destinations.add(p.stream.name, p.name, p.Destination)()
+	return p.Destination.Run(ctx, ready)
+}
 
 // Update implements reconcile.Updater. The destination reconnects by itself
 // where the change needs that.
@@ -144,9 +166,12 @@ func (d *box) pushSpec(st *stream, name string, dc config.Destination) (push.Spe
 	}
 	return push.Spec{
 		Enabled: dc.Enabled, Kind: kind, Target: t,
-		RetryDelay: dc.RetryTimeout.Std(), RetryMax: dc.RetryMax.Std(), RetryLimit: dc.RetryLimit,
-		ConnectTimeout: dc.ConnectTimeout.Std(),
-		QueuePackets:   dc.QueuePackets, QueueBytes: int(dc.QueueBytes),
+		RetryDelay: dc.RetryTimeout.Std(), RetryMax: dc.RetryMax.Std(),
+		RetryMultiplier: dc.RetryMultiplier, RetryLimit: dc.RetryLimit,
+		BreakerFailures: dc.BreakerFailures, BreakerPause: dc.BreakerPause.Std(),
+		ConnectTimeout: dc.ConnectTimeout.Std(), Timeout: dc.Timeout.Std(),
+		MinBitrate: int(dc.MinBitrate), BitrateWindow: dc.BitrateWindow.Std(),
+		QueuePackets: dc.QueuePackets, QueueBytes: int(dc.QueueBytes),
 	}, nil
 }
 
@@ -169,30 +194,77 @@ func trust(file string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
-// pushReporter passes a destination's reports on to status, and its changes of
-// state to the event log.
-func (d *box) pushReporter(st *stream, subject string) func(push.Status) {
-	last := push.Disabled
+// conditionBitrate and a destination's name are the code of its alarm.
+const conditionBitrate = "destination.low_bitrate."
+
+// pushReporter passes a destination's reports on to status and its group, and its
+// changes to the event log.
+func (d *box) pushReporter(st *stream, name string) func(push.Status) {
+	last := push.Status{State: push.Disabled}
 	return func(s push.Status) {
 		st.report.SetDestination(destinationStatus(s))
-		if s.State == last {
-			return
+		d.destinations.note(st.name, name, pushState(s))
+		subject := "destination " + name
+		if s.State != last.State || s.Breaker != last.Breaker && s.Breaker == push.BreakerOpen ||
+			s.State == push.Disabled && s.Reason != last.Reason {
+			d.store.Log(pushEvent(st.name, subject, s))
 		}
-		last = s.State
-		d.store.Log(pushEvent(st.name, subject, s))
+		if s.Alarm != last.Alarm {
+			d.reportBitrate(st, name, s.Alarm)
+		}
+		last = s
 	}
 }
 
-func pushEvent(stream, subject string, s push.Status) status.Event {
-	e := status.Event{Severity: status.Info, Stream: stream, Subject: subject, Message: string(s.State)}
-	switch s.State {
-	case push.Reconnecting:
-		e.Severity = status.Warning
-	case push.Failed:
-		e.Severity = status.Error
+// reportBitrate raises a destination's alarm, or takes it back where it is "".
+func (d *box) reportBitrate(st *stream, name, alarm string) {
+	subject := "destination " + name
+	if alarm == "" {
+		st.report.Clear(conditionBitrate + name)
+		st.report.Event(status.Info, subject, "the alarm of its bit rate is over")
+		return
 	}
-	if e.Severity != status.Info && len(s.Errors) > 0 {
+	st.report.Raise(status.Condition{Code: conditionBitrate + name, Severity: status.Warning, Message: subject + ": " + alarm})
+	st.report.Event(status.Warning, subject, alarm)
+}
+
+// pushState is a destination's state as its group sees it.
+func pushState(s push.Status) group.State {
+	switch s.State {
+	case push.Disabled:
+		return idleState(s.Enabled, s.Paused, s.Held)
+	case push.Starting:
+		return group.Waiting
+	case push.Active:
+		return group.Active
+	}
+	return group.Away
+}
+
+// idleState is the state of a member that is disabled.
+func idleState(enabled, paused, held bool) group.State {
+	switch {
+	case !enabled, paused:
+		return group.Out
+	case held:
+		return group.Held
+	}
+	return group.Waiting // it is being made anew
+}
+
+func pushEvent(stream, subject string, s push.Status) status.Event {
+	e := status.Event{Severity: status.Info, Stream: stream, Subject: subject, Message: string(s.State), Cause: string(s.Cause)}
+	switch {
+	case s.State == push.Failed:
+		e.Severity = status.Error
+	case s.Cause != "":
+		e.Severity = status.Warning
+	}
+	if s.Cause != "" && len(s.Errors) > 0 {
 		e.Message += ": " + s.Errors[0].Message
+	}
+	if s.Reason != "" {
+		e.Message += ": " + s.Reason
 	}
 	return e
 }
@@ -200,14 +272,16 @@ func pushEvent(stream, subject string, s push.Status) status.Event {
 func destinationStatus(s push.Status) status.Destination {
 	d := status.Destination{
 		Name: s.Name, Kind: s.Kind, URL: s.URL, State: status.DestinationState(s.State),
+		Cause: string(s.Cause), Reason: s.Reason, Paused: s.Paused, Held: s.Held, Breaker: s.Breaker, Alarm: s.Alarm,
 		Attempts: s.Attempts, ConnectedAt: moment(s.ConnectedAt), NextAttempt: moment(s.NextAttempt),
 		Bytes: s.Bytes, Bitrate: s.Bitrate, Dropped: s.Dropped,
 		Queue:      status.Queue{Packets: s.QueuePackets, Bytes: s.QueueBytes},
 		LatencyP99: milliseconds(s.LatencyP99), RTT: milliseconds(s.RTT),
 		Retransmitted: s.Retransmitted, Lost: s.Lost, Outstanding: s.Outstanding,
+		InFlight: s.InFlight, Buffered: milliseconds(s.Buffered), Bandwidth: s.Bandwidth,
 	}
 	for _, e := range s.Errors {
-		d.Errors = append(d.Errors, status.TimedError{Time: e.Time, Message: e.Message})
+		d.Errors = append(d.Errors, status.TimedError{Time: e.Time, Message: e.Message, Cause: string(e.Cause)})
 	}
 	return d
 }

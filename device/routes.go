@@ -19,6 +19,8 @@ func (d *box) routes() http.Handler {
 	mux.Handle("/api/", api.Handler(d.store, d))
 	mux.Handle("/api/v1/incidents", flight.Handler(d.flight))
 	mux.Handle("/api/v1/streams/{stream}/recordings/", sameSite(http.HandlerFunc(d.serveRecordings)))
+	mux.Handle("POST /api/v1/streams/{stream}/destinations/{destination}/preflight", sameSite(http.HandlerFunc(d.servePreflight)))
+	mux.Handle("POST /api/v1/streams/{stream}/destinations/{destination}/{command}", sameSite(api.CommandDestinations(d)))
 	past := newShifts()
 	mux.Handle("/hls/", past.limit(http.StripPrefix("/hls", d.hls)))
 	mux.Handle("/dash/", past.limit(http.StripPrefix("/dash", d.dash)))

@@ -23,7 +23,7 @@ var (
 // Redacted is a target's URL without its secrets: user information, the whole
 // query (a token need not have a name), the fragment (RTMP stream key) and, for
 // RTMP without a fragment, the last path element, which is the stream key on
-// every known platform.
+// every known platform; for WHIP the whole path, where some have it anywhere.
 func Redacted(u *url.URL) string {
 	if u == nil {
 		return ""
@@ -40,6 +40,8 @@ func Redacted(u *url.URL) string {
 		r.RawQuery = mask
 	}
 	switch {
+	case strings.HasPrefix(r.Scheme, "whip"):
+		r.Path, r.RawPath, r.Fragment, r.RawFragment = "/"+mask, "", "", ""
 	case r.Fragment != "":
 		r.Fragment, r.RawFragment = mask, ""
 	case strings.HasPrefix(r.Scheme, "rtmp"):

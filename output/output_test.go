@@ -21,6 +21,7 @@ func TestRedactedShowsNoSecret(t *testing.T) {
 		"rtmps://h/app#room/key":                        "rtmps://h/app#***",
 		"rtmp://h/key":                                  "rtmp://h/***",
 		"srt://h:9000?streamid=a/b&passphrase=12345678": "srt://h:9000?***",
+		"whip+https://h/SECRET/webRTC/publish":          "whip+https://h/***",
 		"https://me:pw@h/live/index.m3u8":               "https://***@h/live/index.m3u8",
 	} {
 		u, err := url.Parse(raw)

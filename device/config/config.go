@@ -73,6 +73,7 @@ type Stream struct {
 	TimeShift    TimeShift              `toml:"time_shift" help:"How far back viewers can go."`
 	Recording    Recording              `toml:"recording" help:"Keeping the programme in files, at storage.path."`
 	Destinations map[string]Destination `toml:"destinations" help:"Pushes to remote receivers. The URL's scheme chooses the protocol."`
+	Groups       map[string]Group       `toml:"groups" help:"Destinations that depend on each other: together or not at all, or one as another's backup."`
 }
 
 // Input is a stream's source. It is comparable.
@@ -177,6 +178,7 @@ func (c *Config) Clone() *Config {
 		d := make(map[string]Destination, len(s.Destinations))
 		maps.Copy(d, s.Destinations)
 		s.Destinations = d
+		s.Groups = maps.Clone(s.Groups)
 		n.Streams[name] = s
 	}
 	return &n
@@ -191,10 +193,10 @@ func (c *Config) Equal(o *Config) bool {
 
 // Equal says whether both configure the same.
 func (s Stream) Equal(o Stream) bool {
-	if !maps.Equal(s.Destinations, o.Destinations) {
+	if !maps.Equal(s.Destinations, o.Destinations) || !maps.Equal(s.Groups, o.Groups) {
 		return false
 	}
-	s.Destinations, o.Destinations = nil, nil
+	s.Destinations, o.Destinations, s.Groups, o.Groups = nil, nil, nil, nil
 	return reflect.DeepEqual(s, o)
 }
 

@@ -14,10 +14,14 @@ import (
 // the two classes of kinds: packets, for those that a stream's packets are pushed
 // to as they come, and files, for those that segments are uploaded to.
 type Destination struct {
-	URL            SecretURL `toml:"url" required:"true" unit:"URL" help:"Where to push. Never shown in full: it holds the stream key."`
-	Enabled        bool      `toml:"enabled" default:"true" help:"Push now. false keeps the destination for later."`
-	ConnectTimeout Duration  `toml:"connect_timeout" for:"packets" default:"10s" min:"1s" max:"2m" unit:"duration" help:"How long one attempt to connect may take."`
-	WriteTimeout   Duration  `toml:"write_timeout" default:"5s" min:"500ms" max:"2m" unit:"duration" help:"How long a receiver may take no data before the connection is given up."`
+	URL    SecretURL `toml:"url" unit:"URL" help:"Where to push; needed without preset. Never shown in full: it holds the stream key."`
+	Preset string    `toml:"preset" help:"Instead of url: a platform or server product, whose address and options are known. docs/destinations.md has the list."`
+	Server string    `toml:"server" help:"With preset: the server, such as \"media.example/live\". Most platforms have their own."`
+	Key    Secret    `toml:"key" help:"With preset: the stream key. Never shown."`
+
+	Enabled        bool     `toml:"enabled" default:"true" help:"Push now. false keeps the destination for later."`
+	ConnectTimeout Duration `toml:"connect_timeout" for:"packets" default:"10s" min:"1s" max:"2m" unit:"duration" help:"How long one attempt to connect may take."`
+	WriteTimeout   Duration `toml:"write_timeout" default:"5s" min:"500ms" max:"2m" unit:"duration" help:"How long a receiver may take no data before the connection is given up."`
 
 	RetryTimeout    Duration `toml:"retry_timeout" default:"5s" min:"100ms" max:"1h" unit:"duration" help:"Longest wait before the second attempt. It grows by retry_multiplier with every failure, up to retry_max; the wait itself is drawn from zero to it, so that many boxes do not return in step."`
 	RetryMultiplier int      `toml:"retry_multiplier" for:"packets" default:"2" min:"1" max:"10" help:"What the longest wait is multiplied by after each failure."`
@@ -40,6 +44,8 @@ type Destination struct {
 
 	Method        string `toml:"method" for:"hls,dash,cmaf,tshttp" default:"auto" enum:"auto|PUT|POST" help:"HTTP method of uploads. auto: PUT; POST for cmaf."`
 	Authorization Secret `toml:"authorization" for:"hls,dash,cmaf,tshttp,whip" unit:"header value" help:"The Authorization header, such as \"Bearer …\". Never shown."`
+	Auth          string `toml:"auth" for:"hls,dash" default:"auto" enum:"auto|basic|digest" help:"What is made of name and password in the URL. auto: Basic, and Digest once the server asks for that; digest: never Basic, which anybody on the way can read without TLS."`
+	VerifyUploads string `toml:"verify_uploads" for:"hls,dash" default:"auto" enum:"auto|head|off" help:"How to find out, after an answer that was lost and after a restart, what is there already. auto: HEAD, and If-None-Match where that is refused; head: HEAD alone; off: it is sent again."`
 	Headers       Secret `toml:"headers" for:"hls,dash,cmaf,tshttp,whip" unit:"lines of \"Name: value\"" help:"Further HTTP headers for every request. Never shown."`
 
 	Endpoint     string `toml:"endpoint" for:"s3" unit:"URL" help:"Server of the bucket, such as \"https://minio.example:9000\". Empty: Amazon's, by region."`
@@ -58,9 +64,9 @@ type Destination struct {
 	IceServer  Secret  `toml:"ice_server" for:"whip" unit:"URL" help:"STUN or TURN server, such as \"stun:stun.example:3478\" or \"turn:USER:PASSWORD@turn.example:3478\", beside those the endpoint names."`
 	AudioCodec string  `toml:"audio_codec" for:"icecast,shoutcast" default:"aac" enum:"aac|mp3|opus" help:"What is sent; shoutcast takes aac and mp3."`
 	AudioRate  Bitrate `toml:"audio_bitrate" for:"icecast,shoutcast,whip" default:"128k" min:"32k" max:"320k" unit:"bits per second" help:"Bit rate of sound that is encoded for this kind: Opus and MP3. AAC is the stream's."`
-	Station    string  `toml:"station" for:"icecast,shoutcast" help:"The station's name in directories and players. Empty: the stream's."`
+	Station    string  `toml:"station" for:"icecast,shoutcast" help:"The station's name in directories and players. Empty: the destination's name."`
 	Genre      string  `toml:"genre" for:"icecast,shoutcast" help:"The station's genre."`
-	Title      string  `toml:"title" for:"icecast,shoutcast" help:"What is on now, sent as metadata whenever it changes."`
+	Title      string  `toml:"title" for:"icecast,shoutcast" help:"What is on now, sent as metadata. A change makes a new connection."`
 	Public     bool    `toml:"public" for:"icecast,shoutcast" default:"false" help:"List the station in public directories."`
 
 	TLSCA string `toml:"tls_ca" help:"TLS kinds: file with the certificates (PEM) of further authorities to trust, relative to the configuration file's folder."`
@@ -104,6 +110,54 @@ func (dest Destination) Options(kind string, files bool) map[string]string {
 		}
 	}
 	return options
+}
+
+// With is the destination with an address and with options, by the names of their
+// keys. What was changed from its default stays.
+func (dest Destination) With(address string, options map[string]string) (Destination, error) {
+	usual := reflect.ValueOf(DefaultDestination())
+	dest.URL = NewSecretURL(address)
+	v := reflect.ValueOf(&dest).Elem()
+	for _, f := range fieldsOf(v.Type()) {
+		text, ok := options[f.key]
+		if !ok || !v.Field(f.index).Equal(usual.Field(f.index)) {
+			continue
+		}
+		if err := setText(v.Field(f.index), text); err != nil {
+			return dest, fmt.Errorf("%s: %w", f.key, err)
+		}
+	}
+	return dest, nil
+}
+
+// validateAddress checks that there is one, and returns the destination as its preset
+// makes it.
+func (d *decoder) validateAddress(path string, dest Destination, rules Rules) (Destination, bool) {
+	switch {
+	case !d.good(path, "url", "preset", "server", "key"):
+		return dest, false
+	case dest.Preset == "":
+		for key, set := range map[string]bool{"server": dest.Server != "", "key": !dest.Key.IsZero()} {
+			if set {
+				d.fail(path+"."+key, "belongs to a preset, and there is none: put it into url, or set preset")
+			}
+		}
+		if dest.URL.IsZero() {
+			d.fail(path+".url", "missing, expected a URL in quotes, such as \"rtmp://host/app/key\", or a preset")
+		}
+		return dest, !dest.URL.IsZero()
+	case !dest.URL.IsZero():
+		d.fail(path+".url", "there is a preset too, which makes the URL: remove one of the two")
+		return dest, false
+	case rules.Expand == nil:
+		return dest, false
+	}
+	full, err := rules.Expand(dest)
+	if err != nil {
+		d.fail(path+".preset", "%s", dest.conceal(err.Error()))
+		return dest, false
+	}
+	return full, true
 }
 
 // optionOf says that the key is an option of a kind and of few others: one that

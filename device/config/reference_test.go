@@ -47,6 +47,18 @@ func TestExamplesLoad(t *testing.T) {
 	files, err := filepath.Glob("../../examples/*.toml")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(files), 3)
+	rules := Rules{
+		Schemes: append([]string{"dash+https", "s3"}, rules.Schemes...),
+		KindOf: func(scheme string) (string, bool) {
+			switch scheme {
+			case "dash+https":
+				return "dash", true
+			case "s3":
+				return "s3", true
+			}
+			return rules.KindOf(scheme)
+		},
+	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			_, err := Load(file, rules)

@@ -18,6 +18,9 @@ type Rules struct {
 	// KindOf is the kind that a scheme chooses, and whether it takes files (segments)
 	// or packets; nil: options are not checked.
 	KindOf func(scheme string) (kind string, files bool)
+	// Expand makes the address and the options of a destination with a preset; nil: they
+	// are not checked. Secrets in its errors are masked.
+	Expand func(Destination) (Destination, error)
 	// Models are the names of the board models; empty: any.
 	Models []string
 	// Check says what is wrong with a destination in its kind's eyes; may be
@@ -26,6 +29,8 @@ type Rules struct {
 	// Recording says what is wrong with a recording's schedule or name, and which
 	// of the two keys it is; may be nil.
 	Recording func(Recording) (key string, err error)
+	// Group says what is wrong with a group in itself; may be nil.
+	Group func(Group) error
 }
 
 const (
@@ -57,6 +62,7 @@ func (d *decoder) validate(c *Config, rules Rules) {
 		for _, dest := range s.DestinationNames() {
 			d.validateDestination(path+".destinations."+dest, dest, s.Destinations[dest], rules)
 		}
+		d.validateGroups(path, s, rules)
 	}
 }
 
@@ -174,7 +180,8 @@ func (d *decoder) validateDestination(path, name string, dest Destination, rules
 			d.fail(path+"."+key, "got %s, expected at most %s, which is %s", dest.RetryTimeout, other, bound)
 		}
 	}
-	if !d.good(path, "url", "passphrase", "authorization", "headers") {
+	dest, ok := d.validateAddress(path, dest, rules)
+	if !ok || !d.good(path, "passphrase", "authorization", "headers") {
 		return
 	}
 	u, err := dest.URL.URL()

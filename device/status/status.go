@@ -55,6 +55,7 @@ type Stream struct {
 	Storage      *Storage      `json:"storage"`      // null without storage.path
 	Recording    *Recording    `json:"recording"`    // likewise
 	Destinations []Destination `json:"destinations"` // by name
+	Groups       []Group       `json:"groups"`       // of destinations, by name
 	Conditions   []Condition   `json:"conditions"`
 }
 
@@ -200,33 +201,46 @@ type DestinationState string
 
 // The states of a push destination.
 const (
-	Disabled     DestinationState = "disabled"
-	Starting     DestinationState = "starting"   // waits for the programme's tracks
+	Disabled     DestinationState = "disabled"   // by the configuration, paused by a person, or held by its group
+	Starting     DestinationState = "starting"   // waits for the programme
 	Connecting   DestinationState = "connecting" // first attempt
 	Active       DestinationState = "active"
 	Reconnecting DestinationState = "reconnecting" // waits, or tries again
-	Failed       DestinationState = "failed"       // gave up (retry_limit)
+	Failed       DestinationState = "failed"       // gave up (retry_limit), or its configuration cannot work
 )
 
 // Destination is one push.
 type Destination struct {
-	Name        string           `json:"name"`
-	Kind        string           `json:"kind"`
-	URL         string           `json:"url"` // without secrets
-	State       DestinationState `json:"state"`
-	Attempts    uint64           `json:"attempts"`
-	ConnectedAt *time.Time       `json:"connected_at,omitempty"`
-	NextAttempt *time.Time       `json:"next_attempt,omitempty"`
-	Bytes       uint64           `json:"bytes"`   // sent since the destination was started, all connections
-	Bitrate     int              `json:"bitrate"` // sent over the last seconds, bits per second
-	Dropped     uint64           `json:"dropped"` // packets this destination was too slow for
-	Queue       Queue            `json:"queue"`   // waiting to be sent now
-	LatencyP99  float64          `json:"p99_ms"`  // encoder output to socket write, ms, recent
-	RTT         float64          `json:"rtt_ms"`  // 0 where the transport does not tell
+	Name  string           `json:"name"`
+	Kind  string           `json:"kind"`
+	URL   string           `json:"url"` // without secrets
+	State DestinationState `json:"state"`
+	// Cause is that of the failure that reconnecting and failed follow: dns, refused,
+	// tls, auth, rejected, stalled, closed, network or local.
+	Cause string `json:"cause,omitempty"`
+	// Reason says why the state is as it is, where that is no failure or more than
+	// one: "paused by 192.168.1.20", "standby: main is active".
+	Reason      string     `json:"reason,omitempty"`
+	Paused      bool       `json:"paused"`            // by a person
+	Held        bool       `json:"held"`              // by its group
+	Breaker     string     `json:"breaker,omitempty"` // "open": left alone; "half_open": one attempt decides
+	Alarm       string     `json:"alarm,omitempty"`   // less than min_bitrate is sent
+	Attempts    uint64     `json:"attempts"`
+	ConnectedAt *time.Time `json:"connected_at,omitempty"`
+	NextAttempt *time.Time `json:"next_attempt,omitempty"`
+	Bytes       uint64     `json:"bytes"`   // sent since the destination was started, all connections
+	Bitrate     int        `json:"bitrate"` // sent over the last seconds, bits per second
+	Dropped     uint64     `json:"dropped"` // packets this destination was too slow for
+	Queue       Queue      `json:"queue"`   // waiting to be sent now
+	LatencyP99  float64    `json:"p99_ms"`  // encoder output to socket write, ms, recent
+	RTT         float64    `json:"rtt_ms"`  // 0 where the transport does not tell
 	// What the transport says of the connection; 0 where it does not tell.
 	Retransmitted uint64       `json:"retransmitted"` // packets
 	Lost          uint64       `json:"lost"`          // packets it gave up on
 	Outstanding   uint64       `json:"outstanding"`   // bytes not acknowledged yet
+	InFlight      uint64       `json:"in_flight"`     // packets not acknowledged yet
+	Buffered      float64      `json:"buffered_ms"`   // of programme in the sender's buffer
+	Bandwidth     int          `json:"bandwidth"`     // that the link is believed to take, bits per second
 	Errors        []TimedError `json:"errors"`        // the last five, newest first
 	// Forward is how far a destination that takes segments has been served; null for
 	// those that take packets.
@@ -261,6 +275,18 @@ type Queue struct {
 type TimedError struct {
 	Time    time.Time `json:"time"`
 	Message string    `json:"message"`
+	Cause   string    `json:"cause,omitempty"` // of a destination's
+}
+
+// Group is destinations that depend on each other.
+type Group struct {
+	Name    string   `json:"name"`
+	Policy  string   `json:"policy"`  // "independent", "all", "primary_backup"
+	Members []string `json:"members"` // in their order
+	Minimum int      `json:"minimum"`
+	Active  int      `json:"active"`
+	Text    string   `json:"text"`            // "spare stands in for main"
+	Alarm   string   `json:"alarm,omitempty"` // fewer than minimum are active
 }
 
 // Event is one transition, for the log and for GET /api/v1/events.
@@ -269,6 +295,7 @@ type Event struct {
 	Time     time.Time `json:"time"`
 	Severity Severity  `json:"severity"`
 	Stream   string    `json:"stream,omitempty"`
-	Subject  string    `json:"subject"` // "destination youtube", "input"
-	Message  string    `json:"message"` // "active", "reconnecting: connection refused"
+	Subject  string    `json:"subject"`         // "destination youtube", "input"
+	Message  string    `json:"message"`         // "active", "reconnecting: connection refused"
+	Cause    string    `json:"cause,omitempty"` // of a destination's failure
 }

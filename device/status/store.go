@@ -120,7 +120,7 @@ func (r *StreamReporter) update(f func(*Stream) bool) {
 	defer s.mu.Unlock()
 	i, found := slices.BinarySearchFunc(s.snapshot.Streams, r.name,
 		func(st Stream, name string) int { return strings.Compare(st.Name, name) })
-	st := Stream{Name: r.name, Destinations: []Destination{}, Conditions: []Condition{}}
+	st := Stream{Name: r.name, Destinations: []Destination{}, Groups: []Group{}, Conditions: []Condition{}}
 	if found {
 		st = s.snapshot.Streams[i]
 	}
@@ -208,6 +208,29 @@ func (r *StreamReporter) RemoveDestination(name string) {
 	r.update(func(st *Stream) bool {
 		st.Destinations = slices.DeleteFunc(slices.Clone(st.Destinations),
 			func(d Destination) bool { return d.Name == name })
+		return true
+	})
+}
+
+// SetGroup reports one group.
+func (r *StreamReporter) SetGroup(g Group) {
+	r.update(func(st *Stream) bool {
+		i, found := slices.BinarySearchFunc(st.Groups, g.Name,
+			func(have Group, name string) int { return strings.Compare(have.Name, name) })
+		next := slices.Clone(st.Groups)
+		if !found {
+			next = slices.Insert(next, i, g)
+		}
+		next[i] = g
+		st.Groups = next
+		return true
+	})
+}
+
+// RemoveGroup takes a group out of the snapshot.
+func (r *StreamReporter) RemoveGroup(name string) {
+	r.update(func(st *Stream) bool {
+		st.Groups = slices.DeleteFunc(slices.Clone(st.Groups), func(g Group) bool { return g.Name == name })
 		return true
 	})
 }

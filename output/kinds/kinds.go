@@ -9,16 +9,23 @@ import (
 	"strings"
 
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/cmaf"
 	"github.com/encoderbox/encoderbox/output/dash"
-	"github.com/encoderbox/encoderbox/output/forward"
 	"github.com/encoderbox/encoderbox/output/hls"
+	"github.com/encoderbox/encoderbox/output/icecast"
+	"github.com/encoderbox/encoderbox/output/origin"
 	"github.com/encoderbox/encoderbox/output/rtmp"
+	"github.com/encoderbox/encoderbox/output/rtsp"
+	"github.com/encoderbox/encoderbox/output/s3"
 	"github.com/encoderbox/encoderbox/output/srt"
+	"github.com/encoderbox/encoderbox/output/tshttp"
+	"github.com/encoderbox/encoderbox/output/udp"
+	"github.com/encoderbox/encoderbox/output/whip"
 )
 
 // All is every kind, in the order they are shown.
 func All() []output.Kind {
-	return []output.Kind{hls.Kind, dash.Kind, rtmp.Kind, rtmp.KindTLS, srt.Kind, forward.Kind}
+	return []output.Kind{hls.Kind, dash.Kind, rtmp.Kind, rtmp.KindTLS, srt.Kind, origin.HLS, origin.DASH, s3.Kind, whip.Kind, tshttp.Kind, udp.Kind, udp.KindRTP, cmaf.Kind, rtsp.Kind, icecast.Kind, icecast.KindShoutcast}
 }
 
 // ForScheme finds the kind that pushes to URLs of a scheme.

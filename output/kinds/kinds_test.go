@@ -65,7 +65,7 @@ func TestJSON(t *testing.T) {
 	for _, e := range table {
 		got = append(got, strings.Join([]string{e.Kind, e.Direction, strings.Join(e.Transports, "+"), strings.Join(e.Codecs, "+")}, " "))
 	}
-	want := []string{"hls serve http h264+aac", "dash serve http h264+aac", "rtmp push tcp h264+aac", "rtmps push tls h264+aac", "srt push udp h264+aac", "hls push http+tls h264+aac"}
+	want := []string{"hls serve http h264+aac", "dash serve http h264+aac", "rtmp push tcp h264+aac", "rtmps push tls h264+aac", "srt push udp h264+aac", "hls push http+tls h264+aac", "dash push http+tls h264+aac", "s3 push tls+http h264+aac", "whip push http+tls+udp h264+opus", "tshttp push http+tls h264+aac", "udp push udp h264+aac", "rtp push udp h264+aac", "cmaf push http+tls h264+aac", "rtsp push udp+tcp+tls h264+aac", "icecast push http+tls aac+mp3+opus", "shoutcast push tcp aac+mp3"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

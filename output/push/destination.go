@@ -7,13 +7,11 @@ package push
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
+	"net/url"
 	"sync"
 	"time"
 
-	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output"
 	"github.com/encoderbox/encoderbox/output/hub"
 )
@@ -26,14 +24,19 @@ type Destination struct {
 	log    *slog.Logger
 	draw   func(time.Duration) time.Duration
 	delays latency
+	retry  chan struct{} // holds a token when a person wants the next attempt now
 
 	reporting sync.Mutex // makes reports arrive in the order of the states they show
 
 	mu      sync.Mutex // guards the fields below
 	spec    Spec
-	restart context.CancelFunc // ends the running life so that the next follows spec
+	paused  string             // why, by a person; "" when not
+	held    string             // why, by the group; "" when not
+	restart context.CancelFunc // ends the running life so that the next follows the fields above
 	status  Status
-	live    counters // of the running connection
+	via     *url.URL    // where the receiver has sent us for this connection; nil for the target's URL
+	conn    output.Conn // the running one
+	live    counters    // of it
 }
 
 var _ output.Output = (*Destination)(nil)
@@ -51,7 +54,7 @@ func New(h *hub.Hub, spec Spec, report func(Status)) *Destination {
 		report = func(Status) {}
 	}
 	d := &Destination{
-		hub: h, report: report, draw: drawEvenly, spec: spec.withDefaults(),
+		hub: h, report: report, draw: drawEvenly, retry: make(chan struct{}, 1), spec: spec.withDefaults(),
 		log: log.With("destination", spec.Target.Name, "kind", spec.Kind.Name),
 	}
 	d.status = Status{State: Disabled}
@@ -67,20 +70,29 @@ func (d *Destination) Run(ctx context.Context, ready func()) error {
 	for ctx.Err() == nil {
 		life, end := context.WithCancel(ctx)
 		d.mu.Lock()
-		spec := d.spec
+		spec, idle := d.spec, d.paused
+		if idle == "" {
+			idle = d.held
+		}
 		d.restart = end
 		d.describe()
 		d.mu.Unlock()
-		d.runLife(life, spec)
+		switch {
+		case !spec.Enabled, idle != "":
+			d.rest(life, idle)
+		default:
+			d.work(life, spec)
+		}
 		end()
 	}
-	d.enter(Disabled, nil)
+	d.move(move{state: Disabled})
 	return nil
 }
 
 // Update changes what the destination does. The same spec changes nothing;
-// retry times and the connect timeout apply from the next attempt on; anything
-// else ends the connection and makes a new one.
+// how and when to retry applies from the next attempt on, what is watched at once;
+// anything else ends the connection and makes a new one. A change of Spec.Enabled
+// ends a Pause too.
 func (d *Destination) Update(spec Spec) error {
 	spec = spec.withDefaults()
 	d.mu.Lock()
@@ -90,9 +102,12 @@ func (d *Destination) Update(spec Spec) error {
 	}
 	old := d.spec
 	d.spec = spec
+	if spec.Enabled != old.Enabled {
+		d.paused = ""
+	}
 	revive := d.status.State == Failed && !spec.sameRetry(old)
-	if (!spec.sameConnection(old) || revive) && d.restart != nil {
-		d.restart()
+	if !spec.sameConnection(old) || revive {
+		d.again()
 	}
 	return nil
 }
@@ -110,91 +125,4 @@ func (d *Destination) current() Spec {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.spec
-}
-
-// runLife pushes as one spec says, until ctx ends.
-func (d *Destination) runLife(ctx context.Context, spec Spec) {
-	if !spec.Enabled {
-		d.enter(Disabled, nil)
-		<-ctx.Done()
-		return
-	}
-	if err := spec.check(); err != nil {
-		d.enter(Failed, err)
-		<-ctx.Done()
-		return
-	}
-	d.enter(Starting, nil)
-	retry := backoff{draw: d.draw}
-	churn := 0 // quick track changes in a row
-	for attempt := 0; ctx.Err() == nil; attempt++ {
-		tracks, err := d.tracks(ctx)
-		if err != nil {
-			// The hub has closed: nothing will come, but only ctx ends a Run.
-			<-ctx.Done()
-			return
-		}
-		state := Reconnecting
-		if attempt == 0 {
-			state = Connecting
-		}
-		spec = d.current()
-		active, err := d.connect(ctx, spec, state, tracks)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case errors.Is(err, errProgrammeEnd):
-			d.enter(Starting, nil)
-			continue
-		case active >= stableAfter:
-			retry.reset()
-		}
-		if errors.Is(err, output.ErrTrackChanged) {
-			if churn++; active >= time.Second {
-				churn = 0
-			}
-			if churn < 3 {
-				d.enter(Reconnecting, nil)
-				continue
-			}
-			err = fmt.Errorf("the programme's tracks change faster than a connection can be made: %w", err)
-		}
-		if !d.pause(ctx, &retry, err) {
-			<-ctx.Done()
-			return
-		}
-	}
-}
-
-// tracks waits for the programme's tracks; the state is Starting meanwhile.
-func (d *Destination) tracks(ctx context.Context) ([]*media.Track, error) {
-	r := d.hub.Subscribe(hub.Options{Join: hub.JoinCached, MaxPackets: 1, MaxBytes: 1})
-	defer r.Close()
-	over, cancel := context.WithCancel(ctx)
-	cancel()
-	if tracks, err := r.Tracks(over); err == nil {
-		return tracks, nil // known already
-	}
-	d.enter(Starting, nil)
-	return r.Tracks(ctx)
-}
-
-// pause records a failure and waits for the next attempt. It returns false
-// when there will be none: ctx has ended, or RetryLimit is reached.
-func (d *Destination) pause(ctx context.Context, retry *backoff, err error) bool {
-	spec := d.current()
-	wait := retry.next(spec, errors.Is(err, output.ErrRejected))
-	if retry.exhausted(spec) {
-		d.enter(Failed, fmt.Errorf("gave up after %d attempts: %w", retry.failures, err))
-		return !d.current().sameRetry(spec) // an Update that came before the state was Failed left it to us
-	}
-	d.waiting(err, wait)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

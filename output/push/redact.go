@@ -56,6 +56,9 @@ func secrets(t output.Target) []string {
 			}
 		}
 		add(u.Fragment)
+		if strings.HasPrefix(u.Scheme, "whip") {
+			add(strings.Trim(u.Path, "/"))
+		}
 		if strings.HasPrefix(u.Scheme, "rtmp") {
 			path := strings.TrimSuffix(u.Path, "/")
 			add(path[strings.LastIndexByte(path, '/')+1:])

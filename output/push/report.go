@@ -1,6 +1,7 @@
 package push
 
 import (
+	"net/url"
 	"slices"
 	"time"
 
@@ -38,6 +39,7 @@ func (d *Destination) snapshot() Status {
 func (d *Destination) describe() {
 	d.status.Name = d.spec.Target.Name
 	d.status.Kind = d.spec.Kind.Name
+	d.status.Enabled = d.spec.Enabled
 	d.status.URL = output.Redacted(d.spec.Target.URL)
 }
 
@@ -52,67 +54,85 @@ func (d *Destination) change(f func(*Status)) {
 	d.report(s)
 }
 
-// enter changes the state. err, if any, is kept among the last errors.
-func (d *Destination) enter(state State, err error) {
-	d.transition(state, err, time.Time{})
+// move is a change of state.
+type move struct {
+	state   State
+	err     error     // the failure it follows; kept among the last errors
+	reason  string    // in words, where it is no failure
+	next    time.Time // of the attempt that Reconnecting waits for
+	breaker string
 }
 
-// waiting is Reconnecting with the time of the next attempt.
-func (d *Destination) waiting(err error, wait time.Duration) {
-	d.transition(Reconnecting, err, time.Now().Add(wait))
-}
-
-func (d *Destination) transition(state State, err error, next time.Time) {
-	target := d.current().Target
+// move changes the state.
+func (d *Destination) move(m move) {
+	d.mu.Lock()
+	target, via := d.spec.Target, d.via
+	d.mu.Unlock()
 	var message string
-	if err != nil {
-		message = describe(target, err)
+	if m.err != nil {
+		message = describe(target, m.err)
 	}
+	if there := target; via != nil {
+		there.URL = via
+		message = clean(there, message)
+	}
+	cause := output.CauseOf(m.err)
 	var changed bool
 	d.change(func(s *Status) {
-		changed = s.State != state
-		s.State, s.NextAttempt = state, next
-		if state != Active {
+		changed = s.State != m.state || m.state == Disabled && s.Reason != m.reason
+		s.State, s.NextAttempt, s.Cause, s.Breaker = m.state, m.next, cause, m.breaker
+		s.Reason = clean(target, m.reason)
+		s.Paused, s.Held = m.state == Disabled && d.paused != "", m.state == Disabled && d.held != ""
+		if m.state != Active {
 			s.ConnectedAt = time.Time{}
 		}
-		if err != nil {
-			s.addError(message)
+		if m.err != nil {
+			s.addError(message, cause)
 		}
 	})
 	switch {
-	case state == Failed:
-		d.log.Error("destination failed", "error", message)
-	case err != nil:
-		d.log.Warn("destination reconnecting", "error", message, "next", time.Until(next).Round(time.Millisecond))
+	case m.state == Failed:
+		d.log.Error("destination failed", "error", message, "cause", cause)
+	case m.err != nil:
+		d.log.Warn("destination reconnecting", "error", message, "cause", cause, "next", time.Until(m.next).Round(time.Millisecond))
 	case changed:
-		d.log.Info("destination changed state", "state", state, "url", output.Redacted(target.URL))
+		d.log.Info("destination changed state", "state", m.state, "reason", m.reason, "url", output.Redacted(target.URL))
 	}
 }
 
-func (s *Status) addError(message string) {
-	s.Errors = slices.Insert(s.Errors, 0, TimedError{time.Now(), message})
+func (s *Status) addError(message string, cause output.Cause) {
+	s.Errors = slices.Insert(s.Errors, 0, TimedError{Time: time.Now(), Message: message, Cause: cause})
 	s.Errors = s.Errors[:min(len(s.Errors), keptErrors)]
 }
 
-// attempt begins a connection attempt.
-func (d *Destination) attempt(state State) {
+// attempt begins a connection attempt: to via, or to the target's URL where that
+// is nil. The cause of the failure before it stays.
+func (d *Destination) attempt(m move, via *url.URL) {
 	var changed bool
 	d.change(func(s *Status) {
-		changed = s.State != state
+		d.via = via
+		changed = s.State != m.state
 		s.Attempts++
-		s.State, s.NextAttempt = state, time.Time{}
+		s.State, s.NextAttempt = m.state, time.Time{}
+		s.Reason, s.Breaker = m.reason, m.breaker
 	})
 	if changed {
-		d.log.Info("destination changed state", "state", state, "url", output.Redacted(d.current().Target.URL))
+		d.log.Info("destination changed state", "state", m.state, "url", output.Redacted(d.current().Target.URL))
 	}
 }
 
-func (d *Destination) connected() {
+func (d *Destination) connected(conn output.Conn) {
+	var reason string
 	d.change(func(s *Status) {
-		s.State, s.ConnectedAt = Active, time.Now()
+		d.forgetRetry()
+		d.conn = conn
+		if d.via != nil {
+			reason = "at " + output.Redacted(d.via) + ", where the receiver has sent us"
+		}
+		s.State, s.ConnectedAt, s.Cause, s.Reason, s.Breaker = Active, time.Now(), "", reason, ""
 		d.live.samples = append(d.live.samples[:0], sample{time.Now(), 0})
 	})
-	d.log.Info("destination changed state", "state", Active, "url", output.Redacted(d.current().Target.URL))
+	d.log.Info("destination changed state", "state", Active, "reason", reason, "url", output.Redacted(d.current().Target.URL))
 }
 
 // measured takes in the running connection's counters and reports.
@@ -122,6 +142,7 @@ func (d *Destination) measured(c output.ConnStats, r hub.ReaderStats) {
 		s.Bitrate = d.live.rate(time.Now())
 		s.QueuePackets, s.QueueBytes = r.Packets, r.Bytes
 		s.RTT, s.Retransmitted, s.Lost, s.Outstanding = c.RTT, c.Retransmitted, c.Lost, c.Outstanding
+		s.InFlight, s.Buffered, s.Bandwidth = c.InFlight, c.Buffered, c.Bandwidth
 	})
 }
 
@@ -132,9 +153,10 @@ func (d *Destination) disconnected(c output.ConnStats, r hub.ReaderStats) {
 	defer d.mu.Unlock()
 	d.status.Bytes += max(c.BytesSent, d.live.bytes)
 	d.status.Dropped += r.Dropped
-	d.live = counters{samples: d.live.samples[:0]}
+	d.live, d.conn = counters{samples: d.live.samples[:0]}, nil
 	s := &d.status
 	s.Bitrate, s.QueuePackets, s.QueueBytes, s.RTT, s.Outstanding = 0, 0, 0, 0, 0
+	s.InFlight, s.Buffered, s.Bandwidth = 0, 0, 0
 }
 
 // rate notes the bytes sent by now and returns the recent bits per second.

@@ -1,14 +1,18 @@
 package push
 
-import "time"
+import (
+	"time"
+
+	"github.com/encoderbox/encoderbox/output"
+)
 
 // State of a destination.
 type State string
 
 // The states.
 const (
-	Disabled     State = "disabled"
-	Starting     State = "starting"   // waits for the programme's tracks
+	Disabled     State = "disabled"   // by the configuration, paused by a person, or held by its group
+	Starting     State = "starting"   // waits for the programme
 	Connecting   State = "connecting" // first attempt
 	Active       State = "active"
 	Reconnecting State = "reconnecting" // waits, or tries again
@@ -21,6 +25,19 @@ type Status struct {
 	Kind  string
 	URL   string // without secrets
 	State State
+	// Enabled is Spec.Enabled. Disabled may have other reasons.
+	Enabled bool
+	// Cause is that of the failure that Reconnecting and Failed follow; "" without one.
+	Cause output.Cause
+	// Reason says in words why the state is as it is where that is no failure, or
+	// more than one: "paused by 192.168.1.20", "standby: main is active".
+	Reason string
+	Paused bool // by a person: until Resume
+	Held   bool // by its group: until that lets it go
+	// Breaker is BreakerOpen while the receiver is left alone, BreakerHalfOpen during
+	// the one attempt that then decides.
+	Breaker string
+	Alarm   string // one line while less than Spec.MinBitrate is sent
 
 	Attempts    uint64    // to connect, since the destination was made
 	ConnectedAt time.Time // zero unless Active
@@ -36,6 +53,9 @@ type Status struct {
 	Retransmitted uint64        // packets, this connection
 	Lost          uint64        // packets the transport gave up on, this connection
 	Outstanding   uint64        // bytes in the transport's hands that the peer has not acknowledged
+	InFlight      uint64        // packets sent but not acknowledged
+	Buffered      time.Duration // of programme in the sender's buffer
+	Bandwidth     int           // bits per second that the transport believes the link takes
 
 	Errors []TimedError // the last five, newest first
 }
@@ -44,6 +64,13 @@ type Status struct {
 type TimedError struct {
 	Time    time.Time
 	Message string
+	Cause   output.Cause
 }
+
+// What Status.Breaker can be besides "".
+const (
+	BreakerOpen     = "open"
+	BreakerHalfOpen = "half_open"
+)
 
 const keptErrors = 5

@@ -83,6 +83,9 @@ function reconnecting() {
   return {
     ...active("backup", "rtmp", "rtmp://backup.example.com/live/***"),
     state: "reconnecting",
+    cause: "refused",
+    breaker: "open",
+    reason: "10 attempts in a row failed: the receiver is left alone until 15:04:05, then one attempt decides",
     connected_at: undefined,
     next_attempt: until(17),
     bitrate: 0,
@@ -106,6 +109,7 @@ function failed() {
   return {
     ...active("archive", "srt", "srt://10.20.30.40:7001?mode=caller&latency=400ms&streamid=publish/archive-of-everything"),
     state: "failed",
+    cause: "auth",
     connected_at: undefined,
     bitrate: 0,
     bytes: 0,
@@ -117,6 +121,20 @@ function failed() {
 function disabled() {
   return { ...active("rehearsal", "rtmp", "rtmp://rehearsal.example.com/app/***"), state: "disabled", connected_at: undefined, bytes: 0, bitrate: 0, attempts: 0 };
 }
+
+function paused() {
+  return { ...disabled(), name: "social", url: "rtmps://social.example.com/rtmp/***", kind: "rtmps", paused: true, reason: "paused by 192.168.1.20" };
+}
+
+function standby() {
+  return { ...disabled(), name: "spare", held: true, reason: "standby: platform is active" };
+}
+
+const air = { name: "air", policy: "primary_backup", members: ["platform", "spare"], minimum: 1, active: 1, text: "platform is active" };
+
+const both = { name: "contribution", policy: "all", members: ["archive", "backup"], minimum: 1, active: 0, text: "0 of 2 active", alarm: "0 of 2 members are active, the minimum is 1" };
+
+const slow = "less than 2 Mb/s was sent over 10s: the link, or the receiver, is too slow";
 
 const log = [
   { time: since(93_520), severity: "info", stream: "main", subject: "input", message: "running" },
@@ -166,7 +184,8 @@ export const scenarios = {
   reconnecting: () => ({
     snapshot: box([
       stream({
-        destinations: [failed(), reconnecting(), behind(), ...stream().destinations, disabled()],
+        destinations: [failed(), reconnecting(), behind(), ...stream().destinations, { ...active("slow", "srt", "srt://slow.example.com:9000"), alarm: slow, buffered_ms: 312, bandwidth: 3_100_000 }, paused(), standby(), disabled()],
+        groups: [air, both],
         conditions: [forcedCut],
         recording: recording(),
       }),

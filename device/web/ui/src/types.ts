@@ -33,6 +33,7 @@ export interface Stream {
   storage?: { recordings: number } | null;
   recording?: RecorderState | null;
   destinations: Destination[];
+  groups?: Group[];
   conditions: Condition[];
 }
 
@@ -132,11 +133,30 @@ export type DestinationState =
   | "reconnecting"
   | "failed";
 
+export type Cause = "local" | "dns" | "network" | "refused" | "tls" | "auth" | "rejected" | "stalled" | "closed";
+
+// Group is destinations that depend on each other.
+export interface Group {
+  name: string;
+  policy: "independent" | "all" | "primary_backup";
+  members: string[];
+  minimum: number;
+  active: number;
+  text: string; // "spare stands in for main"
+  alarm?: string;
+}
+
 export interface Destination {
   name: string;
   kind: string;
   url: string;
   state: DestinationState;
+  cause?: Cause; // of the failure that reconnecting and failed follow
+  reason?: string; // why the state is as it is, where that is no failure
+  paused?: boolean; // by a person
+  held?: boolean; // by its group
+  breaker?: "open" | "half_open";
+  alarm?: string;
   attempts: number;
   connected_at?: string;
   next_attempt?: string;
@@ -149,6 +169,9 @@ export interface Destination {
   retransmitted: number;
   lost: number;
   outstanding: number;
+  in_flight?: number; // packets
+  buffered_ms?: number;
+  bandwidth?: number;
   errors: { time: string; message: string }[];
   forward?: Forward | null;
 }

@@ -1,25 +1,40 @@
+import { act } from "../api.ts";
+import { causeText, commandPath, commands, groupLine, groupOf, levelOf } from "../destinations.ts";
+import type { Command } from "../destinations.ts";
 import { bitrate, bytes, clock, count, countdown, milliseconds, moment, plural } from "../format.ts";
 import { destinationLevel, forwardLevel } from "../summary.ts";
-import type { Destination, DestinationState, Forward, ForwardState } from "../types.ts";
+import type { Destination, DestinationState, Forward, ForwardState, Group, Stream } from "../types.ts";
+import { useAction } from "./action.ts";
+import type { Run } from "./action.ts";
 import { Fact, Lost, Panel, State } from "./parts.tsx";
 
 interface Props {
-  all: Destination[];
+  stream: Stream;
   boxNow: number;
   now: number;
 }
 
-export function Destinations({ all, boxNow, now }: Props) {
+export function Destinations({ stream, boxNow, now }: Props) {
+  const { destinations: all, groups = [] } = stream;
+  const { failure, run } = useAction(() => {});
   const wanted = all.filter((d) => d.state !== "disabled");
   const active = wanted.filter((d) => d.state === "active").length;
   return (
     <Panel id="destinations" title="Destinations" aside={wanted.length > 0 && <span class="by">{`${active} of ${wanted.length} active`}</span>}>
+      {failure && (
+        <p class="problem" role="alert">
+          {failure}
+        </p>
+      )}
+      {groups.map((g) => (
+        <GroupLine key={g.name} g={g} />
+      ))}
       {all.length === 0 ? (
         <p class="none">No destination is configured for this stream.</p>
       ) : (
         <ul>
           {all.map((d) => (
-            <Row key={d.name} d={d} boxNow={boxNow} now={now} />
+            <Row key={d.name} d={d} group={groupOf(d, groups)} stream={stream.name} run={run} boxNow={boxNow} now={now} />
           ))}
         </ul>
       )}
@@ -27,23 +42,77 @@ export function Destinations({ all, boxNow, now }: Props) {
   );
 }
 
-function Row({ d, boxNow, now }: { d: Destination; boxNow: number; now: number }) {
+function GroupLine({ g }: { g: Group }) {
+  const { level, what, standing } = groupLine(g);
+  return (
+    <p class="group">
+      <b>{g.name}</b>
+      <span class="by">{what}</span>
+      <State level={level}>{standing}</State>
+    </p>
+  );
+}
+
+interface RowProps {
+  d: Destination;
+  group: Group | undefined;
+  stream: string;
+  run: Run;
+  boxNow: number;
+  now: number;
+}
+
+function Row({ d, group, stream, run, boxNow, now }: RowProps) {
   const next = standing(d, boxNow);
-  const level = d.forward ? forwardLevel(d.forward.state) : destinationLevel(d.state);
+  const level = levelOf(d, d.forward ? forwardLevel(d.forward.state) : destinationLevel(d.state));
   return (
     <li class={`destination ${level}`}>
       <h3>
         {d.name} <span class="kind">{d.kind}</span>
+        {group && (
+          <span class="kind" title="its group">
+            {group.name}
+          </span>
+        )}
       </h3>
       <div class="standing">
-        <State level={level}>{d.forward ? (forwardNames[d.forward.state] ?? d.forward.state) : (names[d.state] ?? d.state)}</State>
+        <State level={level}>{stateName(d)}</State>
+        {d.cause && (
+          <span class="kind" title={causeText(d.cause)}>
+            {d.cause}
+          </span>
+        )}
         {next && <span class="when">{next}</span>}
       </div>
       <code class="url">{d.url}</code>
+      <span class="acts">
+        {commands(d).map((c) => (
+          <button key={c} type="button" title={titles[c]} aria-label={`${labels[c]} ${d.name}`} onClick={() => run(act("POST", commandPath(stream, d.name, c)))}>
+            {labels[c]}
+          </button>
+        ))}
+      </span>
+      {d.reason && <p class="reason">{d.reason}</p>}
+      {d.alarm && <p class="reason alarm">{d.alarm}</p>}
       {d.state !== "disabled" && <Facts d={d} />}
       {d.errors.length > 0 && <Errors d={d} now={now} />}
     </li>
   );
+}
+
+const labels: Record<Command, string> = { pause: "Pause", resume: "Resume", retry: "Retry now" };
+
+const titles: Record<Command, string> = {
+  pause: "until it is resumed, or the box starts anew",
+  resume: "push again",
+  retry: "forget the failures and try at once",
+};
+
+function stateName(d: Destination): string {
+  if (d.paused) return "Paused";
+  if (d.held) return "Standby";
+  if (d.forward) return forwardNames[d.forward.state] ?? d.forward.state;
+  return names[d.state] ?? d.state;
 }
 
 function Facts({ d }: { d: Destination }) {
@@ -68,6 +137,16 @@ function Facts({ d }: { d: Destination }) {
       <Fact name="In flight" title="sent and not yet acknowledged, where the protocol tells">
         {connected ? bytes(d.outstanding) : "–"}
       </Fact>
+      {!!d.buffered_ms && (
+        <Fact name="Buffered" title="of the stream, in the sender's buffer">
+          {milliseconds(d.buffered_ms)}
+        </Fact>
+      )}
+      {!!d.bandwidth && (
+        <Fact name="Link" title="what the protocol believes that the link takes">
+          {bitrate(d.bandwidth)}
+        </Fact>
+      )}
       <Fact name="Resent" title="packets sent again, where the protocol tells">
         {count(d.retransmitted)}
       </Fact>
@@ -129,13 +208,13 @@ function standing(d: Destination, boxNow: number): string {
       if (d.forward) return behind(d.forward);
       return d.connected_at ? `for ${clock(boxNow - Date.parse(d.connected_at))}` : "";
     case "starting":
-      return "waits for the stream";
+      return d.reason ? "" : "waits for the stream";
     case "connecting":
     case "reconnecting":
       if (d.forward?.lag_segments) return `${behind(d.forward)}, ${nextTry(d, boxNow)}`;
       return nextTry(d, boxNow);
     case "failed":
-      return d.forward ? nextTry(d, boxNow) : `gave up after ${count(d.attempts)} attempts`;
+      return d.forward ? nextTry(d, boxNow) : "not tried any more";
     default:
       return "";
   }

@@ -40,7 +40,7 @@ export function Page({ state, summary, choose }: Props) {
           <div class="deck">
             <div class="front">
               {stream ? <Picture stream={stream} state={state} /> : <NoStream />}
-              {stream && <Destinations key={stream.name} all={stream.destinations} boxNow={state.boxNow} now={state.now} />}
+              {stream && <Destinations key={stream.name} stream={stream} boxNow={state.boxNow} now={state.now} />}
               {stream && <RecordingPanel key={`rec ${stream.name}`} stream={stream} now={state.now} />}
               <Flight started={box.started} boxNow={state.boxNow} now={state.now} streams={streams.length} />
             </div>

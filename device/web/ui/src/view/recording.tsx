@@ -5,6 +5,8 @@ import { usePoll } from "../poll.ts";
 import * as rec from "../recordings.ts";
 import type { Finished, Job, Recording, RecorderState, Recordings } from "../recordings.ts";
 import type { Stream } from "../types.ts";
+import { useAction } from "./action.ts";
+import type { Run } from "./action.ts";
 import { Fact, Panel, State } from "./parts.tsx";
 
 const every = 3_000; // ms
@@ -72,28 +74,6 @@ export function RecordingPanel({ stream, now }: Props) {
       </details>
     </Panel>
   );
-}
-
-type Run = (what: Promise<void>, done?: string) => void;
-
-const remembered = 8_000; // ms that what was done is told
-
-// useAction keeps what the box said to the last thing a person asked of it.
-function useAction(then: () => void): { failure: string; done: string; run: Run } {
-  const [said, setSaid] = useState({ failure: "", done: "" });
-  useEffect(() => {
-    if (!said.done) return;
-    const timer = setTimeout(() => setSaid({ failure: "", done: "" }), remembered);
-    return () => clearTimeout(timer);
-  }, [said]);
-  const run: Run = (what, done = "") => {
-    setSaid({ failure: "", done: "" });
-    what.then(
-      () => (setSaid({ failure: "", done }), then()),
-      (err: Error) => setSaid({ failure: err.message, done: "" }),
-    );
-  };
-  return { ...said, run };
 }
 
 const settle = 800; // ms: longer than a double click

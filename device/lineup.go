@@ -1,0 +1,178 @@
+package device
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/encoderbox/encoderbox/device/api"
+	"github.com/encoderbox/encoderbox/output/push/group"
+)
+
+// lineup is the destinations of all streams, as commands and groups reach them.
+// The zero value has none.
+type lineup struct {
+	mu      sync.Mutex // guards the fields below
+	places  map[place]*standing
+	changed chan struct{} // closed when a state changes; nil while nobody waits
+}
+
+// place is where a destination is found: they are named by stream.
+type place struct{ stream, destination string }
+
+// standing is what is known of a destination.
+type standing struct {
+	member member // nil while it does not run
+	state  group.State
+	hold   string // by its group; also for the one that runs next
+}
+
+// member is a running destination.
+type member interface {
+	Pause(by string) error
+	Resume() error
+	Retry() error
+	// Hold keeps it from pushing until it is called with "". It must not call the
+	// lineup.
+	Hold(reason string)
+}
+
+// at is called with l.mu held.
+func (l *lineup) at(stream, destination string) *standing {
+	p := place{stream, destination}
+	s := l.places[p]
+	if s == nil {
+		if l.places == nil {
+			l.places = map[place]*standing{}
+		}
+		s = &standing{}
+		l.places[p] = s
+	}
+	return s
+}
+
+// add takes a destination in that begins to run; remove is called when it has
+// ended.
+func (l *lineup) add(stream, destination string, m member) (remove func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.at(stream, destination)
+	s.member = m
+	m.Hold(s.hold)
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		s.member = nil
+		if s.hold == "" {
+			delete(l.places, place{stream, destination})
+		}
+		l.set(s, group.Waiting)
+	}
+}
+
+// note keeps a destination's state.
+func (l *lineup) note(stream, destination string, state group.State) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set(l.at(stream, destination), state)
+}
+
+// set is called with l.mu held.
+func (l *lineup) set(s *standing, state group.State) {
+	if s.state == state {
+		return
+	}
+	s.state = state
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+// states are those of some destinations of a stream, and a channel that is closed
+// when there may be others.
+func (l *lineup) states(stream string, names []string) ([]group.State, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	states := make([]group.State, len(names))
+	for i, name := range names {
+		if s := l.places[place{stream, name}]; s != nil {
+			states[i] = s.state
+		}
+	}
+	return states, l.changed
+}
+
+// hold keeps destinations of a stream from pushing, or lets them where the reason
+// is "".
+func (l *lineup) hold(stream string, names, reasons []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, name := range names {
+		s := l.at(stream, name)
+		if s.hold == reasons[i] {
+			continue
+		}
+		s.hold = reasons[i]
+		if s.member != nil {
+			s.member.Hold(s.hold)
+		}
+	}
+}
+
+// free lets the destinations of a stream push that are in no group any more.
+func (l *lineup) free(stream string, grouped map[string]bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p, s := range l.places {
+		if p.stream != stream || grouped[p.destination] || s.hold == "" {
+			continue
+		}
+		s.hold = ""
+		if s.member != nil {
+			s.member.Hold("")
+		}
+	}
+}
+
+// find is the destination that runs, or an api.ErrNoDestination.
+func (l *lineup) find(stream, destination string) (member, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.places[place{stream, destination}]; s != nil && s.member != nil {
+		return s.member, nil
+	}
+	return nil, fmt.Errorf("%w: stream %s has none named %s that runs", api.ErrNoDestination, strconv.Quote(stream), strconv.Quote(destination))
+}
+
+// PauseDestination implements api.Destinations.
+func (d *box) PauseDestination(stream, destination, by string) error {
+	m, err := d.destinations.find(stream, destination)
+	if err != nil {
+		return err
+	}
+	return m.Pause(by)
+}
+
+// ResumeDestination implements api.Destinations.
+func (d *box) ResumeDestination(stream, destination string) error {
+	m, err := d.destinations.find(stream, destination)
+	if err != nil {
+		return err
+	}
+	return m.Resume()
+}
+
+// RetryDestination implements api.Destinations.
+func (d *box) RetryDestination(stream, destination string) error {
+	m, err := d.destinations.find(stream, destination)
+	if err != nil {
+		return err
+	}
+	return m.Retry()
+}
+
+var _ api.Destinations = (*box)(nil)

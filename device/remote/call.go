@@ -1,0 +1,164 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/encoderbox/encoderbox/device/status"
+)
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 16 << 20
+
+// unreachable: no encoderd answers.
+type unreachable struct {
+	address string
+	cause   error
+}
+
+func (u *unreachable) Error() string {
+	return fmt.Sprintf("no encoderd answers at %s: is it running, and is the address right? (%v)", u.address, u.cause)
+}
+
+func (u *unreachable) Unwrap() error { return u.cause }
+
+// call makes a request to the API. The caller closes the body.
+func (c *client) call(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
+	u := c.base.JoinPath("/api/v1", path)
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		if ue := (*url.Error)(nil); errors.As(err, &ue) {
+			err = ue.Err
+		}
+		return nil, &unreachable{c.base.Host, err}
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	return nil, refusal(resp)
+}
+
+// refusal is an answer of the API that says no, in its own words.
+func refusal(resp *http.Response) error {
+	var body struct{ Error string }
+	doc, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err == nil {
+		err = json.Unmarshal(doc, &body)
+	}
+	if err != nil || body.Error == "" {
+		return fmt.Errorf("the box answers %s: does encoderd serve this address?", resp.Status)
+	}
+	return errors.New(body.Error)
+}
+
+// snapshot is the box's status.
+func (c *client) snapshot(ctx context.Context) (s status.Snapshot, doc []byte, err error) {
+	body, err := c.call(ctx, http.MethodGet, "status", nil)
+	if err != nil {
+		return s, nil, err
+	}
+	defer body.Close()
+	if doc, err = io.ReadAll(io.LimitReader(body, maxAnswer)); err != nil {
+		return s, nil, &unreachable{c.base.Host, err}
+	}
+	if err := json.Unmarshal(doc, &s); err != nil {
+		return s, nil, fmt.Errorf("the box's status is not understood: is encoderd of another version? (%w)", err)
+	}
+	return s, doc, nil
+}
+
+// find is the path of a destination in the API, by "NAME" or "STREAM/NAME".
+func (c *client) find(ctx context.Context, name string) (string, error) {
+	s, _, err := c.snapshot(ctx)
+	if err != nil {
+		return "", err
+	}
+	stream, dest, both := strings.Cut(name, "/")
+	if !both {
+		stream, dest = "", name
+	}
+	var found, all []string
+	for _, st := range s.Streams {
+		for _, d := range st.Destinations {
+			all = append(all, st.Name+"/"+d.Name)
+			if d.Name == dest && (stream == "" || st.Name == stream) {
+				found = append(found, st.Name+"/"+d.Name)
+			}
+		}
+	}
+	slices.Sort(all)
+	switch {
+	case len(found) == 1:
+		stream, dest, _ = strings.Cut(found[0], "/")
+		return "streams/" + url.PathEscape(stream) + "/destinations/" + url.PathEscape(dest), nil
+	case len(found) > 1:
+		return "", fmt.Errorf("%w: several streams have a destination %q: say %s", errUsage, name, strings.Join(found, " or "))
+	case len(all) == 0:
+		return "", fmt.Errorf("no destination %q: the box has none", name)
+	}
+	return "", fmt.Errorf("no destination %q: there are %s", name, strings.Join(all, ", "))
+}
+
+// command is a POST to a destination.
+func (c *client) command(ctx context.Context, name, command string) error {
+	path, err := c.find(ctx, name)
+	if err != nil {
+		return err
+	}
+	body, err := c.call(ctx, http.MethodPost, path+"/"+command, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if c.json {
+		_, err = io.Copy(c.stdout, io.LimitReader(body, maxAnswer))
+		return err
+	}
+	return nil
+}
+
+// destinations lists them.
+func (c *client) destinations(ctx context.Context) error {
+	s, _, err := c.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		all := map[string][]status.Destination{}
+		for _, st := range s.Streams {
+			all[st.Name] = st.Destinations
+		}
+		doc, err := json.MarshalIndent(all, "", "  ")
+		if err != nil {
+			return fmt.Errorf("destinations: %w", err)
+		}
+		_, err = fmt.Fprintf(c.stdout, "%s\n", doc)
+		return err
+	}
+	t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "DESTINATION\tKIND\tSTATE\tBIT RATE\tURL\tLAST ERROR")
+	for _, st := range s.Streams {
+		for _, d := range st.Destinations {
+			last := ""
+			if len(d.Errors) > 0 && d.State != status.Active {
+				last = d.Errors[0].Message
+			}
+			fmt.Fprintf(t, "%s/%s\t%s\t%s\t%.2f Mb/s\t%s\t%s\n", st.Name, d.Name, d.Kind, d.State, float64(d.Bitrate)/1e6, d.URL, last)
+		}
+	}
+	return t.Flush()
+}

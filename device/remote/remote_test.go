@@ -1,0 +1,107 @@
+package remote
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+const statusDocument = `{"streams":[
+ {"name":"main","destinations":[{"name":"tv","kind":"rtmp","state":"active","url":"rtmp://h/a/***","bitrate":2500000,"errors":[]},
+  {"name":"two","kind":"srt","state":"reconnecting","url":"srt://h:1","errors":[{"message":"no answer"}]}]},
+ {"name":"side","destinations":[{"name":"two","kind":"srt","state":"active","url":"srt://h:2","errors":[]}]}]}`
+
+// box answers as the API does.
+func box(t *testing.T, commands map[string]string) (address string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request := r.Method + " " + r.URL.RequestURI()
+		answer, ok := commands[request]
+		switch {
+		case request == "GET /api/v1/status":
+			fmt.Fprint(w, statusDocument)
+		case ok:
+			fmt.Fprint(w, answer)
+		default:
+			w.WriteHeader(http.StatusConflict)
+			fmt.Fprintf(w, `{"error":"unexpected %s"}`, request)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func run(t *testing.T, address string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = Main(t.Context(), args, func(string) string { return address }, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestCommands(t *testing.T) {
+	const path = "POST /api/v1/streams/main/destinations/tv/"
+	address := box(t, map[string]string{
+		path + "pause":     "{}",
+		path + "preflight": `{"step":{"name":"clock","verdict":"good","text":"set"}}` + "\n" + `{"report":{"go":true,"reason":"fine"}}`,
+		path + "preflight?publish=true&seconds=3":          `{"report":{"go":false,"reason":"tls: expired"}}`,
+		"POST /api/v1/streams/side/destinations/two/retry": "{}",
+		path + "retry": "{}",
+	})
+	for _, c := range []struct {
+		args        string
+		code        int
+		stdout, err string
+	}{
+		{"destinations", ExitOK, "main/tv      rtmp  active        2.50 Mb/s", ""},
+		{"-json destinations", ExitOK, `"side": [`, ""},
+		{"pause tv", ExitOK, "", ""},
+		{"retry main/tv", ExitOK, "", ""},
+		{"retry side/two", ExitOK, "", ""},
+		{"preflight tv", ExitOK, "GO: fine", ""},
+		{"preflight tv -publish -seconds 3", ExitFailed, "NO GO: tls: expired", ""},
+		{"preflight -publish -seconds 3 tv", ExitFailed, "NO GO: tls: expired", ""},
+		{"-json preflight tv", ExitOK, `"reason": "fine"`, ""},
+		{"resume tv", ExitFailed, "", "unexpected"},
+		{"retry two", ExitUsage, "", "main/two or side/two"},
+		{"retry three", ExitFailed, "", "there are main/tv, main/two, side/two"},
+		{"preflight", ExitUsage, "", "name of one"},
+		{"preflight tv -loud", ExitUsage, "", "wrong usage"},
+		{"pause", ExitUsage, "", "name of one"},
+		{"dance", ExitUsage, "", "no command"},
+		{"", ExitUsage, "", "no command"},
+		{"help", ExitOK, "Usage:", ""},
+		{"-loud", ExitUsage, "", "not defined"},
+	} {
+		code, stdout, stderr := run(t, address, strings.Fields(c.args)...)
+		if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.err) || c.err == "" && code == ExitOK && stderr != "" {
+			t.Errorf("%q: %d\n%s%s", c.args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	address := server.URL
+	code, _, stderr := run(t, address, "destinations")
+	if code != ExitFailed || !strings.Contains(stderr, "404") {
+		t.Errorf("another server: %d %s", code, stderr)
+	}
+	server.Close()
+	code, _, stderr = run(t, address, "destinations")
+	if code != ExitUnreachable || !strings.Contains(stderr, "is it running") {
+		t.Errorf("none: %d %s", code, stderr)
+	}
+	if code, _, _ = run(t, "ftp://x", "destinations"); code != ExitUsage {
+		t.Errorf("no HTTP address: %d", code)
+	}
+}
+
+func TestAnAnswerThatEndsEarly(t *testing.T) {
+	address := box(t, map[string]string{"POST /api/v1/streams/main/destinations/tv/preflight": `{"step":{"name":"clock","text":"set"}}`})
+	if code, _, stderr := run(t, address, "preflight", "tv"); code != ExitUnreachable || !strings.Contains(stderr, "in the middle") {
+		t.Errorf("%d %s", code, stderr)
+	}
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { causeText, commandPath, commands, groupLine, groupOf, levelOf } from "../src/destinations.ts";
+import type { Destination, Group } from "../src/types.ts";
+
+const d = { name: "main", state: "active", errors: [] } as unknown as Destination;
+const g: Group = { name: "air", policy: "primary_backup", members: ["main", "spare"], minimum: 1, active: 1, text: "main is active" };
+
+test("what can be asked of a destination", () => {
+  assert.deepEqual(commands(d), ["pause"]);
+  assert.deepEqual(commands({ ...d, state: "reconnecting" }), ["retry", "pause"]);
+  assert.deepEqual(commands({ ...d, state: "failed" }), ["retry", "pause"]);
+  assert.deepEqual(commands({ ...d, state: "disabled", paused: true }), ["resume"]);
+  assert.deepEqual(commands({ ...d, state: "disabled", held: true }), ["pause"]);
+  assert.deepEqual(commands({ ...d, state: "disabled" }), [], "by the configuration");
+  assert.equal(commandPath("a/b", "c d", "pause"), "api/v1/streams/a%2Fb/destinations/c%20d/pause");
+});
+
+test("an alarm shows on a destination that is active", () => {
+  assert.equal(levelOf(d, "ok"), "ok");
+  assert.equal(levelOf({ ...d, alarm: "less than 1 Mb/s was sent" }, "ok"), "warning");
+  assert.equal(levelOf({ ...d, alarm: "less than 1 Mb/s was sent" }, "error"), "error");
+});
+
+test("groups", () => {
+  assert.deepEqual(groupLine(g), { level: "ok", what: "primary and backup: main, spare", standing: "main is active" });
+  assert.equal(groupLine({ ...g, active: 0, alarm: "0 of 2 members are active, the minimum is 1" }).level, "error");
+  assert.equal(groupOf(d, [g]), g);
+  assert.equal(groupOf({ ...d, name: "other" }, [g]), undefined);
+  assert.equal(groupOf(d, undefined), undefined, "an older box");
+});
+
+test("a cause this page does not know is itself", () => {
+  assert.equal(causeText("refused"), "nothing listens at the address");
+  assert.equal(causeText("new" as never), "new");
+});
