@@ -13,7 +13,7 @@ BENCH_ARGS ?=
 
 # Tests that start real peers run on their own, never from Go's test cache, one package at a time
 # so that they do not starve each other; all others run with the race detector.
-PEER_TESTS := ./lab/acceptance/... ./lab/dash/...
+PEER_TESTS := ./lab/acceptance/... ./lab/dash/... ./lab/fault/...
 # Those that have a long form, which the flag -soak asks for.
 SOAK_TESTS := ./lab/acceptance/storage
 # Tests that start virtual ARM boxes. They take along the tests with the build tag "box" of other

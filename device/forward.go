@@ -98,10 +98,7 @@ func playlists(manifests []string) func(*segment.Window) (map[string][]byte, err
 			}
 			maps.Copy(all, files)
 		}
-		if len(all) == 0 {
-			return nil, failed
-		}
-		return all, nil
+		return all, failed
 	}
 }
 

@@ -77,6 +77,17 @@ func (l *lineup) note(stream, destination string, state group.State) {
 	l.set(l.at(stream, destination), state)
 }
 
+// forget drops what is known of a destination that is configured no more.
+func (l *lineup) forget(stream, destination string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := place{stream, destination}
+	if s := l.places[p]; s != nil && s.member == nil {
+		delete(l.places, p)
+		l.set(s, group.Waiting)
+	}
+}
+
 // set is called with l.mu held.
 func (l *lineup) set(s *standing, state group.State) {
 	if s.state == state {

@@ -181,3 +181,25 @@ func TestFinerCausesOfUploadsAreMapped(t *testing.T) {
 		}
 	}
 }
+
+func TestADestinationThatCannotBeMade(t *testing.T) {
+	d := newBox(Options{Stderr: io.Discard}, &config.Config{})
+	st := d.stream("main")
+	dest := config.DefaultDestination()
+	dest.URL = config.NewSecretURL("rtmp://h/app/key")
+	seen := func() group.State {
+		states, _ := d.destinations.states("main", []string{"a"})
+		return states[0]
+	}
+	for enabled, want := range map[bool]group.State{true: group.Away, false: group.Out} {
+		dest.Enabled = enabled
+		d.destinationFailed(st, "a", dest, io.ErrUnexpectedEOF, time.Now())
+		require.Equal(t, want, seen())
+	}
+	d.destinations.hold("main", []string{"a"}, []string{"standby"})
+	d.destinationRemoved(st, "a")
+	require.Equal(t, group.Waiting, seen())
+	a := &actor{box: d, name: "a"}
+	d.destinations.add("main", "a", a)()
+	require.Empty(t, a.held, "what held a destination that is gone")
+}

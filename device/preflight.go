@@ -68,7 +68,7 @@ func (d *box) servePreflight(w http.ResponseWriter, r *http.Request) {
 		api.Fail(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	d.judge(&o, stream, name, sc, dc)
+	d.judge(&o, stream, name, sc, dc, cardCodecs(kind, t))
 	o.Describe = func(err error) string { return push.Describe(t, err) }
 	o.Pattern = func(bitrate int) (preflight.Pattern, error) {
 		return testcard.Make(r.Context(), cardCodecs(kind, t), bitrate)
@@ -128,17 +128,19 @@ func (d *box) preflightTarget(cfg *config.Config, name string, dc config.Destina
 	return kind, t, nil
 }
 
-// judge fills in what the stream needs, and what its platform will not like.
-func (d *box) judge(o *preflight.Options, stream, name string, sc config.Stream, dc config.Destination) {
+// judge fills in what the stream needs in the codecs that the destination takes, and
+// what its platform will not like.
+func (d *box) judge(o *preflight.Options, stream, name string, sc config.Stream, dc config.Destination, codecs []media.Codec) {
 	s := preset.Stream{VideoBitrate: int(sc.Video.Bitrate), KeyInterval: sc.Video.GOP.Std()}
+	s.Audio = true // while nobody knows
 	for _, st := range d.store.Load().Streams {
 		if st.Name != stream {
 			continue
 		}
-		if st.Video != nil {
-			s.Video = &media.VideoParams{Width: st.Video.Width, Height: st.Video.Height}
+		if v := st.Video; v != nil {
+			s.Video = &media.VideoParams{Width: v.Width, Height: v.Height, FrameRate: media.Rational{Num: int(v.FrameRate * 1000), Den: 1000}}
 		}
-		s.Audio = st.Audio != nil
+		s.Audio = st.Audio != nil || st.Video == nil
 		for _, dest := range st.Destinations {
 			o.Busy = o.Busy || dest.Name == name && dest.State == status.Active
 		}
@@ -146,10 +148,25 @@ func (d *box) judge(o *preflight.Options, stream, name string, sc config.Stream,
 	if s.Audio {
 		s.AudioBitrate = int(sc.Audio.Bitrate)
 	}
-	o.Needed = s.VideoBitrate + s.AudioBitrate
+	o.Needed, o.FileTime = needed(s, dc, codecs), sc.Segment.Duration.Std()
 	if p, ok := preset.ByName(dc.Preset); ok {
 		o.Complaints = p.Limits.Judge(s)
 	}
+}
+
+// needed is the bit rate of what a stream sends to a destination.
+func needed(s preset.Stream, dc config.Destination, codecs []media.Codec) (bits int) {
+	for _, c := range codecs {
+		switch {
+		case c.Kind() == media.Video:
+			bits += s.VideoBitrate
+		case c == media.AAC:
+			bits += s.AudioBitrate
+		case s.Audio:
+			bits += int(dc.AudioRate)
+		}
+	}
+	return bits
 }
 
 // cardCodecs are the codecs of the test pattern for a kind.

@@ -88,11 +88,16 @@ func (d *box) destinationFailed(st *stream, name string, dc config.Destination, 
 		Name: name, Kind: dc.URL.Scheme(), URL: dc.URL.String(), State: status.Reconnecting, Cause: cause, NextAttempt: &retry,
 		Errors: []status.TimedError{{Time: time.Now(), Message: err.Error(), Cause: cause}},
 	})
-	d.destinations.note(st.name, name, group.Away)
+	state := group.Away
+	if !dc.Enabled {
+		state = group.Out // its group does not wait for it
+	}
+	d.destinations.note(st.name, name, state)
 }
 
 func (d *box) destinationRemoved(st *stream, name string) {
 	st.report.RemoveDestination(name)
+	d.destinations.forget(st.name, name)
 	st.report.Clear(conditionBitrate + name)
 }
 

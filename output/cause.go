@@ -130,7 +130,8 @@ func (a *AnswerError) cause() Cause {
 
 // ReconnectError is a receiver's wish that the publication go on over another
 // connection: a redirect, or a server that is about to go down. It is no
-// failure: push.Destination dials again at once.
+// failure: push.Destination dials again at once. With a nil URL, from a Dial that
+// has taken all the time it may, it means that nobody has come yet: the wait goes on.
 type ReconnectError struct {
 	// URL is the address to go to, secrets included; nil for the same one. It holds
 	// for the next connection only.

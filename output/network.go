@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -35,6 +36,9 @@ func NetworkError(address string, err error) error {
 	}
 	if words := networkWords(address, err); words != "" {
 		return InWords(words, err)
+	}
+	if strings.Contains(err.Error(), address) {
+		return err // in words already
 	}
 	return fmt.Errorf("%s: %w", address, err)
 }

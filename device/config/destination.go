@@ -17,7 +17,7 @@ type Destination struct {
 	URL    SecretURL `toml:"url" unit:"URL" help:"Where to push; needed without preset. Never shown in full: it holds the stream key."`
 	Preset string    `toml:"preset" help:"Instead of url: a platform or server product, whose address and options are known. docs/destinations.md has the list."`
 	Server string    `toml:"server" help:"With preset: the server, such as \"media.example/live\". Most platforms have their own."`
-	Key    Secret    `toml:"key" help:"With preset: the stream key. Never shown."`
+	Key    Secret    `toml:"key" help:"With preset: the stream key, or what docs/destinations.md says for the preset. Never shown."`
 
 	Enabled        bool     `toml:"enabled" default:"true" help:"Push now. false keeps the destination for later."`
 	ConnectTimeout Duration `toml:"connect_timeout" for:"packets" default:"10s" min:"1s" max:"2m" unit:"duration" help:"How long one attempt to connect may take."`
@@ -43,7 +43,7 @@ type Destination struct {
 	DeleteOld  bool   `toml:"delete_old" for:"files" default:"false" help:"Delete segments from the receiver when they have left the live window."`
 
 	Method        string `toml:"method" for:"hls,dash,cmaf,tshttp" default:"auto" enum:"auto|PUT|POST" help:"HTTP method of uploads. auto: PUT; POST for cmaf."`
-	Authorization Secret `toml:"authorization" for:"hls,dash,cmaf,tshttp,whip" unit:"header value" help:"The Authorization header, such as \"Bearer …\". Never shown."`
+	Authorization Secret `toml:"authorization" for:"hls,dash,cmaf,tshttp,whip" unit:"header value" help:"The Authorization header, such as \"Bearer …\"; for whip the bare token too, to which Bearer is added. Never shown."`
 	Auth          string `toml:"auth" for:"hls,dash" default:"auto" enum:"auto|basic|digest" help:"What is made of name and password in the URL. auto: Basic, and Digest once the server asks for that; digest: never Basic, which anybody on the way can read without TLS."`
 	VerifyUploads string `toml:"verify_uploads" for:"hls,dash" default:"auto" enum:"auto|head|off" help:"How to find out, after an answer that was lost and after a restart, what is there already. auto: HEAD, and If-None-Match where that is refused; head: HEAD alone; off: it is sent again."`
 	Headers       Secret `toml:"headers" for:"hls,dash,cmaf,tshttp,whip" unit:"lines of \"Name: value\"" help:"Further HTTP headers for every request. Never shown."`
@@ -53,7 +53,7 @@ type Destination struct {
 	AccessKey    Secret `toml:"access_key" for:"s3" help:"Access key ID. Never shown."`
 	SecretKey    Secret `toml:"secret_key" for:"s3" help:"Secret access key. Never shown."`
 	PathStyle    string `toml:"path_style" for:"s3" default:"auto" enum:"auto|true|false" help:"Address the bucket by the path, not by the host name. auto: where endpoint is set."`
-	CacheControl string `toml:"cache_control" for:"s3,hls,dash" help:"Cache-Control of segments. Empty: a year, immutable. Playlists are never cached for longer than half a segment."`
+	CacheControl string `toml:"cache_control" for:"s3,hls,dash" help:"Cache-Control of segments. Empty: a year, immutable. Playlists always go with no-cache: whoever keeps one has to ask whether it still holds."`
 	Playlists    string `toml:"playlists" for:"s3" default:"hls" enum:"hls|dash|both" help:"Which playlists are uploaded with the segments."`
 
 	Transport string  `toml:"transport" for:"rtsp" default:"auto" enum:"auto|tcp|udp" help:"How media travel. auto: UDP, and TCP where the server refuses it."`

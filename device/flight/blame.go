@@ -112,6 +112,7 @@ var rules = []rule{
 	{delivery, true, classStalled, transportWell, stall, output.BlameServer, "the way was good, and the receiver took no data"},
 	{delivery, true, classStalled, always, 0, output.BlameLink, "data stood still"},
 	{nil, false, classDisk, always, 0, output.BlameDisk, "storage failed"},
+	{delivery, true, classLocal, always, 0, output.BlameEncoder, "the box itself could not: its configuration, or its tracks"},
 
 	{delivery, true, classNone, linkBad, stall, output.BlameLink, "its link was slow or did not answer at that time"},
 	{delivery, true, classNone, serverBad, stall, output.BlameServer, "its receiver refused or hung up at that time"},

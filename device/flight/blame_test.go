@@ -18,8 +18,8 @@ import (
 var update = flag.Bool("update", false, "write BLAME.md anew")
 
 const (
-	push = "destination youtube"
-	sec  = time.Second
+	youtube = "destination youtube"
+	sec     = time.Second
 )
 
 func TestBlame(t *testing.T) {
@@ -35,23 +35,23 @@ func TestBlame(t *testing.T) {
 		facts   []held
 		want    output.Blame
 	}{
-		{"queue drop of a push on a good link", output.SymptomQueue, push, nil, []held{{transportWell, 0, 0}}, output.BlameServer},
-		{"queue drop while packets are sent again", output.SymptomQueue, push, nil, []held{{linkBad, 95 * sec, 0}}, output.BlameLink},
-		{"queue drop, and then the server hangs up", output.SymptomQueue, push, nil, []held{{serverBad, 108 * sec, 0}}, output.BlameServer},
-		{"queue drop long after a server hung up", output.SymptomQueue, push, nil, []held{{serverBad, 10 * sec, 40 * sec}}, output.BlameLink},
-		{"queue drop of a push, nothing known", output.SymptomQueue, push, nil, nil, output.BlameLink},
+		{"queue drop of a push on a good link", output.SymptomQueue, youtube, nil, []held{{transportWell, 0, 0}}, output.BlameServer},
+		{"queue drop while packets are sent again", output.SymptomQueue, youtube, nil, []held{{linkBad, 95 * sec, 0}}, output.BlameLink},
+		{"queue drop, and then the server hangs up", output.SymptomQueue, youtube, nil, []held{{serverBad, 108 * sec, 0}}, output.BlameServer},
+		{"queue drop long after a server hung up", output.SymptomQueue, youtube, nil, []held{{serverBad, 10 * sec, 40 * sec}}, output.BlameLink},
+		{"queue drop of a push, nothing known", output.SymptomQueue, youtube, nil, nil, output.BlameLink},
 		{"queue drop of the segmenter while the disk is full", output.SymptomQueue, "segments", nil, []held{{diskBad, 90 * sec, 0}}, output.BlameDisk},
 		{"queue drop of the segmenter, nothing known", output.SymptomQueue, "segments", nil, nil, output.BlameEncoder},
 		{"another destination's link says nothing", output.SymptomQueue, "segments", nil, []held{{linkBad, 90 * sec, 0}}, output.BlameEncoder},
-		{"connection refused", output.SymptomConnection, push, syscall.ECONNREFUSED, nil, output.BlameServer},
-		{"HTTP 503", output.SymptomRefused, push, errors.New("PUT seg.m4s: HTTP 503"), nil, output.BlameServer},
-		{"closed by the peer", output.SymptomConnection, push, fmt.Errorf("closed: %w", io.EOF), nil, output.BlameServer},
-		{"no route", output.SymptomConnection, push, syscall.EHOSTUNREACH, nil, output.BlameLink},
-		{"timeout", output.SymptomConnection, push, os.ErrDeadlineExceeded, nil, output.BlameLink},
-		{"stalled while packets are sent again", output.SymptomConnection, push, output.ErrStalled, []held{{linkBad, 90 * sec, 0}}, output.BlameLink},
-		{"stalled on a good link", output.SymptomConnection, push, output.ErrStalled, []held{{transportWell, 0, 0}}, output.BlameServer},
-		{"expired certificate", output.SymptomConnection, push, x509.CertificateInvalidError{Reason: x509.Expired}, nil, output.BlameServer},
-		{"certificate not valid yet without the time of day", output.SymptomConnection, push, x509.CertificateInvalidError{Reason: x509.Expired}, []held{{clockUnknown, 0, 0}}, output.BlameClock},
+		{"connection refused", output.SymptomConnection, youtube, syscall.ECONNREFUSED, nil, output.BlameServer},
+		{"HTTP 503", output.SymptomRefused, youtube, errors.New("PUT seg.m4s: HTTP 503"), nil, output.BlameServer},
+		{"closed by the peer", output.SymptomConnection, youtube, fmt.Errorf("closed: %w", io.EOF), nil, output.BlameServer},
+		{"no route", output.SymptomConnection, youtube, syscall.EHOSTUNREACH, nil, output.BlameLink},
+		{"timeout", output.SymptomConnection, youtube, os.ErrDeadlineExceeded, nil, output.BlameLink},
+		{"stalled while packets are sent again", output.SymptomConnection, youtube, output.ErrStalled, []held{{linkBad, 90 * sec, 0}}, output.BlameLink},
+		{"stalled on a good link", output.SymptomConnection, youtube, output.ErrStalled, []held{{transportWell, 0, 0}}, output.BlameServer},
+		{"expired certificate", output.SymptomConnection, youtube, x509.CertificateInvalidError{Reason: x509.Expired}, nil, output.BlameServer},
+		{"certificate not valid yet without the time of day", output.SymptomConnection, youtube, x509.CertificateInvalidError{Reason: x509.Expired}, []held{{clockUnknown, 0, 0}}, output.BlameClock},
 		{"discontinuity without a signal", output.SymptomDiscontinuity, "segments", nil, []held{{inputBad, 80 * sec, 98 * sec}}, output.BlameInput},
 		{"discontinuity while the encoder recovers", output.SymptomDiscontinuity, "segments", nil, []held{{encoderBad, 99 * sec, 0}}, output.BlameEncoder},
 		{"discontinuity when the clock stepped", output.SymptomDiscontinuity, "segments", nil, []held{{clockStepped, 100 * sec, 100 * sec}}, output.BlameClock},
@@ -62,14 +62,14 @@ func TestBlame(t *testing.T) {
 		{"capture device gone", output.SymptomInput, "input", syscall.ENODEV, nil, output.BlameInput},
 		{"file input on a card that failed", output.SymptomInput, "input", syscall.EIO, []held{{diskBad, 99 * sec, 0}}, output.BlameDisk},
 		{"recording on a full disk", output.SymptomLostSegment, "recording", syscall.ENOSPC, nil, output.BlameDisk},
-		{"segment never uploaded after an outage", output.SymptomLostSegment, push, nil, []held{{linkBad, 20 * sec, 0}}, output.BlameLink},
-		{"behind for a server's errors", output.SymptomBehind, push, errors.New("HTTP 500 Internal Server Error"), nil, output.BlameServer},
+		{"segment never uploaded after an outage", output.SymptomLostSegment, youtube, nil, []held{{linkBad, 20 * sec, 0}}, output.BlameLink},
+		{"behind for a server's errors", output.SymptomBehind, youtube, errors.New("HTTP 500 Internal Server Error"), nil, output.BlameServer},
 		{"wall clock step", output.SymptomClock, "clock", nil, nil, output.BlameClock},
 		{"a symptom nobody has heard of", "new", "thing", nil, nil, output.BlameEncoder},
 	} {
 		e := evidence{spans: map[factKey]span{}}
 		for _, f := range tc.facts {
-			k := keyOf(f.fact, "main", push)
+			k := keyOf(f.fact, "main", youtube)
 			e.begin(k, f.from)
 			if f.until != 0 {
 				e.end(k, f.until)
@@ -110,6 +110,36 @@ func TestWordsAreClassified(t *testing.T) {
 	}
 }
 
+// What the status says of a push: its cause counts, and the words where that is not
+// enough.
+func TestCausesAreClassified(t *testing.T) {
+	for _, tc := range []struct {
+		cause output.Cause
+		words string
+		want  class
+	}{
+		{output.CauseClosed, "the connection timed out, says the server, and closed it", classServer},
+		{output.CauseNetwork, "h took the offer, but no way for media was found: refused by a firewall?", classLink},
+		{output.CauseDNS, `host "h" not found: check the spelling`, classLink},
+		{output.CauseStalled, "h was not heard of for 5s", classStalled},
+		{output.CauseTLS, "TLS: the certificate of h is out of its dates: renew it, or set the clock of this box", classTrust},
+		{output.CauseTLS, "TLS: the certificate of h is not for the name \"h\": use the name it was made for", classServer},
+		{output.CauseLocal, "write /mnt/sd/a: no space left on device", classDisk},
+		{output.CauseLocal, "WHIP takes no B-frames", classLocal},
+		{"", "h: connection reset by peer", classServer}, // of a destination that takes segments
+		{"", "something new", classNone},
+	} {
+		if got := classify(stated{tc.cause, tc.words}, ""); got != tc.want {
+			t.Errorf("%s, %q: class %d, want %d", tc.cause, tc.words, got, tc.want)
+		}
+	}
+	for cause := range causeClasses {
+		if got, want := classify(output.WithCause(cause, errors.New("x")), ""), causeClasses[cause]; got != want {
+			t.Errorf("an error with cause %s: class %d, want %d", cause, got, want)
+		}
+	}
+}
+
 // BLAME.md is the table for people; go test -run BlameTable -update writes it.
 func TestBlameTableIsDocumented(t *testing.T) {
 	want := blameDocument()
@@ -131,6 +161,7 @@ func blameDocument() string {
 	classes := map[class]string{
 		classNone: "–", classDisk: "storage: full, read-only, failing, gone", classServer: "refused, HTTP 4xx or 5xx, closed, reset",
 		classLink: "timeout, no route, name not found", classStalled: "no data taken", classTrust: "certificate out of its time",
+		classLocal: "of the box's own side",
 	}
 	var b strings.Builder
 	b.WriteString(`# Who is to blame

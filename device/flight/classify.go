@@ -24,7 +24,39 @@ const (
 	classLink          // nobody answered
 	classStalled       // the connection stands, and nothing moves
 	classTrust         // a certificate is out of its time: the server's fault, or the clock's
+	classLocal         // the box itself could not: configuration, tracks
 )
+
+// stated is an error of a push as the status passes it on: what it is due to, and
+// words.
+type stated struct {
+	cause output.Cause
+	words string
+}
+
+func (s stated) Error() string { return s.words }
+
+// causeClasses are those of the causes that say enough. A certificate may be out of
+// its time, and storage is a part of the box: there the words say more.
+var causeClasses = map[output.Cause]class{
+	output.CauseDNS: classLink, output.CauseNetwork: classLink, output.CauseStalled: classStalled,
+	output.CauseRefused: classServer, output.CauseAuth: classServer, output.CauseRejected: classServer,
+	output.CauseClosed: classServer,
+}
+
+func (s stated) class() class {
+	if c := causeClasses[s.cause]; c != classNone {
+		return c
+	}
+	c := classifyText(s.words)
+	switch {
+	case s.cause == output.CauseTLS && c != classTrust:
+		return classServer
+	case s.cause == output.CauseLocal && c != classDisk:
+		return classLocal
+	}
+	return c
+}
 
 var errnoClasses = map[syscall.Errno]class{
 	syscall.ENOSPC: classDisk, syscall.EDQUOT: classDisk, syscall.EROFS: classDisk, syscall.EIO: classDisk,
@@ -36,8 +68,8 @@ var errnoClasses = map[syscall.Errno]class{
 	syscall.EADDRNOTAVAIL: classLink,
 }
 
-// classify is by the error's own class where it has one, and by its words
-// where a component passes text alone.
+// classify is by the error's own class where it has one, by its cause where it tells
+// that, and by its words where a component passes text alone.
 func classify(err error, text string) class {
 	if err == nil {
 		return classifyText(text)
@@ -55,8 +87,11 @@ func classifyError(err error) class {
 		resolve     *net.DNSError
 		network     net.Error
 		path        *os.PathError
+		status      stated
 	)
 	switch {
+	case errors.As(err, &status):
+		return status.class()
 	case errors.As(err, &certificate) && certificate.Reason == x509.Expired:
 		return classTrust
 	case errors.Is(err, output.ErrStalled):
@@ -75,7 +110,7 @@ func classifyError(err error) class {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return classServer
 	}
-	return classNone
+	return causeClasses[output.CauseOf(err)]
 }
 
 // phrases are looked for in this order: what a server did comes with words of
@@ -84,7 +119,7 @@ var phrases = []struct {
 	text  string
 	class class
 }{
-	{"expired or is not yet valid", classTrust},
+	{"expired or is not yet valid", classTrust}, {"out of its dates", classTrust},
 	{"no space left", classDisk}, {"read-only file system", classDisk}, {"input/output error", classDisk},
 	{"disk quota exceeded", classDisk}, {"no such device", classDisk}, {"structure needs cleaning", classDisk},
 	{"has acknowledged nothing", classStalled}, {"has accepted nothing", classStalled}, {"takes no data", classStalled},

@@ -17,7 +17,7 @@ var epoch = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 func sample(id uint64) Incident {
 	return Incident{
 		ID: id, At: epoch.Add(time.Duration(id) * sec), Until: epoch.Add(time.Duration(id+1) * sec), Boot: "one",
-		Uptime: float64(id), Lasted: 1, Stream: "main", Subject: push, Kind: output.Drop, Symptom: output.SymptomQueue,
+		Uptime: float64(id), Lasted: 1, Stream: "main", Subject: youtube, Kind: output.Drop, Symptom: output.SymptomQueue,
 		Blame: output.BlameLink, Because: "its link was slow", Detail: "its queue was full: \"<&>\" é", Count: id, Amount: Amount{Packets: id},
 	}
 }

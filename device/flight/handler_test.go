@@ -147,7 +147,7 @@ func TestAnUnchangedAnswerIsNotSentAgain(t *testing.T) {
 func TestCSVIsReadAsWritten(t *testing.T) {
 	r := New(Options{})
 	r.add(note{at: r.clock.uptime(), incident: output.Incident{
-		Stream: "=cmd()", Subject: push, Symptom: output.SymptomQueue, Packets: 7, Detail: `he said "no", and` + "\nleft",
+		Stream: "=cmd()", Subject: youtube, Symptom: output.SymptomQueue, Packets: 7, Detail: `he said "no", and` + "\nleft",
 	}})
 	w := ask(Handler(r), "/?format=csv")
 	rows, err := csv.NewReader(w.Body).ReadAll()
@@ -160,7 +160,7 @@ func TestCSVIsReadAsWritten(t *testing.T) {
 		got[name] = rows[1][i]
 	}
 	for name, want := range map[string]string{
-		"id": "1", "stream": "'=cmd()", "subject": push, "kind": "drop", "blame": "link", "packets": "7", "count": "1",
+		"id": "1", "stream": "'=cmd()", "subject": youtube, "kind": "drop", "blame": "link", "packets": "7", "count": "1",
 		"detail": `he said "no", and left`,
 	} {
 		if got[name] != want {

@@ -88,7 +88,7 @@ func (b *bench) only() Incident {
 	return found[0]
 }
 
-var drop = output.Incident{Stream: "main", Subject: push, Symptom: output.SymptomQueue, Packets: 3}
+var drop = output.Incident{Stream: "main", Subject: youtube, Symptom: output.SymptomQueue, Packets: 3}
 
 func TestAStormIsOneIncident(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestLateEvidenceCorrectsABlame(t *testing.T) {
 		if i := b.only(); i.Blame != output.BlameLink {
 			t.Fatalf("at first %s", i.Blame)
 		}
-		reset := output.Incident{Stream: "main", Subject: push, Symptom: output.SymptomConnection, Err: syscall.ECONNRESET}
+		reset := output.Incident{Stream: "main", Subject: youtube, Symptom: output.SymptomConnection, Err: syscall.ECONNRESET}
 		b.Report(reset)
 		b.sleep(sec)
 		for _, i := range b.all() {
@@ -178,7 +178,7 @@ func TestEvidenceTooLateChangesNothing(t *testing.T) {
 		b := newBench(t, Options{}, "one")
 		b.Report(drop)
 		b.sleep(longestNear + 5*sec)
-		b.Report(output.Incident{Stream: "main", Subject: push, Symptom: output.SymptomConnection, Err: syscall.ECONNRESET})
+		b.Report(output.Incident{Stream: "main", Subject: youtube, Symptom: output.SymptomConnection, Err: syscall.ECONNRESET})
 		b.sleep(sec)
 		if i := b.all()[1]; i.Symptom != output.SymptomQueue || i.Blame != output.BlameLink {
 			t.Errorf("%+v", i)
@@ -192,10 +192,10 @@ func TestWhatAComponentIsSureOfStays(t *testing.T) {
 		b := newBench(t, Options{}, "one")
 		i := drop
 		i.Blame = output.BlameDisk
-		b.For("main", push).Report(output.Incident{Symptom: i.Symptom, Blame: i.Blame})
-		b.Report(output.Incident{Stream: "main", Subject: push, Symptom: output.SymptomConnection, Err: syscall.ECONNRESET})
+		b.For("main", youtube).Report(output.Incident{Symptom: i.Symptom, Blame: i.Blame})
+		b.Report(output.Incident{Stream: "main", Subject: youtube, Symptom: output.SymptomConnection, Err: syscall.ECONNRESET})
 		b.sleep(sec)
-		if got := b.all()[1]; got.Blame != output.BlameDisk || got.Subject != push || got.Stream != "main" {
+		if got := b.all()[1]; got.Blame != output.BlameDisk || got.Subject != youtube || got.Stream != "main" {
 			t.Errorf("%+v", got)
 		}
 		b.stop()

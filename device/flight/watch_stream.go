@@ -8,6 +8,7 @@ import (
 
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/push"
 )
 
 func (w *watcher) stream(s, was *status.Stream) {
@@ -193,10 +194,15 @@ func (w *watcher) destination(stream string, d, was *status.Destination) {
 	switch d.State {
 	case status.Reconnecting, status.Failed:
 		w.disconnected(connection, d, was, fresh)
-	case status.Connecting, status.Starting, status.Disabled:
+	case status.Connecting:
+		k := holdKey{stream, subject, connection.Symptom, connection.Kind}
+		if h, held := w.holds[k]; held {
+			w.now.holds[k] = h // waiting for somebody to call is no success
+		}
+	case status.Starting, status.Disabled:
 	case status.Active:
 		if was.State == status.Active && len(fresh) > 0 && w.prev != nil {
-			connection.Time, connection.Detail = fresh[0].Time, fresh[0].Message
+			connection.Time, connection.Err = fresh[0].Time, failure(fresh[0])
 			w.happened(connection) // it broke and came back between two looks
 		}
 		w.link(stream, d, was)
@@ -215,14 +221,21 @@ func (w *watcher) destination(stream string, d, was *status.Destination) {
 	}
 }
 
+// failure is an error of a destination with what it is due to.
+func failure(e status.TimedError) error { return stated{output.Cause(e.Cause), e.Message} }
+
 // disconnected is while there is no connection. Each failed try is a repeat.
 func (w *watcher) disconnected(i output.Incident, d, was *status.Destination, fresh []status.TimedError) {
 	k := holdKey{i.Stream, i.Subject, i.Symptom, i.Kind}
 	_, held := w.holds[k]
 	if len(d.Errors) == 0 || was.State == status.Active && len(fresh) == 0 {
-		// No failure: a programme with other tracks needs a new connection.
+		// No failure: a programme with other tracks needs a new connection, or the
+		// receiver wishes for one.
 		if !held && was.State == status.Active {
 			i.Kind, i.Blame, i.Detail = output.Restart, output.BlameInput, "connects anew for a changed programme"
+			if d.Reason != "" && d.Reason != push.ReasonNewTrack {
+				i.Blame, i.Detail = output.BlameServer, d.Reason
+			}
 			w.happened(i)
 		}
 		return
@@ -230,13 +243,13 @@ func (w *watcher) disconnected(i output.Incident, d, was *status.Destination, fr
 	if !held && len(fresh) == 0 && w.prev != nil {
 		return
 	}
-	i.Time, i.Detail = d.Errors[0].Time, d.Errors[0].Message
+	i.Time, i.Err = d.Errors[0].Time, failure(d.Errors[0])
 	if len(fresh) > 0 && !held {
 		i.Time = fresh[len(fresh)-1].Time // the oldest began it, and says why
-		i.Detail = fresh[len(fresh)-1].Message
+		i.Err = failure(fresh[len(fresh)-1])
 	}
 	w.holding(d.Errors[0].Time.String(), i)
-	switch classify(nil, d.Errors[0].Message) {
+	switch classify(failure(d.Errors[0]), "") {
 	case classServer:
 		w.fact(serverBad, i.Stream, i.Subject)
 	case classLink:

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/device/status"
+	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/push"
 )
 
 // script changes a stream from one look to the next, a second apart.
@@ -109,8 +111,15 @@ func TestWhatTheStatusTells(t *testing.T) {
 			failedWith(s, 1, "i/o timeout")
 			s.Destinations[0].State = status.Active
 		}}, []string{"connection destination a"}},
+		{"nobody calls again", Told{}, []step{
+			func(s *status.Stream) { failedWith(s, 1, "hung up: EOF") },
+			func(s *status.Stream) { s.Destinations[0].State = status.Connecting },
+			func(s *status.Stream) { s.Destinations[0].State = status.Active },
+		}, []string{"+" + hungUp + ", +connection destination a, -" + wellFact, "-" + hungUp, "+" + wellFact + ", -connection destination a"}},
 		{"a new programme needs a new connection", Told{}, []step{
-			func(s *status.Stream) { s.Destinations[0].State = status.Reconnecting },
+			func(s *status.Stream) {
+				s.Destinations[0].State, s.Destinations[0].Reason = status.Reconnecting, "the stream has a new track"
+			},
 			func(s *status.Stream) { s.Destinations[0].State = status.Active },
 		}, []string{"-" + wellFact + ", connection destination a", "+" + wellFact}},
 		{"a destination is taken away", Told{}, []step{
@@ -181,10 +190,39 @@ func TestWatchFindsTheServerThatHungUp(t *testing.T) {
 				t.Errorf("still ongoing: %+v", i)
 			}
 		}
-		want := []string{push + " connection server 30 s 0 packets", push + " queue server 0 s 12 packets"}
+		want := []string{youtube + " connection server 30 s 0 packets", youtube + " queue server 0 s 12 packets"}
 		if !slices.ContainsFunc(told, func(s string) bool { return s == want[1] }) || len(told) != 2 || told[0] != want[0] {
 			t.Errorf("%q, want %q", told, want)
 		}
 		b.stop()
 	})
+}
+
+func TestWhoWantsAnotherConnection(t *testing.T) {
+	for _, tc := range []struct {
+		reason string
+		blame  output.Blame
+		detail string
+	}{
+		{push.ReasonNewTrack, output.BlameInput, "connects anew for a changed programme"},
+		{"the receiver asks to connect again: maintenance", output.BlameServer, "the receiver asks to connect again: maintenance"},
+	} {
+		w := newWatcher(Told{})
+		look := func(n int, d status.Destination) []note {
+			return w.look(&status.Snapshot{
+				Time:    epoch.Add(time.Duration(n) * sec),
+				Streams: []status.Stream{{Name: "main", Destinations: []status.Destination{d}, Input: status.Input{State: status.InputRunning}}},
+			}, nil)
+		}
+		// An old failure says nothing of the new connection.
+		old := []status.TimedError{{Time: epoch.Add(-time.Hour), Message: "closed", Cause: "closed"}}
+		look(0, status.Destination{Name: "a", State: status.Active, Errors: old})
+		notes := look(1, status.Destination{Name: "a", State: status.Reconnecting, Reason: tc.reason, Errors: old})
+		if len(notes) != 1 || notes[0].phase != moment {
+			t.Fatalf("%s: %+v", tc.reason, notes)
+		}
+		if i := notes[0].incident; i.Kind != output.Restart || i.Blame != tc.blame || i.Detail != tc.detail {
+			t.Errorf("%s: %+v", tc.reason, i)
+		}
+	}
 }

@@ -11,12 +11,17 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
+	"unicode"
 
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 16 << 20
+
+// answerTime bounds the wait for an answer, and for all of a short one.
+const answerTime = 20 * time.Second
 
 // unreachable: no encoderd answers.
 type unreachable struct {
@@ -38,7 +43,7 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
 			err = ue.Err
@@ -62,28 +67,53 @@ func refusal(resp *http.Response) error {
 	if err != nil || body.Error == "" {
 		return fmt.Errorf("the box answers %s: does encoderd serve this address?", resp.Status)
 	}
-	return errors.New(body.Error)
+	return errors.New(printable(body.Error))
+}
+
+// printable is a text of the box on one line, without what would disturb a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// newHTTP is a client that does not wait for ever for a box that takes the question
+// and says nothing. What a preflight takes is not bounded by it: the answer begins at
+// once, and then comes line by line.
+func newHTTP() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = answerTime
+	return &http.Client{Transport: t}
 }
 
 // snapshot is the box's status.
-func (c *client) snapshot(ctx context.Context) (s status.Snapshot, doc []byte, err error) {
+func (c *client) snapshot(ctx context.Context) (s status.Snapshot, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	body, err := c.call(ctx, http.MethodGet, "status", nil)
 	if err != nil {
-		return s, nil, err
+		return s, err
 	}
 	defer body.Close()
-	if doc, err = io.ReadAll(io.LimitReader(body, maxAnswer)); err != nil {
-		return s, nil, &unreachable{c.base.Host, err}
+	doc, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+	if err != nil {
+		return s, &unreachable{c.base.Host, err}
 	}
 	if err := json.Unmarshal(doc, &s); err != nil {
-		return s, nil, fmt.Errorf("the box's status is not understood: is encoderd of another version? (%w)", err)
+		return s, fmt.Errorf("the box's status is not understood: is encoderd of another version? (%w)", err)
 	}
-	return s, doc, nil
+	return s, nil
 }
 
 // find is the path of a destination in the API, by "NAME" or "STREAM/NAME".
 func (c *client) find(ctx context.Context, name string) (string, error) {
-	s, _, err := c.snapshot(ctx)
+	s, err := c.snapshot(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -106,11 +136,11 @@ func (c *client) find(ctx context.Context, name string) (string, error) {
 		stream, dest, _ = strings.Cut(found[0], "/")
 		return "streams/" + url.PathEscape(stream) + "/destinations/" + url.PathEscape(dest), nil
 	case len(found) > 1:
-		return "", fmt.Errorf("%w: several streams have a destination %q: say %s", errUsage, name, strings.Join(found, " or "))
+		return "", fmt.Errorf("%w: several streams have a destination %q: say %s", errUsage, name, printable(strings.Join(found, " or ")))
 	case len(all) == 0:
 		return "", fmt.Errorf("no destination %q: the box has none", name)
 	}
-	return "", fmt.Errorf("no destination %q: there are %s", name, strings.Join(all, ", "))
+	return "", fmt.Errorf("no destination %q: there are %s", name, printable(strings.Join(all, ", ")))
 }
 
 // command is a POST to a destination.
@@ -119,6 +149,8 @@ func (c *client) command(ctx context.Context, name, command string) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	body, err := c.call(ctx, http.MethodPost, path+"/"+command, nil)
 	if err != nil {
 		return err
@@ -133,7 +165,7 @@ func (c *client) command(ctx context.Context, name, command string) error {
 
 // destinations lists them.
 func (c *client) destinations(ctx context.Context) error {
-	s, _, err := c.snapshot(ctx)
+	s, err := c.snapshot(ctx)
 	if err != nil {
 		return err
 	}
@@ -157,7 +189,8 @@ func (c *client) destinations(ctx context.Context) error {
 			if len(d.Errors) > 0 && d.State != status.Active {
 				last = d.Errors[0].Message
 			}
-			fmt.Fprintf(t, "%s/%s\t%s\t%s\t%.2f Mb/s\t%s\t%s\n", st.Name, d.Name, d.Kind, d.State, float64(d.Bitrate)/1e6, d.URL, last)
+			fmt.Fprintf(t, "%s/%s\t%s\t%s\t%.2f Mb/s\t%s\t%s\n", printable(st.Name), printable(d.Name), printable(d.Kind),
+				printable(string(d.State)), float64(d.Bitrate)/1e6, printable(d.URL), printable(last))
 		}
 	}
 	return t.Flush()

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -46,6 +47,7 @@ Exit status: 0 fine or go, 1 failed or no-go, 2 wrong usage, 3 no encoderd answe
 // client runs one command.
 type client struct {
 	base           *url.URL
+	http           *http.Client
 	json           bool
 	stdout, stderr io.Writer
 }
@@ -57,14 +59,15 @@ var errUsage = errors.New("wrong usage")
 func Main(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("encoderctl", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprint(flags.Output(), usage) }
 	address := flags.String("address", env("ENCODERBOX_ADDRESS"), "")
 	asJSON := flags.Bool("json", false, "")
-	if len(args) > 0 && (args[0] == "help" || strings.TrimLeft(args[0], "-") == "help" || args[0] == "-h") {
+	flags.Usage = func() {}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp) || err == nil && flags.Arg(0) == "help":
 		fmt.Fprint(stdout, usage)
 		return ExitOK
-	}
-	if err := flags.Parse(args); err != nil {
+	case err != nil:
+		fmt.Fprintln(stderr, "see encoderctl help")
 		return ExitUsage
 	}
 	base, err := boxURL(*address)
@@ -72,8 +75,13 @@ func Main(ctx context.Context, args []string, env func(string) string, stdout, s
 		fmt.Fprintln(stderr, "encoderctl:", err)
 		return ExitUsage
 	}
-	c := &client{base: base, json: *asJSON, stdout: stdout, stderr: stderr}
-	return c.exit(c.run(ctx, flags.Args()))
+	c := &client{base: base, http: newHTTP(), json: *asJSON, stdout: stdout, stderr: stderr}
+	defer c.http.CloseIdleConnections()
+	err = c.run(ctx, flags.Args())
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	return c.exit(err)
 }
 
 func boxURL(address string) (*url.URL, error) {

@@ -30,7 +30,11 @@ func (c *client) preflight(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		name, args = args[0], args[1:]
 	}
-	if err := flags.Parse(args); err != nil {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		_, err = fmt.Fprint(c.stdout, usage)
+		return err
+	case err != nil:
 		return fmt.Errorf("%w: preflight NAME [-publish] [-seconds N]", errUsage)
 	}
 	if name == "" && flags.NArg() == 1 {
@@ -68,7 +72,7 @@ func (c *client) preflight(ctx context.Context, args []string) error {
 		case l.Report != nil:
 			return c.verdict(*l.Report)
 		case l.Step != nil && !c.json:
-			fmt.Fprintf(c.stdout, "%-8s %-14s %s\n", l.Step.Verdict, l.Step.Name, l.Step.Text)
+			fmt.Fprintf(c.stdout, "%-8s %-14s %s\n", printable(string(l.Step.Verdict)), printable(l.Step.Name), printable(l.Step.Text))
 		}
 	}
 	return &unreachable{c.base.Host, errors.Join(errors.New("it stopped answering in the middle"), lines.Err())}
@@ -90,7 +94,9 @@ func (c *client) verdict(r preflight.Report) error {
 		word = "NO GO"
 	}
 	if !c.json {
-		fmt.Fprintf(c.stdout, "%s: %s\n", word, r.Reason)
+		if _, err := fmt.Fprintf(c.stdout, "%s: %s\n", word, printable(r.Reason)); err != nil {
+			return err
+		}
 	}
 	if !r.Go {
 		return errNoGo

@@ -2,7 +2,10 @@ package remote
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -73,6 +76,9 @@ func TestCommands(t *testing.T) {
 		{"dance", ExitUsage, "", "no command"},
 		{"", ExitUsage, "", "no command"},
 		{"help", ExitOK, "Usage:", ""},
+		{"-h", ExitOK, "Usage:", ""},
+		{"-json help", ExitOK, "Usage:", ""},
+		{"preflight -h", ExitOK, "Usage:", ""},
 		{"-loud", ExitUsage, "", "not defined"},
 	} {
 		code, stdout, stderr := run(t, address, strings.Fields(c.args)...)
@@ -103,5 +109,83 @@ func TestAnAnswerThatEndsEarly(t *testing.T) {
 	address := box(t, map[string]string{"POST /api/v1/streams/main/destinations/tv/preflight": `{"step":{"name":"clock","text":"set"}}`})
 	if code, _, stderr := run(t, address, "preflight", "tv"); code != ExitUnreachable || !strings.Contains(stderr, "in the middle") {
 		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+// What the box says comes from others in part: receivers, whoever wrote the
+// configuration.
+func TestAnAnswerCannotDriveTheTerminal(t *testing.T) {
+	const path = "POST /api/v1/streams/main/destinations/tv/"
+	address := box(t, map[string]string{
+		path + "preflight": `{"step":{"name":"a","verdict":"bad","text":"x\u001b[2Jy"}}` + "\n" + `{"report":{"go":false,"reason":"x\u001b[2J\ny"}}`,
+	})
+	code, stdout, _ := run(t, address, "preflight", "tv")
+	if code != ExitFailed || strings.Contains(stdout, "\x1b") || strings.Count(stdout, "\n") != 2 {
+		t.Errorf("%d %q", code, stdout)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"error":"no\u001b]0;owned\u0007"}`)
+	}))
+	defer server.Close()
+	if code, _, stderr := run(t, server.URL, "destinations"); code != ExitFailed || strings.ContainsAny(stderr, "\x1b\a") {
+		t.Errorf("%d %q", code, stderr)
+	}
+}
+
+func TestAnAnswerWithoutEnd(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			_, _ = w.Write(bytes.Repeat([]byte("x"), 2*maxLine))
+			return
+		}
+		fmt.Fprint(w, statusDocument)
+	}))
+	defer server.Close()
+	if code, _, stderr := run(t, server.URL, "preflight", "tv"); code != ExitUnreachable || !strings.Contains(stderr, "too long") {
+		t.Errorf("a line without end: %d %s", code, stderr)
+	}
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for piece := bytes.Repeat([]byte(" "), 1<<20); ; {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	}))
+	defer endless.Close()
+	if code, _, stderr := run(t, endless.URL, "destinations"); code != ExitFailed || !strings.Contains(stderr, "not understood") {
+		t.Errorf("a status without end: %d %s", code, stderr)
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	began := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-began
+		cancel()
+	}()
+	var errs bytes.Buffer
+	code := Main(ctx, []string{"destinations"}, func(string) string { return server.URL }, io.Discard, &errs)
+	if code != ExitFailed || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("%d %s: a box that answers is not unreachable", code, &errs)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestWhatCannotBePrintedIsNoSuccess(t *testing.T) {
+	address := box(t, map[string]string{"POST /api/v1/streams/main/destinations/tv/preflight": `{"report":{"go":true,"reason":"fine"}}`})
+	for _, args := range []string{"destinations", "-json destinations", "preflight tv", "-json preflight tv"} {
+		if code := Main(t.Context(), strings.Fields(args), func(string) string { return address }, full{}, io.Discard); code != ExitFailed {
+			t.Errorf("%s: %d", args, code)
+		}
 	}
 }

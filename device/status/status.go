@@ -203,7 +203,7 @@ type DestinationState string
 const (
 	Disabled     DestinationState = "disabled"   // by the configuration, paused by a person, or held by its group
 	Starting     DestinationState = "starting"   // waits for the programme
-	Connecting   DestinationState = "connecting" // first attempt
+	Connecting   DestinationState = "connecting" // first attempt, or waits for the other side to call
 	Active       DestinationState = "active"
 	Reconnecting DestinationState = "reconnecting" // waits, or tries again
 	Failed       DestinationState = "failed"       // gave up (retry_limit), or its configuration cannot work

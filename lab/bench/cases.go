@@ -16,6 +16,7 @@ import (
 type job struct {
 	hls, rtmp, srt bool
 	player         bool // one HLS player fetches everything over HTTP
+	copies         int  // receivers of the one protocol that goes out; 0 in all other jobs
 }
 
 func (j job) String() string {
@@ -29,6 +30,8 @@ func (j job) String() string {
 		}
 	}
 	switch {
+	case j.copies > 0:
+		return fmt.Sprintf("%s destinations, %d", out[0], j.copies)
 	case len(out) == 3:
 		return "all three"
 	case j.player:
@@ -88,8 +91,7 @@ func (b *bench) start(tb peer.TB, c benchCase, s *sinks) (p *peer.Process, daemo
 // configuration is encoderd's for a job: the file passed through, nothing encoded.
 func (b *bench) configuration(j job, s *sinks) string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "[streams.main.input]\nkind = \"file\"\npath = %q\n", b.mp4)
-	fmt.Fprintf(&t, "[streams.main.hls]\nenabled = %t\n", j.hls)
+	t.WriteString(b.source(j))
 	if j.rtmp {
 		fmt.Fprintf(&t, "[streams.main.destinations.rtmp]\nurl = %q\n", s.nginx.URL(streamName))
 	}
@@ -97,6 +99,13 @@ func (b *bench) configuration(j job, s *sinks) string {
 		fmt.Fprintf(&t, "[streams.main.destinations.srt]\nurl = %q\nlatency = %q\n", s.srt.URL(), srtLatency)
 	}
 	return t.String()
+}
+
+// source is the part of the configuration that all jobs have: the input, and
+// what is served of it.
+func (b *bench) source(j job) string {
+	return fmt.Sprintf("[streams.main.input]\nkind = \"file\"\npath = %q\n[streams.main.hls]\nenabled = %t\n[streams.main.dash]\nenabled = %t\n",
+		b.mp4, j.hls, j.hls)
 }
 
 // ffmpegArgs are one process with an output a leg, each a copy of both tracks.

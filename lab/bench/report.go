@@ -9,6 +9,7 @@ import (
 
 // report is the outcome of a run, as it is kept under build/bench.
 type report struct {
+	suite   suite
 	Time    time.Time       `json:"time"`
 	Machine measure.Machine `json:"machine"`
 	SRT     string          `json:"libsrt"`
@@ -32,11 +33,8 @@ type row struct {
 	P99     map[string]float64 `json:"p99_ms,omitempty"` // medians
 }
 
-func newReport(o options, rate float64) *report {
-	return &report{
-		Time: time.Now().UTC(), Repeats: o.repeats,
-		Window: o.window.Seconds(), Bitrate: rate * 8,
-	}
+func newReport(s suite, repeats int, window time.Duration, rate float64) *report {
+	return &report{suite: s, Time: time.Now().UTC(), Repeats: repeats, Window: window.Seconds(), Bitrate: rate * 8}
 }
 
 func (r *report) row(program string, j job) *row {
@@ -73,7 +71,7 @@ func (r *report) finish() {
 		steal = append(steal, w.pick(func(t trial) float64 { return t.Steal })...)
 	}
 	r.Machine.Others, r.Machine.Steal = measure.Median(others), measure.Median(steal)
-	r.Goals = goals(r)
+	r.Goals = r.suite.goals(r)
 }
 
 // pick is one figure of every trial.

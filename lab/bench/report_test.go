@@ -11,7 +11,7 @@ import (
 
 // measured is a report of the given CPU costs, a repeat each.
 func measured(us, them, libsrt []float64) *report {
-	r := newReport(options{repeats: len(us), window: 12 * time.Second}, 1e6)
+	r := newReport(suites[0], len(us), 12*time.Second, 1e6)
 	for i := range us {
 		r.add(benchCase{ours, allThree}, trial{CPU: us[i], Peak: 20 + float64(i), P99: map[string]float64{"rtmp": float64(1 + i), "srt": 7}})
 		r.add(benchCase{theirs, allThree}, trial{CPU: them[i], Peak: 60})
@@ -49,7 +49,7 @@ func TestNoiseThatHidesTheCostIsNoSuccess(t *testing.T) {
 	if err := measure.Save(file, r); err != nil {
 		t.Fatal(err)
 	}
-	again := &report{}
+	again := &report{suite: r.suite}
 	if err := measure.Load(file, again); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestNoiseThatHidesTheCostIsNoSuccess(t *testing.T) {
 }
 
 func TestGoalsOfAPartialRun(t *testing.T) {
-	r := newReport(options{repeats: 1}, 1e6)
+	r := newReport(suites[0], 1, 12*time.Second, 1e6)
 	r.add(benchCase{theirs, allThree}, trial{CPU: 1})
 	r.finish()
 	if len(r.Goals) != 0 {
@@ -77,7 +77,7 @@ func TestTablesHaveEveryRow(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for _, bad := range []string{"-repeats=0", "-window=50s", "-settle=-1s", "-only=(", "stray"} {
+	for _, bad := range []string{"-repeats=-1", "-window=50s", "-settle=-1s", "-only=(", "stray"} {
 		if _, err := parse([]string{bad}); err == nil {
 			t.Errorf("%s was taken", bad)
 		}

@@ -15,6 +15,21 @@ const (
 	srtLatency = 200 * time.Millisecond // of every sender
 )
 
+// receivers are what a trial's contender sends to.
+type receivers interface {
+	// received is what each has got so far.
+	received(ctx context.Context) (received, error)
+	// all says that each has got more than enough bytes.
+	all(r received, enough int64) bool
+	// check says which did not get what it must have between a and b; rate is the
+	// media's, in bytes a second.
+	check(a, b received, rate float64) error
+	checkTracks(ctx context.Context) error
+	cpu() time.Duration // what they have cost
+}
+
+var _ receivers = (*sinks)(nil)
+
 // sinks are what a trial's contender sends to: real servers, and a folder on
 // tmpfs.
 type sinks struct {
@@ -41,6 +56,7 @@ func startSinks(tb peer.TB, j job) *sinks {
 type received struct {
 	at             time.Time
 	hls, rtmp, srt int64
+	each           []int64 // of a fan
 }
 
 func (s *sinks) received(ctx context.Context) (received, error) {
@@ -63,8 +79,12 @@ func (s *sinks) received(ctx context.Context) (received, error) {
 	return r, nil
 }
 
-// await returns once every leg's sink receives media.
-func (s *sinks) await(ctx context.Context, p *peer.Process) error {
+func (s *sinks) all(r received, enough int64) bool {
+	return (!s.job.hls || r.hls > enough) && (!s.job.rtmp || r.rtmp > enough) && (!s.job.srt || r.srt > enough)
+}
+
+// await returns once every sink receives media.
+func await(ctx context.Context, s receivers, p *peer.Process) error {
 	const enough = 200_000
 	deadline := time.Now().Add(30 * time.Second)
 	for {
@@ -72,7 +92,7 @@ func (s *sinks) await(ctx context.Context, p *peer.Process) error {
 		if err != nil {
 			return err
 		}
-		if (!s.job.hls || r.hls > enough) && (!s.job.rtmp || r.rtmp > enough) && (!s.job.srt || r.srt > enough) {
+		if s.all(r, enough) {
 			return nil
 		}
 		select {
@@ -83,7 +103,7 @@ func (s *sinks) await(ctx context.Context, p *peer.Process) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("after 30 s not every sink receives (HLS %d, RTMP %d, SRT %d bytes):\n%s", r.hls, r.rtmp, r.srt, p.Log())
+			return fmt.Errorf("after 30 s not every sink receives (HLS %d, RTMP %d, SRT %d bytes, each %d):\n%s", r.hls, r.rtmp, r.srt, r.each, p.Log())
 		}
 	}
 }
@@ -126,17 +146,23 @@ func (s *sinks) checkTracks(ctx context.Context) error {
 		}
 	}
 	if s.job.srt {
-		p, err := peer.Probe(ctx, s.srt.File(), peer.ProbeOptions{InputArgs: []string{"-v", "fatal"}}) // ffmpeg puts an SEI before the SPS it refers to
-		if err != nil {
-			return err
-		}
-		codecs := map[string]bool{}
-		for _, st := range p.Streams {
-			codecs[st.Codec] = true
-		}
-		if !codecs["h264"] || !codecs["aac"] {
-			return fmt.Errorf("what came over SRT holds %v, not H.264 and AAC", codecs)
-		}
+		return checkTS(ctx, s.srt.File())
+	}
+	return nil
+}
+
+// checkTS says what a transport stream lacks.
+func checkTS(ctx context.Context, file string) error {
+	p, err := peer.Probe(ctx, file, peer.ProbeOptions{InputArgs: []string{"-v", "fatal"}}) // ffmpeg puts an SEI before the SPS it refers to
+	if err != nil {
+		return err
+	}
+	codecs := map[string]bool{}
+	for _, st := range p.Streams {
+		codecs[st.Codec] = true
+	}
+	if !codecs["h264"] || !codecs["aac"] {
+		return fmt.Errorf("what came over SRT holds %v, not H.264 and AAC", codecs)
 	}
 	return nil
 }

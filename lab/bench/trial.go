@@ -25,6 +25,7 @@ type bench struct {
 	dir            string // on tmpfs
 	mp4, mkv, ts   string
 	encoderd, bare string  // binaries
+	srtSink        string  // too
 	rate           float64 // of the clip, bytes a second
 	log            io.Writer
 }
@@ -60,8 +61,11 @@ func (b *bench) fill(ctx context.Context) (err error) {
 	if b.ts, err = makeTS(ctx, b.mkv, b.dir); err != nil {
 		return err
 	}
-	b.bare = filepath.Join(b.dir, "baresrt")
+	b.bare, b.srtSink = filepath.Join(b.dir, "baresrt"), filepath.Join(b.dir, "srtsink")
 	if err := goBuild(ctx, b.bare, "./lab/bench/baresrt"); err != nil {
+		return err
+	}
+	if err := goBuild(ctx, b.srtSink, "./lab/bench/srtsink"); err != nil {
 		return err
 	}
 	if b.encoderd = b.o.binary; b.encoderd == "" {
@@ -93,10 +97,8 @@ type trial struct {
 
 func (t trial) String() string {
 	s := fmt.Sprintf("%.4f CPU-s/s (libsrt %.4f)  %5.1f MB", t.CPU, t.LibSRT, t.Peak)
-	for _, name := range []string{"rtmp", "srt"} {
-		if v, ok := t.P99[name]; ok {
-			s += fmt.Sprintf("  %s p99 %.2f ms", name, v)
-		}
+	if len(t.P99) > 0 {
+		s += fmt.Sprintf("  p99 %.2f ms at worst", t.worst())
 	}
 	return s + fmt.Sprintf("  (others %.2f CPUs, steal %.2f)", t.Others, t.Steal)
 }
@@ -126,23 +128,30 @@ func (b *bench) attempt(ctx context.Context, c benchCase) (t trial, err error) {
 	defer os.RemoveAll(dir)
 	var failed error
 	err = peer.Do(dir, b.log, func(tb peer.TB) {
+		if c.job.copies > 0 {
+			f := b.startFan(tb, c.job)
+			p, d := b.startFanned(tb, c, f)
+			t, failed = b.observe(ctx, tb, c.job, f, p, d)
+			return
+		}
 		s := startSinks(tb, c.job)
 		p, d := b.start(tb, c, s)
 		if s.job.hls {
 			s.watchHLS(tb)
 		}
-		t, failed = b.observe(ctx, tb, s, p, d)
+		t, failed = b.observe(ctx, tb, c.job, s, p, d)
 	})
 	return t, errors.Join(failed, err)
 }
 
 // observe measures a running contender.
-func (b *bench) observe(ctx context.Context, tb peer.TB, s *sinks, p *peer.Process, d *encoderd.Daemon) (t trial, err error) {
-	if err := s.await(ctx, p); err != nil {
+func (b *bench) observe(ctx context.Context, tb peer.TB, j job, s receivers, p *peer.Process, d *encoderd.Daemon) (t trial, err error) {
+	if err := await(ctx, s, p); err != nil {
 		return t, err
 	}
+	began := time.Now()
 	t.Startup = measure.CPUTime(p.PID()).Seconds()
-	if s.job.player {
+	if j.player {
 		viewer.HLS(tb, d.HLS(""))
 	}
 	if err := sleep(ctx, b.o.settle); err != nil {
@@ -172,6 +181,9 @@ func (b *bench) observe(ctx context.Context, tb peer.TB, s *sinks, p *peer.Proce
 	t.Peak = float64(u.PeakRSS) / (1 << 20)
 	t.costs(before, after)
 	if d != nil {
+		if err := sleep(ctx, time.Until(began.Add(steady(j)))); err != nil {
+			return t, err
+		}
 		t.P99 = latencies(d)
 	}
 	return t, s.checkTracks(ctx)
@@ -197,7 +209,7 @@ type sample struct {
 	machine  measure.MachineTime
 }
 
-func (b *bench) sample(ctx context.Context, s *sinks, p *peer.Process) (x sample, err error) {
+func (b *bench) sample(ctx context.Context, s receivers, p *peer.Process) (x sample, err error) {
 	if x.received, err = s.received(ctx); err != nil {
 		return x, err
 	}

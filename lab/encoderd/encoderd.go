@@ -25,12 +25,17 @@ import (
 
 // Build compiles the daemon into dir, once a test binary (TestMain), and
 // returns its path. flags are for go build, such as -race.
-func Build(dir string, flags ...string) (string, error) {
-	bin := filepath.Join(dir, "encoderd")
+func Build(dir string, flags ...string) (string, error) { return build(dir, "encoderd", flags...) }
+
+// BuildControl compiles encoderctl into dir, and returns its path.
+func BuildControl(dir string) (string, error) { return build(dir, "encoderctl") }
+
+func build(dir, program string, flags ...string) (string, error) {
+	bin := filepath.Join(dir, program)
 	args := append([]string{"build", "-o", bin}, flags...)
-	cmd := exec.Command("go", append(args, "github.com/encoderbox/encoderbox/cmd/encoderd")...)
+	cmd := exec.Command("go", append(args, "github.com/encoderbox/encoderbox/cmd/"+program)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build encoderd: %w\n%s", err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
 	}
 	return bin, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -84,6 +85,42 @@ func (w *Werift) Report() (WeriftReport, error) {
 		return nil, fmt.Errorf("peer: read werift's report: %w", err)
 	}
 	return r, nil
+}
+
+// Began is when the first packet of a kind was, by its sender report. clock is that
+// of the kind's RTP timestamps.
+func (r WeriftReport) Began(kind string, clock int64) (time.Duration, error) {
+	one := r[kind]
+	ntp, err := strconv.ParseUint(one.Report.NTP, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("peer: werift got no sender report of %s: %w", kind, err)
+	}
+	at := time.Duration(ntp>>32)*time.Second + time.Duration((ntp&0xffffffff)*uint64(time.Second)>>32)
+	return at + time.Duration(int32(one.First-one.Report.RTP))*time.Second/time.Duration(clock), nil
+}
+
+// WeriftPacket is one packet of sound.
+type WeriftPacket struct {
+	Timestamp uint32
+	Payload   []byte
+}
+
+// Sound is that of the last publication that was ended.
+func (w *Werift) Sound() ([]WeriftPacket, error) {
+	b, err := os.ReadFile(filepath.Join(w.dir, "audio.rtp"))
+	if err != nil {
+		return nil, fmt.Errorf("peer: read werift's sound: %w", err)
+	}
+	var all []WeriftPacket
+	for len(b) >= 6 {
+		n := 6 + int(binary.BigEndian.Uint16(b[4:]))
+		if n > len(b) {
+			return all, errors.New("peer: werift's sound is cut off")
+		}
+		all = append(all, WeriftPacket{binary.BigEndian.Uint32(b), b[6:n]})
+		b = b[n:]
+	}
+	return all, nil
 }
 
 // weriftHome is a folder with the endpoint and werift.

@@ -148,17 +148,9 @@ func (c *conn) Write(p media.Packet) error {
 	return err
 }
 
-// send writes to one track's request. It fails with ErrStalled when the receiver
-// has neither taken nor acknowledged anything for the limit.
+// send writes to one track's request, as request.Stream.Send does.
 func (c *conn) send(kind media.Kind, b []byte, limit time.Duration) error {
-	s := c.streams[kind]
-	w := watch(s, limit)
-	_, err := s.Write(b)
-	if w.stop() {
-		return fmt.Errorf("%v: %w: %s has accepted nothing for %v: is the server stuck, or the uplink down?",
-			kind, output.ErrStalled, c.client.Base().Host, limit)
-	}
-	if err != nil {
+	if err := c.streams[kind].Send(b, limit); err != nil {
 		return fmt.Errorf("%v: %w", kind, err)
 	}
 	return nil

@@ -100,8 +100,8 @@ func TestPeersThatBehaveBadlyWhileDialling(t *testing.T) {
 		cause  []output.Cause
 	}{
 		"reset":           {peer.ResetAtOnce(), []output.Cause{output.CauseClosed, output.CauseNetwork}},
-		"garbage":         {peer.Answer([]byte("\x00\xff garbage\r\n\r\n")), []output.Cause{output.CauseLocal, output.CauseClosed, output.CauseNetwork}},
-		"endless headers": {flood, []output.Cause{output.CauseLocal, output.CauseClosed, output.CauseNetwork}},
+		"garbage":         {peer.Answer([]byte("\x00\xff garbage\r\n\r\n")), []output.Cause{output.CauseRejected}},
+		"endless headers": {flood, []output.Cause{output.CauseRejected}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := peer.StartBadPeer(t, tc.manner)

@@ -110,18 +110,19 @@ func (l *life) publishDVR(ctx context.Context, _ *lane) error {
 	a.dirty, a.at = false, time.Now()
 	gone := l.released(true)
 	l.mu.Unlock()
-	files, err := l.spec.Playlists(v)
-	if err != nil {
+	files, missing := l.render(v)
+	if len(files) == 0 {
 		l.mu.Lock()
+		a.stale = missing
 		l.settle(gone, false)
 		l.mu.Unlock()
-		l.d.log.Warn("no playlist of the past to upload", "error", err) // nothing in it can be played
 		return nil
 	}
 	files = renamed(files)
 	sent, err := l.upload(ctx, files, last)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	a.stale = missing
 	l.settle(gone, err == nil)
 	a.files, a.spent, a.whole = sent, l.counts.bytes, whole
 	a.dirty = a.dirty || err != nil
@@ -194,9 +195,9 @@ func (l *life) released(past bool) (names []string) {
 }
 
 // settle lets what released gave be deleted, or not yet where the upload has
-// failed. l.mu is held.
+// failed, or a playlist on the origin is older than that. l.mu is held.
 func (l *life) settle(names []string, uploaded bool) {
-	if uploaded {
+	if uploaded && !l.live.stale && !l.dvr.stale {
 		l.trash = l.bounded(append(l.trash, names...))
 	} else {
 		l.leaving = l.bounded(append(names, l.leaving...))

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,12 +65,10 @@ func mpdReferences(manifest []byte) (refs []string, err error) {
 	return refs, nil
 }
 
-// A server whose answers come late and out of their order is at no moment given
-// a playlist or a manifest that names what it does not have, and no segment before
-// its header.
-func TestNothingIsNamedBeforeItIsThere(t *testing.T) {
-	v := newServer(0)
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+// strict is a server whose answers come late and out of their order, and that notes
+// what is named while it is not there.
+func strict(v *server) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		file := filepath.Base(q.URL.Path)
 		if q.Method == http.MethodDelete {
 			v.set(func() {
@@ -108,7 +108,15 @@ func TestNothingIsNamedBeforeItIsThere(t *testing.T) {
 			v.puts[file]++
 		})
 		w.WriteHeader(http.StatusCreated)
-	}))
+	})
+}
+
+// A server whose answers come late and out of their order is at no moment given
+// a playlist or a manifest that names what it does not have, and no segment before
+// its header.
+func TestNothingIsNamedBeforeItIsThere(t *testing.T) {
+	v := newServer(0)
+	srv := httptest.NewServer(strict(v))
 	defer srv.Close()
 	r := compressed(t, newStream("a1", 1), srv.URL, map[string]string{"delete_old": "true", "dvr": "20s"})
 	r.spec.Playlists = both()
@@ -123,6 +131,61 @@ func TestNothingIsNamedBeforeItIsThere(t *testing.T) {
 	}
 	if v.files["manifest.mpd"] == nil || v.files["dvr.mpd"] == nil || v.files["index.m3u8"] == nil {
 		t.Errorf("files %v", slices.Sorted(maps.Keys(v.files)))
+	}
+}
+
+// quiet: live, and nothing was deleted since so many looks.
+func quiet(looks int) func(Status) bool {
+	var last uint64
+	same := 0
+	return func(st Status) bool {
+		if !done(st) || st.Deleted != last {
+			last, same = st.Deleted, 0
+		}
+		same++
+		return same > looks
+	}
+}
+
+// A manifest that cannot be made for a while stays on the server as it was: what it
+// names must stay, too.
+func TestNothingIsDeletedThatAnOldManifestNames(t *testing.T) {
+	v := newServer(0)
+	srv := httptest.NewServer(strict(v))
+	defer srv.Close()
+	for _, dvr := range []string{"0s", "20s"} {
+		r := compressed(t, newStream("a1", 1), srv.URL, map[string]string{"delete_old": "true", "dvr": dvr})
+		var clock atomic.Bool
+		clock.Store(true)
+		all := both()
+		r.spec.Playlists = func(w *segment.Window) (map[string][]byte, error) {
+			files, err := all(w)
+			if !clock.Load() {
+				delete(files, "manifest.mpd")
+				err = errors.New("the time of day is not known")
+			}
+			return files, err
+		}
+		r.start()
+		r.fast(40)
+		r.await("live and nothing left to delete", quiet(20))
+		clock.Store(false)
+		deleted := r.dest.Status().Deleted
+		r.fast(40)
+		r.await("live without a manifest, and deleting nothing", quiet(20))
+		if text := r.dest.Status().Text; !strings.Contains(text, "time of day") {
+			t.Errorf("the status says %q of a manifest that is missing", text)
+		}
+		clock.Store(true)
+		r.fast(10)
+		r.await("deleting again", func(st Status) bool { return done(st) && st.Deleted > deleted })
+		r.stop()
+		v.mu.Lock()
+		for _, b := range v.broken {
+			t.Errorf("dvr %s: %s", dvr, b)
+		}
+		v.mu.Unlock()
+		v.set(func() { clear(v.files) })
 	}
 }
 

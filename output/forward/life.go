@@ -54,6 +54,7 @@ type life struct {
 	// unreadable counts attempts in a row that failed for a file of this box.
 	unreadable int
 	incidents  []output.Incident // to be told without the lock
+	unrendered string            // why playlists could not be made, as told; "" when all could
 }
 
 // unreadable is the oldest number that should be there and is not.

@@ -19,6 +19,7 @@ type listing struct {
 	dirty    bool
 	at       time.Time         // of the last upload
 	files    map[string][]byte // of the last upload
+	stale    bool              // of the last upload, some could not be made
 }
 
 // maxFill is how many lost segments a playlist lists as gaps; after more it
@@ -144,12 +145,12 @@ func (l *life) publish(ctx context.Context, _ *lane, w *segment.Window) error {
 	l.live.dirty, l.live.at = false, time.Now()
 	gone := l.released(false)
 	l.mu.Unlock()
-	files, err := l.spec.Playlists(v)
-	if err != nil {
+	files, missing := l.render(v)
+	if len(files) == 0 {
 		l.mu.Lock()
+		l.live.stale = missing
 		l.settle(gone, false)
 		l.mu.Unlock()
-		l.d.log.Warn("no playlist to upload", "error", err) // nothing in it can be played
 		return nil
 	}
 	l.gov.enter()
@@ -157,6 +158,7 @@ func (l *life) publish(ctx context.Context, _ *lane, w *segment.Window) error {
 	sent, err := l.upload(ctx, files, last)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.live.stale = missing
 	l.settle(gone, err == nil)
 	l.live.files = sent
 	l.live.dirty = l.live.dirty || err != nil
@@ -164,6 +166,24 @@ func (l *life) publish(ctx context.Context, _ *lane, w *segment.Window) error {
 		l.nudge() // to delete it
 	}
 	return err
+}
+
+// render makes the playlists of a window. missing: not all of them can be made now,
+// and what is on the origin in their place may name files that have left.
+func (l *life) render(w *segment.Window) (files map[string][]byte, missing bool) {
+	files, err := l.spec.Playlists(w)
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	l.mu.Lock()
+	told := l.unrendered == text
+	l.unrendered = text
+	l.mu.Unlock()
+	if err != nil && !told { // nothing in it can be played, or the time of day is not known
+		l.d.log.Warn("not every playlist can be made", "error", err, "uploaded", len(files))
+	}
+	return files, err != nil
 }
 
 // upload uploads the playlists that have changed, those that name others last.

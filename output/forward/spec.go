@@ -29,7 +29,9 @@ type Spec struct {
 	// StateDir is the folder of the cursors. Empty: nothing survives a restart.
 	StateDir string
 	// Playlists renders a window: file name to content. Those of it that name
-	// other playlists (multivariant, MPD) are uploaded last.
+	// other playlists (multivariant, MPD) are uploaded last. Beside those that can be
+	// made now it may return the error of others: nothing that these may name is
+	// deleted meanwhile.
 	Playlists func(*segment.Window) (map[string][]byte, error)
 
 	// RetryDelay bounds the wait before the second attempt; every further failure

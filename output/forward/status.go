@@ -31,6 +31,9 @@ type Status struct {
 	// older segments may still wait.
 	AtLive bool
 	Cause  string // of Retrying and Failed: one of the causes
+	// Unmade is why not every playlist can be made now: what players begin with may
+	// be missing on the origin, or old. Empty when all can.
+	Unmade string
 
 	Lag         time.Duration // of programme that waits to be sent
 	LagBytes    int64
@@ -69,6 +72,14 @@ func (s *Status) addError(at time.Time, message string) {
 
 // text is Status.Text.
 func (s *Status) text(now time.Time) string {
+	text := s.progress(now)
+	if s.Unmade != "" && (s.State == Live || s.State == Behind) {
+		text += ", but not every playlist can be made: " + s.Unmade
+	}
+	return text
+}
+
+func (s *Status) progress(now time.Time) string {
 	lag := fmt.Sprintf("behind by %s, %s", coarse(s.Lag), size(s.LagBytes))
 	wait := ""
 	if d := s.NextAttempt.Sub(now); d > 0 {

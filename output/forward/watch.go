@@ -168,6 +168,7 @@ func (l *life) fillStatus(s *Status) {
 	s.Verified, s.Skipped, s.Deleted, s.Undeleted = c.verified, c.skipped, c.deleted, c.undeleted
 	s.Throughput, s.Bitrate = int(l.gov.Rate()*8), c.bitrate(now)
 	s.Lag, s.LagBytes, s.LagSegments = l.ledger.duration, l.ledger.bytes, l.ledger.waiting
+	s.Unmade = l.unrendered
 	s.Stored = !l.cur.current && l.cur.started && l.set.Mode != Off && l.stores()
 	s.ConnectedAt, s.NextAttempt, s.Cause, s.Oldest = l.since, l.next, "", time.Time{}
 	if _, ok := l.oldest(); ok {
@@ -230,6 +231,9 @@ func diagnose(err error) (cause string, blame output.Blame) {
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, net.ErrClosed): // the transport did, since the peer had
 		return CauseClosed, ""
+	}
+	if c := output.CauseOf(err); c == output.CauseRejected || c == output.CauseAuth || c == output.CauseTLS || c == output.CauseClosed {
+		return string(c), output.BlameServer // the kind knows: an answer that is no HTTP, a TLS port that is plain
 	}
 	return CauseNetwork, output.BlameLink
 }

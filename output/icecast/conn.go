@@ -10,6 +10,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/encoderbox/encoderbox/media"
@@ -40,6 +41,7 @@ type conn struct {
 	framer  framer
 
 	ended  atomic.Pointer[error] // why the server's side has ended
+	over   chan struct{}         // closed when listen has ended
 	tasks  sync.WaitGroup
 	cancel context.CancelFunc // of tasks
 	close  sync.Once
@@ -58,7 +60,7 @@ func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.C
 	if err != nil {
 		return nil, output.WithCause(output.CauseLocal, err)
 	}
-	c := &conn{track: track, framer: framer, log: t.Log}
+	c := &conn{track: track, framer: framer, log: t.Log, over: make(chan struct{})}
 	login, tell := c.icecast, tellIcecast
 	if isShoutcast(t) {
 		login, tell = c.shoutcast, tellShoutcast
@@ -139,6 +141,12 @@ func (c *conn) Write(p media.Packet) error {
 	if _, err = c.rw.Write(b); err == nil {
 		return nil
 	}
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) { // listen is about to be told why
+		select {
+		case <-c.over:
+		case <-time.After(closeTime):
+		}
+	}
 	if ended := c.ended.Load(); ended != nil { // it knows the better reason
 		return *ended
 	}
@@ -148,6 +156,7 @@ func (c *conn) Write(p media.Packet) error {
 // listen reads what the server says until it ends the connection, which makes Write
 // fail at once.
 func (c *conn) listen() {
+	defer close(c.over)
 	err := c.listenUntilEnd()
 	c.ended.CompareAndSwap(nil, &err)
 	_ = c.raw.Close()

@@ -139,7 +139,7 @@ func isNet(err error) bool {
 func refusal(address string, a *request.Answer) error {
 	words := plain(a.Text)
 	if words == "" {
-		words = plain(a.Status)
+		words = plain(strings.TrimSpace(strings.TrimPrefix(a.Status, strconv.Itoa(a.Code))))
 	}
 	r := &output.AnswerError{Status: a.Code, Cause: request.CauseRejected}
 	advice := "check the mount point"

@@ -73,6 +73,16 @@ func (s *socket) Write(b []byte) (int, error) {
 	}
 }
 
+// Read implements net.Conn. The kernel tells its verdict, that the peer has taken
+// nothing for too long, to whoever asks first.
+func (s *socket) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if errors.Is(err, syscall.ETIMEDOUT) {
+		err = s.stalled()
+	}
+	return n, err
+}
+
 // stuck says that the peer has left what it was sent for longer than the limit.
 func (s *socket) stuck() bool {
 	stats := s.counter.Stats()

@@ -38,8 +38,18 @@ func (c *conn) tellTitle(ctx context.Context, t output.Target, tell func(context
 		}
 	}
 	if ctx.Err() == nil && c.log != nil {
-		c.log.Warn("the title was not told", "destination", t.Name, "err", err)
+		c.log.Warn("the title was not told", "destination", t.Name, "err", withoutPassword(t, err))
 	}
+}
+
+// withoutPassword is an error's text: a server may say back what it was asked, and
+// the password of SHOUTcast is in that.
+func withoutPassword(t output.Target, err error) string {
+	text := err.Error()
+	if password, _ := t.URL.User.Password(); password != "" {
+		text = strings.NewReplacer(password, "***", url.QueryEscape(password), "***").Replace(text)
+	}
+	return text
 }
 
 // tellIcecast updates the metadata of a mount point.

@@ -82,6 +82,9 @@ type Options struct {
 	Pattern func(bitrate int) (Pattern, error)
 	// Needed is the bit rate of the stream, sound and overhead included; 0: not known.
 	Needed int
+	// FileTime is how much of the stream a file has, for kinds with Files; 0: all of
+	// Measure goes into one.
+	FileTime time.Duration
 	// Complaints are what the platform will not like about the stream.
 	Complaints []string
 	// Describe puts an error into one line without secrets.

@@ -99,6 +99,8 @@ func (r Report) verdict(step string) Verdict {
 // conn is a receiver that takes everything, or blocks.
 type conn struct {
 	blocks bool
+	keeps  uint64 // of so many bytes, one arrives; 0: all do
+	short  uint64 // bytes that are still on their way
 	fail   error
 
 	mu     sync.Mutex
@@ -124,7 +126,12 @@ func (c *conn) Write(p media.Packet) error {
 func (c *conn) Stats() output.ConnStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return output.ConnStats{BytesSent: c.bytes, RTT: 3 * time.Millisecond}
+	s := output.ConnStats{BytesSent: c.bytes, RTT: 3 * time.Millisecond}
+	s.Outstanding = c.short
+	if c.keeps > 0 {
+		s.Outstanding = c.bytes - c.bytes/c.keeps
+	}
+	return s
 }
 
 func (c *conn) Close() error {
@@ -187,12 +194,13 @@ func TestWhatStandsInTheWay(t *testing.T) {
 		step  string
 		cause output.Cause
 	}{
-		"options":  {good, func(r *rig) { r.kind.Check = func(output.Target) error { return errors.New("no host") } }, StepConfiguration, output.CauseLocal},
-		"name":     {"fake://nothing.invalid:1/x", nil, StepResolve, output.CauseDNS},
-		"refused":  {"fake://" + refused.Addr().String(), nil, StepConnect, output.CauseRefused},
-		"rejected": {good, func(r *rig) { r.kind.Dial = rejects }, StepPublish, output.CauseRejected},
-		"breaks":   {good, func(r *rig) { r.conn.fail = io.EOF }, StepThroughput, output.CauseClosed},
-		"too slow": {good, func(r *rig) { r.o.Needed = 50_000_000; r.o.Pattern = thin }, StepThroughput, output.CauseNetwork},
+		"options":         {good, func(r *rig) { r.kind.Check = func(output.Target) error { return errors.New("no host") } }, StepConfiguration, output.CauseLocal},
+		"name":            {"fake://nothing.invalid:1/x", nil, StepResolve, output.CauseDNS},
+		"refused":         {"fake://" + refused.Addr().String(), nil, StepConnect, output.CauseRefused},
+		"rejected":        {good, func(r *rig) { r.kind.Dial = rejects }, StepPublish, output.CauseRejected},
+		"breaks":          {good, func(r *rig) { r.conn.fail = io.EOF }, StepThroughput, output.CauseClosed},
+		"too slow":        {good, func(r *rig) { r.conn.keeps = 3 }, StepThroughput, output.CauseNetwork},
+		"sound, too slow": {good, func(r *rig) { r.conn.keeps, r.o.Pattern = 2, thin }, StepThroughput, output.CauseNetwork},
 		"pattern": {good, func(r *rig) {
 			r.o.Pattern = func(int) (Pattern, error) { return nil, errors.New("no encoder") }
 		}, StepPublish, output.CauseLocal},
@@ -217,6 +225,34 @@ func rejects(context.Context, output.Target, []*media.Track) (output.Conn, error
 }
 
 func thin(int) (Pattern, error) { return &pattern{size: 100}, nil }
+
+// Sound cannot be filled up to a rate: what is offered is what can be asked for.
+func TestAPatternOfLessThanIsNeeded(t *testing.T) {
+	r := newRig(t, "fake://"+listen(t)+"/app")
+	r.o.Publish, r.o.Pattern = true, thin              // 80 kb/s
+	for _, needed := range []int{50_000_000, 80_000} { // MP3 is exactly at its rate
+		if r.o.Needed = needed; needed == 80_000 {
+			r.conn.short = 90
+		}
+		if got := r.run(t); !got.Go || got.verdict(StepThroughput) != Good {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+func TestDatagramsThatNobodyAnswers(t *testing.T) {
+	r := newRig(t, "udp://127.0.0.1:9")
+	r.kind.Name, r.kind.Transports, r.o.Publish = "udp", []string{"udp"}, true
+	got := r.run(t)
+	for _, s := range got.Steps {
+		if strings.Contains(s.Text, "accepted") || strings.Contains(s.Text, "taken") {
+			t.Errorf("%+v: nobody can know that", s)
+		}
+	}
+	if !got.Go {
+		t.Errorf("%+v", got)
+	}
+}
 
 func TestAReceiverThatTakesNothingIsLeft(t *testing.T) {
 	r := newRig(t, "fake://"+listen(t))
@@ -256,48 +292,6 @@ func TestTheClockAndTheStreamAreWarnings(t *testing.T) {
 	}
 }
 
-// store is a place for files.
-type store struct {
-	files  map[string]int64
-	delete error
-}
-
-func (s *store) Put(_ context.Context, f output.File) error {
-	r, err := f.Open()
-	if err != nil {
-		return err
-	}
-	s.files[f.Name], err = io.Copy(io.Discard, r)
-	return err
-}
-
-func (s *store) Stat(context.Context, string) (output.FileInfo, error) {
-	return output.FileInfo{}, errors.ErrUnsupported
-}
-
-func (s *store) Delete(_ context.Context, name string) error {
-	if s.delete == nil {
-		delete(s.files, name)
-	}
-	return s.delete
-}
-
-func (*store) Close() error { return nil }
-
-func TestAFileIsStoredAndDeleted(t *testing.T) {
-	r := newRig(t, "fake://"+listen(t))
-	s := &store{files: map[string]int64{}}
-	r.kind.Dial, r.kind.Files = nil, func(output.Target) (output.Files, error) { return s, nil }
-	r.o.Publish = true
-	if got := r.run(t); !got.Go || got.Throughput == 0 || len(s.files) > 0 {
-		t.Errorf("%+v, left %v", got, s.files)
-	}
-	s.delete = errors.New("405")
-	if got := r.run(t); !got.Go || got.verdict(StepPublish) != Warning || len(s.files) != 1 {
-		t.Errorf("%+v, left %v", got, s.files)
-	}
-}
-
 func TestWhereAConnectionGoes(t *testing.T) {
 	for _, c := range []struct {
 		kind, url string
@@ -311,6 +305,10 @@ func TestWhereAConnectionGoes(t *testing.T) {
 		{"s3", "s3://b/x", map[string]string{"region": "eu-west-1"}, "b.s3.eu-west-1.amazonaws.com:443 https"},
 		{"s3", "s3://b/x", map[string]string{"endpoint": "http://minio:9000"}, "minio:9000 http"},
 		{"srt", "srt://:9000?mode=listener", nil, ":9000 srt"},
+		{"icecast", "icecast+http://:p@h/live", nil, "h:8000 http"},
+		{"icecast", "icecast+https://:p@h/live", nil, "h:443 https"},
+		{"shoutcast", "shoutcast://:p@h", nil, "h:8001 shoutcast"},
+		{"shoutcast", "shoutcast://:p@h:9000", nil, "h:9001 shoutcast"},
 	} {
 		u, err := url.Parse(c.url)
 		if err != nil {

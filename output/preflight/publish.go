@@ -50,8 +50,10 @@ func (r *run) push(ctx context.Context) bool {
 	}
 	closing := sync.OnceFunc(func() { _ = conn.Close() })
 	defer closing()
-	if !r.good(StepPublish, since, "the receiver has accepted the stream") {
-		return false
+	if r.unanswered() {
+		r.good(StepPublish, since, "datagrams leave the box; nobody answers them")
+	} else {
+		r.good(StepPublish, since, "the receiver has accepted the stream")
 	}
 	// A Write that blocks ends with the connection.
 	measuring, done := context.WithTimeout(ctx, r.o.Measure+stepTime)
@@ -68,7 +70,7 @@ func (r *run) push(ctx context.Context) bool {
 // measure sends the pattern by the clock and looks at what the receiver took.
 func (r *run) measure(ctx context.Context, conn output.Conn, pattern Pattern) bool {
 	since := time.Now()
-	before := conn.Stats()
+	before, offered := conn.Stats(), int64(0)
 	for {
 		p := pattern.Next()
 		if p.DTS > r.o.Measure {
@@ -80,6 +82,7 @@ func (r *run) measure(ctx context.Context, conn output.Conn, pattern Pattern) bo
 			case <-ctx.Done():
 			}
 		}
+		offered += int64(len(p.Data))
 		if err := conn.Write(p); err != nil {
 			if ctx.Err() != nil {
 				err = fmt.Errorf("%w: %w", output.ErrStalled, context.Cause(ctx))
@@ -92,11 +95,13 @@ func (r *run) measure(ctx context.Context, conn output.Conn, pattern Pattern) bo
 		r.report.RTT = float64(after.RTT) / float64(time.Millisecond)
 	}
 	sent := after.BytesSent - min(before.BytesSent, after.BytesSent)
-	return r.judge(since, int64(sent)-int64(min(after.Outstanding, sent)), took, after)
+	rate := int(float64(offered) * 8 / r.o.Measure.Seconds())
+	return r.judge(since, int64(sent)-int64(min(after.Outstanding, sent)), took, rate, after)
 }
 
-// judge compares what was taken with what is needed.
-func (r *run) judge(since time.Time, taken int64, took time.Duration, s output.ConnStats) bool {
+// judge compares what was taken with what is needed. offered is the rate of the
+// pattern, which may be less than was wanted: sound has no filler.
+func (r *run) judge(since time.Time, taken int64, took time.Duration, offered int, s output.ConnStats) bool {
 	if taken <= 0 || took <= 0 {
 		return r.add(Step{
 			Name: StepThroughput, Verdict: Bad, Cause: output.CauseStalled, Duration: time.Since(since),
@@ -104,25 +109,37 @@ func (r *run) judge(since time.Time, taken int64, took time.Duration, s output.C
 		})
 	}
 	r.report.Throughput = int(float64(taken) * 8 / took.Seconds())
-	text := fmt.Sprintf("%s taken in %v, tried %s", rate(r.report.Throughput), took.Round(100*time.Millisecond), rate(r.tried()))
+	got, needed, spare := float64(r.report.Throughput), float64(r.o.Needed), headroom
+	if float64(offered) < needed*(1+(spare-1)/2) {
+		needed, spare = min(needed, offeredShare*float64(offered)), 1
+	}
+	verb := "taken"
+	if r.unanswered() {
+		verb = "sent, nobody says what arrived,"
+	}
+	text := fmt.Sprintf("%s %s in %v, tried %s", rate(r.report.Throughput), verb, took.Round(100*time.Millisecond), rate(offered))
 	if s.Lost > 0 || s.Retransmitted > 0 {
 		text += fmt.Sprintf("; %d packets sent again, %d lost", s.Retransmitted, s.Lost)
 	}
 	switch {
-	case r.o.Needed > 0 && r.report.Throughput < r.o.Needed:
+	case got < needed:
 		return r.add(Step{
 			Name: StepThroughput, Verdict: Bad, Cause: output.CauseNetwork, Duration: time.Since(since),
 			Text: fmt.Sprintf("%s, but the stream needs %s: lower the bit rate, or use another uplink", text, rate(r.o.Needed)),
 		})
-	case r.o.Needed > 0 && float64(r.report.Throughput) < float64(r.o.Needed)*(1+(headroom-1)/2), s.Lost > 0:
+	case got < needed*(1+(spare-1)/2), s.Lost > 0:
 		return r.add(Step{Name: StepThroughput, Verdict: Warning, Duration: time.Since(since), Text: text + ": there is little to spare"})
 	}
 	return r.good(StepThroughput, since, "%s", text)
 }
 
+// offeredShare of a pattern that is less than was wanted must have been taken: some
+// is still on its way.
+const offeredShare = 0.8
+
 func rate(bits int) string { return fmt.Sprintf("%.2f Mb/s", float64(bits)/1e6) }
 
-// upload stores a file of the size of some seconds, asks for it, and deletes it.
+// upload stores a file of the size of a segment again and again, and deletes it.
 func (r *run) upload(ctx context.Context) bool {
 	since := time.Now()
 	files, err := r.kind.Files(r.target)
@@ -131,31 +148,60 @@ func (r *run) upload(ctx context.Context) bool {
 	}
 	defer discard(files)
 	name := "preflight-" + rand.Text()[:8] + ".tmp"
-	size := int64(r.tried()) / 8 * int64(r.o.Measure) / int64(time.Second)
+	total := int64(r.tried()) / 8 * int64(r.o.Measure) / int64(time.Second)
+	size := total
+	if r.o.FileTime > 0 {
+		size = min(total, int64(r.tried())/8*int64(r.o.FileTime)/int64(time.Second))
+	}
 	putting, cancel := context.WithTimeout(ctx, 2*r.o.Measure+stepTime)
 	defer cancel()
-	err = files.Put(putting, output.File{
-		Name: name, Type: "application/octet-stream", Size: size, Volatile: true,
-		Open: func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(noise{}, size)), nil },
-	})
-	if err != nil {
-		if putting.Err() != nil && ctx.Err() == nil {
-			err = fmt.Errorf("%w: %d bytes took longer than %v", output.ErrStalled, size, 2*r.o.Measure+stepTime)
-		}
-		return r.bad(StepPublish, since, err)
-	}
+	sent, err := put(putting, files, name, size, total)
 	took := time.Since(since)
-	text := fmt.Sprintf("a file of %d kB is up", size/1000)
-	deleting, stop := context.WithTimeout(context.WithoutCancel(ctx), stepTime)
-	defer stop()
-	if err := files.Delete(deleting, name); err != nil {
-		ok := r.add(Step{
-			Name: StepPublish, Verdict: Warning, Duration: took,
-			Text: fmt.Sprintf("%s, but cannot be deleted, %s stays there: %s", text, name, r.o.Describe(err)),
-		})
-		return ok && r.judge(since, size, took, output.ConnStats{})
+	if err != nil && putting.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %d bytes took longer than %v", output.ErrStalled, total, 2*r.o.Measure+stepTime)
 	}
-	return r.good(StepPublish, since, "%s and deleted again", text) && r.judge(since, size, took, output.ConnStats{})
+	var left error
+	if sent > 0 || maybeThere(err) { // also when who asked has gone
+		deleting, stop := context.WithTimeout(context.WithoutCancel(ctx), stepTime)
+		left = files.Delete(deleting, name)
+		stop()
+	}
+	switch {
+	case err != nil && left != nil:
+		return r.bad(StepPublish, since, fmt.Errorf("%w; %s may be left there", err, name))
+	case err != nil:
+		return r.bad(StepPublish, since, err)
+	case left != nil:
+		r.add(Step{
+			Name: StepPublish, Verdict: Warning, Duration: took,
+			Text: fmt.Sprintf("files of %d kB are taken, but cannot be deleted, %s stays there: %s", size/1000, name, r.o.Describe(left)),
+		})
+	default:
+		r.good(StepPublish, since, "files of %d kB are taken, and deleted again", size/1000)
+	}
+	return r.judge(since, sent, took, r.tried(), output.ConnStats{})
+}
+
+// put stores a file under the same name until total bytes have gone up.
+func put(ctx context.Context, files output.Files, name string, size, total int64) (sent int64, err error) {
+	for sent < total {
+		err := files.Put(ctx, output.File{
+			Name: name, Type: "application/octet-stream", Size: size, Volatile: true,
+			Open: func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(noise{}, size)), nil },
+		})
+		if err != nil {
+			return sent, err
+		}
+		sent += size
+	}
+	return sent, nil
+}
+
+// maybeThere says that a file that could not be stored may be there in spite of it.
+func maybeThere(err error) bool {
+	var no *output.AnswerError
+	refused := errors.As(err, &no) && no.Lasting()
+	return err != nil && !refused && !errors.Is(err, output.ErrNotSent)
 }
 
 // noise is content that no proxy can compress.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +22,6 @@ const stepTime = 10 * time.Second
 var usualPorts = map[string]string{
 	"rtmp": "1935", "rtmps": "443", "http": "80", "https": "443",
 	"tshttp": "80", "tshttps": "443", "rtsp": "554", "rtsps": "322",
-	"shoutcast": "8001",
 }
 
 // connectionOf is where a target's connection goes. host is "" for one that
@@ -41,13 +41,37 @@ func connectionOf(u *url.URL, kind string, options map[string]string) (address, 
 	if kind == "srt" && u.Query().Get("mode") == "listener" {
 		host = ""
 	}
-	if port == "" {
+	switch {
+	case kind == "icecast" && port == "" && scheme == "http":
+		port = radioPort
+	case kind == "shoutcast":
+		port = sourcePort(port)
+	case port == "":
 		port = usualPorts[scheme]
 	}
 	return net.JoinHostPort(host, port), host, scheme
 }
 
+// radioPort is the usual one of listeners.
+const radioPort = "8000"
+
+// sourcePort is where SHOUTcast sources go: the port behind that of listeners, which
+// the URL has.
+func sourcePort(listeners string) string {
+	if listeners == "" {
+		listeners = radioPort
+	}
+	n, err := strconv.Atoi(listeners)
+	if err != nil {
+		return listeners
+	}
+	return strconv.Itoa(n + 1)
+}
+
 func (r *run) datagrams() bool { return len(r.kind.Transports) == 1 && r.kind.Transports[0] == "udp" }
+
+// unanswered says that nobody ever answers the datagrams.
+func (r *run) unanswered() bool { return r.kind.Name == "udp" || r.kind.Name == "rtp" }
 
 func (r *run) encrypted() bool {
 	switch r.plain {
@@ -83,14 +107,14 @@ func (r *run) connect(ctx context.Context) bool {
 	case r.host == "":
 		return r.skip(StepConnect, "the box waits to be called")
 	case r.datagrams():
-		c, err := net.Dial("udp", r.address)
+		c, err := r.dial(ctx, "udp")
 		if err != nil {
 			return r.bad(StepConnect, since, output.NetworkError(r.address, err))
 		}
 		defer discard(c)
 		return r.good(StepConnect, since, "there is a route to %s, from %s; datagrams get no answer before the stream", r.address, c.LocalAddr())
 	}
-	c, err := r.dial(ctx)
+	c, err := r.dial(ctx, "tcp")
 	if err != nil {
 		return r.bad(StepConnect, since, output.NetworkError(r.address, err))
 	}
@@ -100,10 +124,10 @@ func (r *run) connect(ctx context.Context) bool {
 	return r.good(StepConnect, since, "%s answers after %v", c.RemoteAddr(), took.Round(100*time.Microsecond))
 }
 
-func (r *run) dial(ctx context.Context) (net.Conn, error) {
+func (r *run) dial(ctx context.Context, network string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
-	return (&net.Dialer{}).DialContext(ctx, "tcp", r.address)
+	return (&net.Dialer{}).DialContext(ctx, network, r.address)
 }
 
 // tls negotiates, and looks at the certificate.
@@ -112,7 +136,7 @@ func (r *run) tls(ctx context.Context) bool {
 		return true
 	}
 	since := time.Now()
-	raw, err := r.dial(ctx)
+	raw, err := r.dial(ctx, "tcp")
 	if err != nil {
 		return r.bad(StepTLS, since, output.NetworkError(r.address, err))
 	}

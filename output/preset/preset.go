@@ -82,8 +82,13 @@ func (p Preset) Resolve(server, key string) (string, error) {
 		return "", errors.New("server is a host, without rtmp:// or the like before it")
 	case strings.ContainsAny(server, " \t\n@?#"):
 		return "", errors.New("server is not HOST, HOST:PORT or HOST/PATH")
+	case strings.Contains(p.URL, "{key}@") && !strings.Contains(key, ":"):
+		return "", fmt.Errorf("preset %s: key is not NAME:PASSWORD: %s", p.Name, p.KeyHelp)
 	}
 	server = strings.Trim(server, "/")
+	if p.needsApplication() && !strings.Contains(server, "/") {
+		return "", fmt.Errorf("preset %s: server has no application: %s", p.Name, p.ServerHelp)
+	}
 	address := strings.NewReplacer("{server}", server, "{key}", p.escape(key)).Replace(p.URL)
 	if _, err := url.Parse(address); err != nil {
 		return "", fmt.Errorf("preset %s: server and key make no address: has one of them a character that does not belong there?", p.Name)
@@ -91,11 +96,21 @@ func (p Preset) Resolve(server, key string) (string, error) {
 	return address, nil
 }
 
+// needsApplication says that the server's path is the application of an RTMP URL,
+// which has that and a key.
+func (p Preset) needsApplication() bool {
+	return strings.HasPrefix(p.URL, "rtmp") && strings.Contains(p.URL, "{server}/{key}")
+}
+
 // escape makes a key fit where it stands: in a query everything that means
-// something there is written out, in a path the characters that would end it.
+// something there is written out, in a path the characters that would end it,
+// before a host those that would end a name or password.
 func (p Preset) escape(key string) string {
-	before, _, _ := strings.Cut(p.URL, "{key}")
+	before, after, _ := strings.Cut(p.URL, "{key}")
 	switch {
+	case strings.HasPrefix(after, "@"):
+		name, password, _ := strings.Cut(key, ":")
+		return url.UserPassword(name, password).String()
 	case strings.Contains(before, "?"):
 		return url.QueryEscape(key)
 	case strings.HasPrefix(p.URL, "rtmp"):
@@ -140,8 +155,8 @@ func (l Limits) Judge(s Stream) (complaints []string) {
 }
 
 func bitrate(n int) string {
-	if n%1_000_000 == 0 {
-		return fmt.Sprintf("%d Mb/s", n/1_000_000)
+	if n < 1_000_000 {
+		return fmt.Sprintf("%.4g kb/s", float64(n)/1e3)
 	}
 	return fmt.Sprintf("%.4g Mb/s", float64(n)/1e6)
 }

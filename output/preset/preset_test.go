@@ -1,7 +1,10 @@
 package preset
 
 import (
+	"fmt"
+	"maps"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,7 +37,13 @@ func TestShape(t *testing.T) {
 				t.Errorf("key interval %v", l.KeyInterval)
 			}
 			server, key := "host.example", ""
-			if strings.Contains(p.URL, "{key}") {
+			if p.needsApplication() {
+				server += "/live"
+			}
+			switch {
+			case strings.Contains(p.URL, "{key}@"):
+				key = "abcd:1234-efgh"
+			case strings.Contains(p.URL, "{key}"):
 				key = "abcd-1234-efgh"
 			}
 			address, err := p.Resolve(server, key)
@@ -42,7 +51,7 @@ func TestShape(t *testing.T) {
 				t.Fatal(err)
 			}
 			u, err := url.Parse(address)
-			if err != nil || u.Hostname() != server || strings.ContainsAny(address, "{}") || !strings.Contains(address, key) {
+			if err != nil || u.Hostname() != "host.example" || strings.ContainsAny(address, "{}") || !strings.Contains(address, key) {
 				t.Errorf("%q: %v", address, err)
 			}
 			if p.Server != "" {
@@ -71,6 +80,8 @@ func TestResolve(t *testing.T) {
 		{"mediamtx-whip", "h:8889", "cam/1", "whip+http://h:8889/cam/1/whip"},
 		{"nginx-rtmp", "h/live/", "a b", "rtmp://h/live/a%20b"},
 		{"akamai", "h/1/e", "", "hls+https://h/1/e/"},
+		{"aws-mediapackage", "h/in/v2/x", "na@me:p/w:d", "hls+https://na%40me:p%2Fw%3Ad@h/in/v2/x/"},
+		{"mediamtx", "h:1936/live", "cam", "rtmp://h:1936/live/cam"},
 	} {
 		p, _ := ByName(c.name)
 		if got, err := p.Resolve(c.server, c.key); got != c.want || err != nil {
@@ -84,6 +95,9 @@ func TestResolve(t *testing.T) {
 		{"nginx-rtmp", "rtmp://h/live", "secret-key", "without rtmp://"},
 		{"nginx-rtmp", "user@h/live", "secret-key", "not HOST"},
 		{"nginx-rtmp", "h:x/live", "secret-key", "no address"},
+		{"mediamtx", "h:1935", "secret-key", "no application: the server and the path"},
+		{"aws-medialive", "h:1935/", "secret-key", "no application"},
+		{"aws-mediapackage", "h/x", "secret-key", "NAME:PASSWORD"},
 	} {
 		p, _ := ByName(c.name)
 		_, err := p.Resolve(c.server, c.key)
@@ -104,9 +118,74 @@ func TestJudge(t *testing.T) {
 	}
 	bad := Stream{VideoBitrate: 8_500_000, AudioBitrate: 192_000, KeyInterval: 10 * time.Second, Video: &media.VideoParams{Height: 2160, FrameRate: media.Rational{Num: 120, Den: 1}}}
 	got := limits.Judge(bad)
-	for i, want := range []string{"8.5 Mb/s, at most 6 Mb/s", "0.192 Mb/s", "every 10s", "2160 rows", "120 pictures", "no sound"} {
+	for i, want := range []string{"8.5 Mb/s, at most 6 Mb/s", "192 kb/s", "every 10s", "2160 rows", "120 pictures", "no sound"} {
 		if i >= len(got) || !strings.Contains(got[i], want) {
 			t.Fatalf("got %q, want %q at %d", got, want, i)
 		}
 	}
+}
+
+// TestDocumented holds the table of docs/destinations.md against the presets.
+func TestDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/destinations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(doc), "\n## Presets\n")
+	if !ok {
+		t.Fatal("docs/destinations.md has no section Presets")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	rows := map[string]string{}
+	for line := range strings.Lines(section) {
+		if name, _, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "`"); ok && strings.HasPrefix(line, "| `") {
+			rows[name] = strings.TrimSpace(line)
+		}
+	}
+	for _, p := range All() {
+		if want := row(p); rows[p.Name] != want {
+			t.Errorf("docs/destinations.md is to say\n%s\nand says\n%s", want, rows[p.Name])
+		}
+		delete(rows, p.Name)
+	}
+	for name := range rows {
+		t.Errorf("docs/destinations.md has %s, which is no preset", name)
+	}
+}
+
+// row is a preset in the table of docs/destinations.md.
+func row(p Preset) string {
+	server := p.ServerHelp
+	if p.Server != "" {
+		server = "`" + p.Server + "`; " + server
+	}
+	key := p.KeyHelp
+	if key == "" {
+		key = "none"
+	}
+	var sets []string
+	for _, option := range slices.Sorted(maps.Keys(p.Options)) {
+		sets = append(sets, fmt.Sprintf("`%s = %q`", option, p.Options[option]))
+	}
+	return fmt.Sprintf("| `%s` | %s | `%s` | %s | %s | %s | %s |", p.Name, p.Title, p.URL, server, key, asks(p.Limits), strings.Join(sets, ", "))
+}
+
+// asks is what limits ask, in words.
+func asks(l Limits) string {
+	var all []string
+	add := func(is bool, format string, args ...any) {
+		if is {
+			all = append(all, fmt.Sprintf(format, args...))
+		}
+	}
+	add(l.VideoBitrate > 0, "video ≤ %s", bitrate(l.VideoBitrate))
+	add(l.AudioBitrate > 0, "audio ≤ %s", bitrate(l.AudioBitrate))
+	add(l.KeyInterval > 0, "a key picture every %v or more often", l.KeyInterval)
+	add(l.Height > 0, "≤ %d rows", l.Height)
+	add(l.FrameRate > 0, "≤ %d pictures a second", l.FrameRate)
+	add(l.NeedsAudio, "sound")
+	if len(all) == 0 {
+		return "nothing"
+	}
+	return strings.Join(all, ", ")
 }

@@ -7,7 +7,6 @@ const (
 	mbit = 1000 * kbit
 
 	// Helps that several entries share.
-	hostHelp = "the server's name or address, with :PORT if it is not the usual one"
 	pathHelp = "the server and the folder, such as \"origin.example/live/channel1\""
 	appHelp  = "the server and its application, such as \"media.example/live\""
 	nameHelp = "the name of the stream, as players will ask for it"
@@ -51,19 +50,24 @@ func clouds() []Preset {
 		{
 			Name: "akamai", Title: "Akamai Media Services Live 4 (HLS)", URL: "hls+https://{server}/",
 			ServerHelp: "entry point, stream and event, such as \"p-ep123456.i.akamaientrypoint.net/123456/event\"",
-			Options:    map[string]string{"method": "PUT", "delete_old": "false"},
-			Source:     "https://techdocs.akamai.com/media-services-live/docs",
+			// Its ingest answers HEAD by 403 or 405, and knows no If-None-Match.
+			Options: map[string]string{"method": "PUT", "verify_uploads": "off"},
+			Source:  "https://techdocs.akamai.com/media-services-live/docs",
 		},
 		{
 			Name: "akamai-dash", Title: "Akamai Media Services Live 4 (DASH)", URL: "dash+https://{server}/",
 			ServerHelp: "entry point, stream and event, such as \"p-ep123456.i.akamaientrypoint.net/123456/event\"",
-			Options:    map[string]string{"method": "PUT", "delete_old": "false"},
-			Source:     "https://techdocs.akamai.com/media-services-live/docs",
+			// Its ingest answers HEAD by 403 or 405, and knows no If-None-Match.
+			Options: map[string]string{"method": "PUT", "verify_uploads": "off"},
+			Source:  "https://techdocs.akamai.com/media-services-live/docs",
 		},
 		{
-			Name: "aws-mediapackage", Title: "AWS Elemental MediaPackage (HLS, WebDAV)", URL: "hls+https://{server}/",
-			ServerHelp: "the input's address without https:// and without the file name at its end",
-			Options:    map[string]string{"method": "PUT", "delete_old": "true"},
+			// WebDAV with Digest authentication (RFC 7616); it takes neither HEAD nor
+			// DELETE. Each of its two endpoints is a destination.
+			Name: "aws-mediapackage", Title: "AWS Elemental MediaPackage v1 (HLS, WebDAV)", URL: "hls+https://{key}@{server}/",
+			ServerHelp: "the input endpoint's address without https:// and without the file name at its end",
+			KeyHelp:    "name and password of the input endpoint, NAME:PASSWORD",
+			Options:    map[string]string{"method": "PUT", "auth": "digest", "verify_uploads": "off"},
 			Source:     "https://docs.aws.amazon.com/mediapackage/",
 		},
 		{
@@ -100,8 +104,9 @@ func servers() []Preset {
 		},
 		{
 			Name: "mediamtx", Title: "MediaMTX (RTMP)", URL: "rtmp://{server}/{key}",
-			ServerHelp: hostHelp, KeyHelp: nameHelp,
-			Source: "https://mediamtx.org/docs/publish/rtmp-clients",
+			ServerHelp: "the server and the path but for its last part, such as \"media.example/live\"",
+			KeyHelp:    "the last part of the path: players ask for \"live/KEY\"",
+			Source:     "https://mediamtx.org/docs/publish/rtmp-clients",
 		},
 		{
 			Name: "mediamtx-srt", Title: "MediaMTX (SRT)", URL: "srt://{server}?streamid=publish%3A{key}",

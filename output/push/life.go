@@ -52,6 +52,7 @@ type life struct {
 	churn int // quick track changes in a row
 	sent  redirects
 	next  *url.URL // where the receiver has sent the next connection; nil for the target's URL
+	why   string   // the next attempt is made, where that is no failure
 }
 
 // attempt makes one connection and works until it breaks, and waits for the next.
@@ -67,7 +68,18 @@ func (l *life) attempt(ctx context.Context) (more bool) {
 		return l.failed(ctx, output.WithCause(output.CauseLocal,
 			fmt.Errorf("the stream has nothing that %s takes: %s", spec.Kind.Name, codecList(spec.codecs()))))
 	}
-	m := move{state: Reconnecting}
+	spec = d.current()
+	active, err := d.connect(ctx, spec, l.move(spec), l.next, tracks)
+	l.tried, l.next, l.why = true, nil, ""
+	if active >= stableAfter {
+		l.retry.reset()
+	}
+	return l.after(ctx, spec, active, err)
+}
+
+// move is the state that the next attempt begins with.
+func (l *life) move(spec Spec) move {
+	m := move{state: Reconnecting, reason: l.why}
 	if !l.tried {
 		m.state = Connecting
 	}
@@ -75,14 +87,17 @@ func (l *life) attempt(ctx context.Context) (more bool) {
 		m.breaker = BreakerHalfOpen
 		m.reason = fmt.Sprintf("after %s in a row this attempt decides", attempts(l.retry.failures))
 	}
-	l.tried = true
-	spec = d.current()
-	active, err := d.connect(ctx, spec, m, l.next, tracks)
-	l.next = nil
-	if active >= stableAfter {
-		l.retry.reset()
-	}
-	var wish *output.ReconnectError
+	return m
+}
+
+// after decides how to go on after an attempt, or the connection that it made, has
+// ended with err.
+func (l *life) after(ctx context.Context, spec Spec, active time.Duration, err error) (more bool) {
+	d := l.d
+	var (
+		vain *waitError
+		wish *output.ReconnectError
+	)
 	switch {
 	case ctx.Err() != nil:
 		return false
@@ -92,23 +107,38 @@ func (l *life) attempt(ctx context.Context) (more bool) {
 	case errors.Is(err, errQuiet):
 		l.tried = false
 		return l.awaitPacket(ctx, spec)
+	case errors.As(err, &vain):
+		// It has taken its time: neither a failure nor one of many wishes in a row.
+		l.retry.reset()
+		l.sent.reset()
+		l.tried = false
+		return l.again(Connecting, vain.Error())
 	case errors.As(err, &wish):
 		if l.next, err = l.sent.follow(spec, wish); err == nil {
-			d.move(move{state: Reconnecting, reason: wish.Error()})
-			return true
+			return l.again(Reconnecting, wish.Error())
 		}
 	case errors.Is(err, output.ErrTrackChanged):
 		if l.churn++; active >= time.Second {
 			l.churn = 0
 		}
 		if l.churn < 3 {
-			d.move(move{state: Reconnecting, reason: "the stream has a new track"})
-			return true
+			return l.again(Reconnecting, ReasonNewTrack)
 		}
 		err = fmt.Errorf("the programme's tracks change faster than a connection can be made: %w", err)
 	}
 	l.sent.reset()
 	return l.failed(ctx, err)
+}
+
+// ReasonNewTrack is Status.Reason while a connection is made anew for a track that
+// the one before could not carry.
+const ReasonNewTrack = "the stream has a new track"
+
+// again has the next attempt made at once, for a reason that is no failure.
+func (l *life) again(state State, why string) bool {
+	l.why = why
+	l.d.move(move{state: state, reason: why})
+	return true
 }
 
 // tracks waits for the programme's tracks; the state is Starting meanwhile.
@@ -153,6 +183,9 @@ func (l *life) awaitPacket(ctx context.Context, spec Spec) bool {
 func (l *life) failed(ctx context.Context, err error) bool {
 	d, spec := l.d, l.d.current()
 	wait := l.retry.next(spec, errors.Is(err, output.ErrRejected))
+	if answer := (*output.AnswerError)(nil); errors.As(err, &answer) {
+		wait = max(wait, answer.RetryAfter)
+	}
 	if l.retry.exhausted(spec) {
 		d.move(move{state: Failed, err: fmt.Errorf("gave up after %s: %w", attempts(l.retry.failures), err)})
 		// What came before the state was Failed has left it to us.

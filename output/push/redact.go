@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/encoderbox/encoderbox/output"
 )
@@ -18,10 +19,28 @@ func describe(t output.Target, err error) string {
 	return output.Redacted(t.URL) + ": " + clean(t, err.Error())
 }
 
+// maxLine bounds a line of status, in characters: a peer's own words are in it,
+// and some libraries pass on all of them.
+const maxLine = 1000
+
+// clean is s as one line without secrets, bounded, and without what would disturb
+// a terminal.
 func clean(t output.Target, s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, s)
 	s = strings.Join(strings.Fields(s), " ")
 	for _, secret := range secrets(t) {
 		s = strings.ReplaceAll(s, secret, "***")
+	}
+	if r := []rune(s); len(r) > maxLine {
+		s = string(r[:maxLine]) + "…"
 	}
 	return s
 }
@@ -35,6 +54,12 @@ func secrets(t output.Target) []string {
 		}
 	}
 	for key, v := range t.Options {
+		if key == "ice_server" { // turn:USER:PASSWORD@HOST
+			if at := strings.LastIndexByte(v, '@'); at >= 0 {
+				parts := strings.SplitN(v[:at], ":", 3)
+				add(parts[len(parts)-1])
+			}
+		}
 		if isSecret(key) {
 			add(v)
 			if i := strings.LastIndexByte(v, ' '); i >= 0 {

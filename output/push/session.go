@@ -80,12 +80,19 @@ func (d *Destination) connect(ctx context.Context, spec Spec, m move, via *url.U
 // late is the error of an attempt that took longer than it may. What it waited for
 // was an answer, whatever the library below calls that.
 func late(limit time.Duration, err error) error {
+	if wish := (*output.ReconnectError)(nil); errors.As(err, &wish) && wish.URL == nil {
+		return &waitError{err}
+	}
 	err = fmt.Errorf("not connected within %v: %w", limit, err)
 	if output.CauseOf(err) == output.CauseLocal {
 		return output.WithCause(output.CauseNetwork, err)
 	}
 	return err
 }
+
+// waitError is an attempt that has waited for the other side for as long as it
+// may, and wants to go on waiting: a listener without a caller.
+type waitError struct{ error }
 
 // run feeds the connection until it breaks or ctx ends, and then closes it.
 // Everything it starts has ended when it returns, or panics.

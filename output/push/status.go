@@ -13,7 +13,7 @@ type State string
 const (
 	Disabled     State = "disabled"   // by the configuration, paused by a person, or held by its group
 	Starting     State = "starting"   // waits for the programme
-	Connecting   State = "connecting" // first attempt
+	Connecting   State = "connecting" // first attempt, or waits for the other side to call
 	Active       State = "active"
 	Reconnecting State = "reconnecting" // waits, or tries again
 	Failed       State = "failed"       // gave up: bad configuration, or RetryLimit reached

@@ -30,7 +30,7 @@ const maxAnswer = 4 << 10
 // Answer is a response whose body has been read, as far as anybody wants it.
 type Answer struct {
 	Code   int
-	Status string // "404 Not Found"
+	Status string // "404 Not Found", by Line: the words are the server's own
 	Head   http.Header
 	Length int64
 	Text   string
@@ -40,7 +40,7 @@ type Answer struct {
 // is that of reading it.
 func Read(resp *http.Response) (*Answer, error) {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return &Answer{resp.StatusCode, resp.Status, resp.Header, resp.ContentLength, string(text)}, err
+	return &Answer{resp.StatusCode, Line(resp.Status), resp.Header, resp.ContentLength, string(text)}, err
 }
 
 // Redirects says that the answer sends the request elsewhere.

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -211,13 +212,21 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	return resp, foreign(req.URL.Host, err)
 }
 
-// foreign says what it means when bytes that arrive are no HTTP. The library has no
-// types for that.
+// spokeFirst is net/http's for bytes that come before anything was asked.
+const spokeFirst = "readLoopPeekFailLocked: %!w(<nil>)"
+
+// foreign says what it means when bytes that arrive are no HTTP, or no TLS. The
+// library has types for the latter alone.
 func foreign(host string, err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return output.WithCause(output.CauseTLS, output.InWords(host+" does not speak TLS, but plain HTTP: is the port right?", err))
+	case strings.Contains(err.Error(), "server closed idle connection"):
+		return errors.Join(io.EOF, err) // before the request was there
 	}
-	for _, sign := range []string{"malformed HTTP", "malformed MIME header", "server response headers exceeded", "unexpected EOF reading trailer"} {
+	for _, sign := range []string{"malformed HTTP", "malformed MIME header", "server response headers exceeded", "unexpected EOF reading trailer", spokeFirst} {
 		if strings.Contains(err.Error(), sign) {
 			return output.WithCause(output.CauseRejected, output.InWords("what answers at "+host+" does not speak HTTP, or not as it should: is the port right?", err))
 		}

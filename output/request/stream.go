@@ -11,18 +11,25 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/encoderbox/encoderbox/output"
 )
 
-// maxHops bounds the redirects before a stream begins.
-const maxHops = 5
+const (
+	// maxHops bounds the redirects before a stream begins.
+	maxHops = 5
+	// refusalTime is how long the text of a no is waited for.
+	refusalTime = time.Second
+)
 
 // Stream is one upload without an end: a request whose body is what is written,
 // in chunks as they come (RFC 9112 §7.1). One goroutine writes; Close and Stats
 // may be called from any.
 type Stream struct {
 	host   string
+	req    *http.Request
 	body   *io.PipeWriter
 	cancel context.CancelFunc
 	conn   atomic.Pointer[Conn]
@@ -35,20 +42,27 @@ type Stream struct {
 // OpenStream begins an upload, by method, of the media type typ to the address
 // to. It returns when the receiver wants the body: it has said 100 (Continue),
 // or said nothing against it for a second. Redirects are followed until then,
-// with what is secret kept to the configured host. A no is an
+// with what is secret kept to the configured host, and a server that asks for
+// Digest authentication is answered. A no is an
 // *output.AnswerError, all else is in words by output.NetworkError.
 func (c *Client) OpenStream(ctx context.Context, method string, to *url.URL, typ string) (*Stream, error) {
 	for hop := 0; ; hop++ {
 		s, answer, err := c.open(ctx, method, to, typ)
-		if err != nil || answer == nil {
-			return s, err
+		if err != nil {
+			return nil, err
 		}
-		what := method + " " + to.Path
+		if answer == nil {
+			return s, nil
+		}
+		name := Line(to.Path) // of a redirect it may be anything
+		what := method + " " + name
 		switch {
+		case hop < maxHops && c.Challenged(s.req, answer):
+			continue
 		case !answer.Redirects() && answer.Code/100 == 2:
 			return nil, Rejected(answer.Code, fmt.Sprintf("%s: the server answered %s without taking the stream: is the path right?", what, answer.Status))
 		case !answer.Redirects():
-			return nil, Refusal(method, to.Path, answer)
+			return nil, Refusal(method, name, answer)
 		case hop == maxHops:
 			return nil, Rejected(answer.Code, fmt.Sprintf("%s: the server redirects in a circle, or more than %d times", what, maxHops))
 		}
@@ -58,7 +72,8 @@ func (c *Client) OpenStream(ctx context.Context, method string, to *url.URL, typ
 	}
 }
 
-// open makes one request. It returns a stream, or the answer that came instead.
+// open makes one request. With an answer, which came instead of the wish for the
+// body, the stream has ended.
 func (c *Client) open(ctx context.Context, method string, to *url.URL, typ string) (*Stream, *Answer, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r, w := io.Pipe()
@@ -75,25 +90,26 @@ func (c *Client) open(ctx context.Context, method string, to *url.URL, typ strin
 		req.Header.Set("Content-Type", typ)
 	}
 	c.Dress(req)
+	s.req = req
 	answered := make(chan *Answer, 1)
-	go s.run(c, req, answered)
+	go s.run(c, answered)
 	select {
 	case <-s.wanted:
 		select {
 		case a := <-answered: // both at once: the answer says more
 			s.stop()
-			return nil, a, nil
+			return s, a, nil
 		default:
 		}
 		return s, nil, nil
 	case a := <-answered:
 		s.stop()
-		return nil, a, nil
+		return s, a, nil
 	case <-s.ended:
 		s.stop()
 		select {
 		case a := <-answered:
-			return nil, a, nil
+			return s, a, nil
 		default:
 		}
 		return nil, nil, s.err
@@ -103,20 +119,32 @@ func (c *Client) open(ctx context.Context, method string, to *url.URL, typ strin
 	}
 }
 
-// run makes the request and reads its answer.
-func (s *Stream) run(c *Client, req *http.Request, answered chan<- *Answer) {
+// run makes the request and reads its answer. A no ends the request, whether or not
+// its text ever comes to an end.
+func (s *Stream) run(c *Client, answered chan<- *Answer) {
 	defer close(s.ended)
-	resp, err := c.Do(req)
+	resp, err := c.Do(s.req)
 	if err != nil {
+		switch {
+		case errors.Is(err, net.ErrClosed) && s.req.Context().Err() == nil:
+			err = errors.Join(io.EOF, err) // the transport closed it, since the peer had, or talked out of turn
+		case errors.Is(err, syscall.ETIMEDOUT) && s.conn.Load() != nil: // TCP_USER_TIMEOUT, see SocketOptions
+			err = fmt.Errorf("%w: %s has acknowledged nothing: is the server stuck, or the uplink down?", output.ErrStalled, s.host)
+		}
 		s.err = output.NetworkError(s.host, err)
 		_ = s.body.CloseWithError(s.err)
 		return
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		late := time.AfterFunc(refusalTime, s.cancel)
+		defer late.Stop()
+	}
 	a, _ := Read(resp) // what could not be read of its text is no loss
 	answered <- a
 	if a.Code/100 != 2 {
-		s.err = Refusal(req.Method, req.URL.Path, a)
+		s.err = Refusal(s.req.Method, Line(s.req.URL.Path), a)
+		_ = s.body.CloseWithError(s.err) // Write is to know now, not with the next byte that the transport cannot send
 	}
 }
 
@@ -131,6 +159,18 @@ type wantedBody struct {
 func (b *wantedBody) Read(p []byte) (int, error) {
 	b.once.Do(func() { close(b.wanted) })
 	return b.PipeReader.Read(p)
+}
+
+// Send is Write for a receiver that takes something within limit: where it neither
+// takes nor acknowledges a byte for so long, the upload is ended and the error is
+// an output.ErrStalled.
+func (s *Stream) Send(p []byte, limit time.Duration) error {
+	w := watch(s, limit)
+	_, err := s.Write(p)
+	if w.stop() {
+		return fmt.Errorf("%w: %s has accepted nothing for %v: is the server stuck, or the uplink down?", output.ErrStalled, s.host, limit)
+	}
+	return err
 }
 
 // Write sends p. It blocks while the receiver takes data, however slowly. When

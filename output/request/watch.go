@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http/httptrace"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
@@ -145,13 +146,17 @@ func (w *Watch) Failed(ctx context.Context, host string, err error) error {
 	if e := w.content.Load(); e != nil {
 		return *e // reading failed, not the link
 	}
-	if errors.Is(err, net.ErrClosed) && ctx.Err() == nil {
+	switch {
+	case errors.Is(err, net.ErrClosed) && ctx.Err() == nil:
 		err = errors.Join(io.EOF, err) // the transport closed it, since the peer had
+	case errors.Is(err, syscall.ETIMEDOUT) && w.sending.Load(): // TCP_USER_TIMEOUT, see SocketOptions
+		err = fmt.Errorf("%w for %v", output.ErrStalled, w.limit)
 	}
+	err = output.NetworkError(host, foreign(host, err)) // minio-go has clients of its own
 	if !w.sending.Load() {
-		return &unsent{output.NetworkError(host, err)}
+		return &unsent{err}
 	}
-	return output.NetworkError(host, err)
+	return err
 }
 
 // unsent is an error of a request of which nothing reached the server.

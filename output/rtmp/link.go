@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -47,6 +48,10 @@ type link struct {
 // youth is how long after the start of a publication its end by the server is
 // taken for an answer to it.
 const youth = 10 * time.Second
+
+// maxOpening is what a server may say until it has accepted the publication: a hundred
+// times what any says.
+const maxOpening = 1 << 20
 
 var errNoStream = errors.New("the server created no stream: is it an RTMP server?")
 
@@ -145,6 +150,10 @@ func (l *link) receive() (name string, id int, args amf0.Data, err error) {
 		typ, body, err := l.in.next()
 		if err != nil {
 			return "", 0, nil, foreign(l.addr, err)
+		}
+		if l.since.IsZero() && l.in.count > maxOpening {
+			return "", 0, nil, told{output.WithCause(output.CauseRejected,
+				fmt.Errorf("%s talks without end and accepts no publication: is it an RTMP server?", l.addr.dial))}
 		}
 		switch message.Type(typ) {
 		case message.TypeCommandAMF0:

@@ -61,18 +61,31 @@ func (s *socket) Write(b []byte) (int, error) {
 		case err == nil:
 			return total, nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return total, err
+			return total, s.timedOut(err)
 		}
 		before := waiting
 		if waiting = s.Unacknowledged(); n == 0 && waiting == before {
-			return total, fmt.Errorf("%w: %s has accepted nothing for %v: is the server stuck, or the uplink down?", output.ErrStalled, s.peer, limit)
+			return total, s.stalled()
 		}
 	}
+}
+
+func (s *socket) stalled() error {
+	return fmt.Errorf("%w: %s has accepted nothing for %v: is the server stuck, or the uplink down?", output.ErrStalled, s.peer, time.Duration(s.limit.Load()))
+}
+
+// timedOut is err, and a stall where the kernel has found one out first.
+func (s *socket) timedOut(err error) error {
+	if errors.Is(err, syscall.ETIMEDOUT) {
+		return s.stalled()
+	}
+	return err
 }
 
 // Read implements net.Conn.
 func (s *socket) Read(b []byte) (int, error) {
 	n, err := s.Conn.Read(b)
+	err = s.timedOut(err)
 	if s.read.Add(int64(n)) > firstInput+int64(time.Since(s.since).Seconds()*inputRate) {
 		n, err = 0, errBabble
 	}

@@ -23,6 +23,7 @@ type words struct {
 	step     string     // the request it is about
 	location string
 	teardown bool
+	answered bool // at least once
 }
 
 func (w *words) at(step string) {
@@ -35,7 +36,7 @@ func (w *words) at(step string) {
 func (w *words) answer(r *base.Response) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.location = ""
+	w.location, w.answered = "", true
 	if at := r.Header["Location"]; len(at) == 1 && r.StatusCode/100 == 3 {
 		w.location = at[0]
 	}
@@ -62,6 +63,9 @@ func (w *words) last() (step, location string, teardown bool) {
 // explain puts an error in words, unless it is in words already.
 func (c *conn) explain(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
+		if c.babbled() { // the library passes over what is no RTSP, for as long as it comes
+			return output.WithCause(output.CauseRejected, fmt.Errorf("what answers at %s does not speak RTSP: is the port right? (%w)", c.dial, cause))
+		}
 		return output.NetworkError(c.dial, cause) // the closed socket is only how ctx cut in
 	}
 	if end := c.readError(); end != nil && output.CauseOf(err) == output.CauseLocal && !isAnswer(err) {
@@ -99,6 +103,16 @@ func (c *conn) explain(ctx context.Context, err error) error {
 		return output.WithCause(output.CauseRejected, fmt.Errorf("%s: its answer to %s is no RTSP that we know: is the port right? (%s)", c.dial, step, clean(err.Error())))
 	}
 	return output.NetworkError(c.dial, err)
+}
+
+// babbled says that something came, and that it was no answer.
+func (c *conn) babbled() bool {
+	c.said.mu.Lock()
+	answered := c.said.answered
+	c.said.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !answered && c.sock != nil && c.url.Scheme == "rtsp" && c.sock.read.Load() > 0
 }
 
 // readError is what ended reading, where that has ended.

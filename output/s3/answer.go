@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 
@@ -30,11 +31,12 @@ func (b *bucket) refusal(method, name string, note *call, err error) error {
 	cause, advice := b.diagnose(s3.Code, note)
 	no := &output.AnswerError{Status: note.code, Cause: cause, RetryAfter: request.RetryAfter(note.head)}
 	code := request.Line(s3.Code)
+	code = strings.TrimPrefix(code, strconv.Itoa(note.code)+" ") // the status line, where S3 has no word on it
 	if code == "" || code == strconv.Itoa(note.code) {
 		code = http.StatusText(note.code)
 	}
-	no.Text = fmt.Sprintf("%s %s: %d %s: %s", method, name, note.code, code, advice)
-	if words := request.Line(s3.Message); words != "" && words != code {
+	no.Text = fmt.Sprintf("%s: %s %s: %d %s: %s", b.endpoint.Host, method, name, note.code, code, advice)
+	if words := request.Line(s3.Message); words != "" && strings.TrimPrefix(words, strconv.Itoa(note.code)+" ") != code {
 		no.Text += fmt.Sprintf(" (it says: %s)", words)
 	}
 	if cause == string(output.CauseLocal) {

@@ -33,6 +33,10 @@ var Kind = output.Kind{
 // messageSize is seven transport stream packets, libsrt's live payload.
 const messageSize = 7 * ts.PacketSize
 
+// atATime is how much of a picture is made before libsrt gets it. Most pictures
+// fit; a key picture of some hundred kilobytes needs no buffer of its size.
+const atATime = 24 * messageSize
+
 // leastIdle is the least time after which a peer that is not heard of is given
 // up, whatever WriteTimeout says: SRT's own signs of life come once a second.
 const leastIdle = time.Second
@@ -81,7 +85,7 @@ func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.C
 	if err != nil {
 		return nil, output.NetworkError(s.address(), err)
 	}
-	c := &conn{address: s.address(), timeout: t.WriteTimeout, mux: mux}
+	c := &conn{address: s.address(), timeout: t.WriteTimeout, mux: mux, buf: make([]byte, 0, atATime)}
 	s.before["peeridletimeo"] = fmt.Sprint(c.idle().Milliseconds())
 	if deadline, ok := ctx.Deadline(); ok && s.mode != listening {
 		// libsrt's own limit comes last, so that ctx is what ends an attempt.
@@ -162,12 +166,7 @@ func (c *conn) Write(p media.Packet) error {
 	if c.sender != nil {
 		return c.sender.Write(p)
 	}
-	buf, err := c.mux.Append(c.buf[:0], p)
-	if err != nil {
-		return err
-	}
-	c.buf = buf
-	return c.send(buf)
+	return c.mux.Send(p, c.buf, c.send)
 }
 
 // send hands transport stream packets to libsrt. It blocks only when libsrt's send buffer is
@@ -209,7 +208,7 @@ func (c *conn) lost() error {
 	silence, known := c.pulse.silence(time.Now(), c.idle())
 	switch {
 	case !known:
-		return output.WithCause(output.CauseClosed,
+		return output.WithCause(output.CauseNetwork,
 			fmt.Errorf("connection lost: %s closed it, or was not heard of for %v", c.address, c.idle()))
 	case silence > c.idle()*3/4:
 		return output.WithCause(output.CauseStalled,

@@ -91,7 +91,6 @@ type conn struct {
 	mux     *ts.Muxer    // as it comes
 	sender  *pace.Sender // at a constant rate
 	buf     []byte
-	stalled atomic.Bool
 	closed  atomic.Bool
 	close   sync.Once
 }
@@ -146,57 +145,7 @@ func (c *conn) Write(p media.Packet) error {
 }
 
 // upload sends b. A receiver that is slow but takes something is waited for.
-func (c *conn) upload(b []byte) error {
-	watch := c.watch()
-	_, err := c.stream.Write(b)
-	watch.end()
-	if c.stalled.Load() {
-		return fmt.Errorf("%w: %s has taken nothing for %v: is the server stuck, or the uplink down?", output.ErrStalled, c.host, c.timeout)
-	}
-	return err
-}
-
-// watch cuts the connection when nothing moves for the time-out, until its end.
-func (c *conn) watch() *watch {
-	w := &watch{c: c, last: c.stream.Stats()}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.timer = time.AfterFunc(c.timeout/2, w.look)
-	return w
-}
-
-type watch struct {
-	c *conn
-
-	mu    sync.Mutex // guards the fields below
-	timer *time.Timer
-	last  output.ConnStats
-	over  bool
-}
-
-// look is called twice in a time-out: two looks without progress make it up.
-func (w *watch) look() {
-	now := w.c.stream.Stats()
-	w.mu.Lock()
-	moved := now.BytesSent != w.last.BytesSent || now.Outstanding != w.last.Outstanding
-	w.last = now
-	over := w.over
-	if !over && moved {
-		w.timer.Reset(w.c.timeout / 2)
-	}
-	w.mu.Unlock()
-	if !over && !moved {
-		w.c.stalled.Store(true)
-		_ = w.c.stream.Close()
-	}
-}
-
-func (w *watch) end() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.over = true
-	w.timer.Stop()
-}
+func (c *conn) upload(b []byte) error { return c.stream.Send(b, c.timeout) }
 
 // Stats of the connection, what HTTP and TLS add included.
 func (c *conn) Stats() output.ConnStats { return c.stream.Stats() }

@@ -295,11 +295,11 @@ func TestFaults(t *testing.T) {
 		{"500", answers(500), nil, 0, output.CauseRejected, "500"},
 		{"redirects in a circle", answers(307), nil, 0, output.CauseRejected, "circle"},
 		{"a yes before the stream", answers(200), nil, 0, output.CauseRejected, "without taking the stream"},
-		{"garbage", bad(peer.Answer([]byte("\x00\x01garbage\r\n\r\n"))), nil, 0, "", ""},
-		{"endless header", bad(peer.Answer([]byte("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20)))), nil, 0, "", ""},
+		{"garbage", bad(peer.Answer([]byte("\x00\x01garbage\r\n\r\n"))), nil, 0, output.CauseRejected, "does not speak HTTP"},
+		{"endless header", bad(peer.Answer([]byte("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20)))), nil, 0, output.CauseRejected, "does not speak HTTP"},
 		{"reset at once", bad(peer.ResetAtOnce()), nil, 0, output.CauseClosed, ""},
 		{"closes in the middle", bad(peer.CloseAfter(100_000)), nil, 0, output.CauseClosed, ""},
-		{"never reads", bad(peer.NeverRead()), nil, time.Second, output.CauseStalled, "has taken nothing for 1s"},
+		{"never reads", bad(peer.NeverRead()), nil, time.Second, output.CauseStalled, "has accepted nothing for 1s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

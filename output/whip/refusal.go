@@ -27,6 +27,9 @@ func refusal(method, host string, a *request.Answer) error {
 		advice = "the endpoint has no such stream: check the path of the URL"
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		r.Cause, advice = request.CauseRejected, "this is no WHIP endpoint: check the path of the URL"
+		if method == http.MethodPatch { // one has been there for the publication
+			advice = "the endpoint restarts no ICE"
+		}
 	case http.StatusConflict:
 		r.Cause, advice = request.CauseRejected, "the stream is in use: is another encoder publishing it?"
 	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:

@@ -167,5 +167,5 @@ func (s *session) exchange(ctx context.Context, method string, to *url.URL, typ,
 	if err != nil && resp.StatusCode/100 == 2 {
 		return nil, output.NetworkError(to.Host, err)
 	}
-	return &request.Answer{Code: resp.StatusCode, Status: resp.Status, Head: resp.Header, Length: resp.ContentLength, Text: string(text)}, nil
+	return &request.Answer{Code: resp.StatusCode, Status: request.Line(resp.Status), Head: resp.Header, Length: resp.ContentLength, Text: string(text)}, nil
 }

@@ -24,6 +24,9 @@ const (
 	maxPayload = 1160
 	// history is how many packets can be sent again; 1.2 MB of video.
 	history = 1024
+	// leastAgain is the least time between two sendings of a packet, also while no
+	// round trip is known: a receiver that asks on and on gets it no faster.
+	leastAgain = 5 * time.Millisecond
 )
 
 // stream is one RTP stream of a publication.
@@ -178,7 +181,7 @@ func (s *stream) again(seq uint16, rtt time.Duration) *rtp.Packet {
 	defer s.mu.Unlock()
 	i := seq % history
 	p := s.ring[i]
-	if p == nil || p.SequenceNumber != seq || time.Since(s.sent[i]) < rtt/2 {
+	if p == nil || p.SequenceNumber != seq || time.Since(s.sent[i]) < max(rtt/2, leastAgain) {
 		return nil
 	}
 	s.sent[i] = time.Now()

@@ -1,6 +1,7 @@
-// Package main sends an MPEG transport stream over SRT and does nothing else:
-// what libsrt itself costs. The stream is held in memory and sent over and
-// over, a picture at a time, each when it is due, in messages of 1316 bytes.
+// Package main sends an MPEG transport stream over SRT, to one receiver or to
+// several, and does nothing else: what libsrt itself costs. The stream is held in
+// memory and sent over and over, a picture at a time, each when it is due, in
+// messages of 1316 bytes.
 // The loop is C: Go's scheduler would add a cost that is not the library's.
 package main
 
@@ -11,10 +12,23 @@ package main
 #include <stdlib.h>
 #include <time.h>
 
+// send_picture sends len bytes in messages of at most size bytes. It returns 0,
+// or libsrt's error.
+static int send_picture(SRTSOCKET u, const char *p, int left, int size) {
+	while (left > 0) {
+		int len = left < size ? left : size;
+		if (srt_sendmsg2(u, p, len, NULL) < 0)
+			return srt_getlasterror(NULL);
+		p += len;
+		left -= len;
+	}
+	return 0;
+}
+
 // send_pictures sends n pictures of the given sizes, which follow each other in
-// data, over and over, one each period, in messages of at most size bytes. It
-// returns 0 once *stop is set, or libsrt's error.
-static int send_pictures(SRTSOCKET u, const char *data, const int *sizes, int n, long period, int size, volatile int *stop) {
+// data, over and over, one each period, to each of the sockets. It returns 0 once
+// *stop is set, or libsrt's error.
+static int send_pictures(const SRTSOCKET *us, int sockets, const char *data, const int *sizes, int n, long period, int size, volatile int *stop) {
 	struct timespec due;
 	clock_gettime(CLOCK_MONOTONIC, &due);
 	for (;;) {
@@ -24,13 +38,12 @@ static int send_pictures(SRTSOCKET u, const char *data, const int *sizes, int n,
 				;
 			if (*stop)
 				return 0;
-			for (int left = sizes[i]; left > 0;) {
-				int len = left < size ? left : size;
-				if (srt_sendmsg2(u, p, len, NULL) < 0)
-					return srt_getlasterror(NULL);
-				p += len;
-				left -= len;
+			for (int k = 0; k < sockets; k++) {
+				int code = send_picture(us[k], p, sizes[i], size);
+				if (code)
+					return code;
 			}
+			p += sizes[i];
 			due.tv_nsec += period;
 			for (; due.tv_nsec >= 1000000000L; due.tv_nsec -= 1000000000L)
 				due.tv_sec++;
@@ -65,14 +78,14 @@ func main() {
 }
 
 func run(args []string) error {
-	f := flag.NewFlagSet("baresrt FILE HOST:PORT", flag.ContinueOnError)
+	f := flag.NewFlagSet("baresrt FILE HOST:PORT…", flag.ContinueOnError)
 	latency := f.Int("latency", 200, "in milliseconds")
 	rate := f.Float64("rate", 30, "pictures a second")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	if f.NArg() != 2 {
-		return errors.New("want a file and an address")
+	if f.NArg() < 2 {
+		return errors.New("want a file, and an address or several")
 	}
 	stream, err := os.ReadFile(f.Arg(0))
 	if err != nil {
@@ -82,28 +95,41 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Arg(0), err)
 	}
-	host, port, err := address(f.Arg(1))
-	if err != nil {
-		return err
-	}
 	srtgo.InitSRT()
 	defer srtgo.CleanupSRT()
-	sock := srtgo.NewSrtSocket(host, port, map[string]string{
-		"transtype": "live", "blocking": "1", "latency": strconv.Itoa(*latency),
-	})
-	if sock == nil {
-		return errors.New("libsrt does not take the options")
+	var ids []C.SRTSOCKET
+	for _, to := range f.Args()[1:] {
+		sock, err := connect(to, *latency)
+		if err != nil {
+			return err
+		}
+		defer sock.Close()
+		ids = append(ids, C.SRTSOCKET(sock.GetSocket()))
 	}
-	defer sock.Close()
-	if err := sock.Connect(); err != nil {
-		return fmt.Errorf("connect to %s: %w", f.Arg(1), err)
-	}
-	return send(sock, stream, pictures, time.Duration(float64(time.Second) / *rate))
+	return send(ids, stream, pictures, time.Duration(float64(time.Second) / *rate))
 }
 
-// send sends the pictures, which are the stream in pieces, until a signal comes
-// or the connection breaks.
-func send(sock *srtgo.SrtSocket, stream []byte, pictures [][]byte, period time.Duration) error {
+func connect(to string, latency int) (*srtgo.SrtSocket, error) {
+	host, port, err := address(to)
+	if err != nil {
+		return nil, err
+	}
+	sock := srtgo.NewSrtSocket(host, port, map[string]string{
+		"transtype": "live", "blocking": "1", "latency": strconv.Itoa(latency),
+	})
+	if sock == nil {
+		return nil, errors.New("libsrt does not take the options")
+	}
+	if err := sock.Connect(); err != nil {
+		sock.Close()
+		return nil, fmt.Errorf("connect to %s: %w", to, err)
+	}
+	return sock, nil
+}
+
+// send sends the pictures, which are the stream in pieces, over all connections,
+// until a signal comes or one of them breaks.
+func send(ids []C.SRTSOCKET, stream []byte, pictures [][]byte, period time.Duration) error {
 	var sizes []C.int
 	for _, p := range pictures {
 		sizes = append(sizes, C.int(len(p)))
@@ -112,7 +138,7 @@ func send(sock *srtgo.SrtSocket, stream []byte, pictures [][]byte, period time.D
 	defer cancel()
 	stop := (*C.int)(C.calloc(1, C.sizeof_int)) // C memory, as the loop reads it all the while; kept to the end
 	context.AfterFunc(ctx, func() { atomic.StoreInt32((*int32)(unsafe.Pointer(stop)), 1) })
-	code := C.send_pictures(C.SRTSOCKET(sock.GetSocket()), (*C.char)(unsafe.Pointer(&stream[0])), &sizes[0], C.int(len(sizes)),
+	code := C.send_pictures(&ids[0], C.int(len(ids)), (*C.char)(unsafe.Pointer(&stream[0])), &sizes[0], C.int(len(sizes)),
 		C.long(period.Nanoseconds()), messageSize, stop)
 	if code != 0 {
 		return fmt.Errorf("send: libsrt error %d: %s", code, C.GoString(C.srt_strerror(code, 0)))

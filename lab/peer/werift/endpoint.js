@@ -3,8 +3,9 @@
 //   node endpoint.js FOLDER
 //
 // It listens on 127.0.0.1, prints one line of JSON with its port, and after
-// every DELETE writes FOLDER/video.h264 (Annex B, whole pictures) and
-// FOLDER/report.json: per kind the packets, the first one, and the last sender
+// every DELETE writes FOLDER/video.h264 (Annex B, whole pictures), FOLDER/audio.rtp
+// (of each packet its timestamp in 4 bytes, the payload's length in 2, the payload)
+// and FOLDER/report.json: per kind the packets, the first one, and the last sender
 // report.
 "use strict";
 const fs = require("node:fs");
@@ -53,6 +54,15 @@ function annexB(packets) {
   return Buffer.concat(out);
 }
 
+function framed(packets) {
+  return Buffer.concat(packets.flatMap(({ timestamp, payload }) => {
+    const head = Buffer.alloc(6);
+    head.writeUInt32BE(timestamp, 0);
+    head.writeUInt16BE(payload.length, 4);
+    return [head, payload];
+  }));
+}
+
 function inOrder(packets) {
   return [...packets].sort((a, b) => ((a.seq - b.seq) << 16) >> 16).filter((p, i, all) => i === 0 || p.seq !== all[i - 1].seq);
 }
@@ -91,6 +101,7 @@ function write(session) {
       bytes: packets.reduce((n, p) => n + p.payload.length, 0),
     };
     if (kind === "video") fs.writeFileSync(path.join(folder, "video.h264"), annexB(packets));
+    else fs.writeFileSync(path.join(folder, "audio.rtp"), framed(packets));
   }
   fs.writeFileSync(path.join(folder, "report.json"), JSON.stringify(report));
 }

@@ -52,13 +52,15 @@ type Constant struct {
 	audio   queue
 	model   soundBuffer
 	psi     []byte // tables being sent
-	free    [][]byte
 	need    demand
 	dropped uint64
 }
 
-// queue is what waits of one stream, in order.
-type queue struct{ units []unit }
+// queue is what waits of one stream, in order, and the memory of what waited.
+type queue struct {
+	units []unit
+	free  [][]byte
+}
 
 // unit is an access unit that waits or is being sent.
 type unit struct {
@@ -111,11 +113,11 @@ func (c *Constant) Add(p media.Packet) error {
 	}
 	c.follow(p.DTS)
 	u := unit{dts: p.DTS, key: s == c.m.video && p.Key}
-	if n := len(c.free); n > 0 {
-		u.pes, c.free = c.free[n-1][:0], c.free[:n-1]
+	q := c.queueOf(s)
+	if n := len(q.free); n > 0 {
+		u.pes, q.free = q.free[n-1][:0], q.free[:n-1]
 	}
 	u.pes = append(u.pes, c.m.pes...)
-	q := c.queueOf(s)
 	q.units = append(q.units, u)
 	c.need.add(p.DTS, len(u.pes))
 	return c.bound()
@@ -148,7 +150,7 @@ func (c *Constant) follow(dts time.Duration) {
 			switch {
 			case u.sent > 0: // to its end, since the receiver has the beginning
 			case far:
-				c.release(u.pes)
+				q.release(u.pes)
 				c.dropped++
 				continue
 			default:
@@ -183,7 +185,7 @@ func (c *Constant) bound() error {
 				kept = append(kept, u)
 				continue
 			}
-			c.release(u.pes)
+			q.release(u.pes)
 			c.dropped++
 		}
 		q.units = kept
@@ -191,11 +193,12 @@ func (c *Constant) bound() error {
 	return &RateError{Rate: int(c.rate), Needed: max(c.need.rate(), int(c.rate+c.rate/10))}
 }
 
-// release keeps a unit's memory for another one.
-func (c *Constant) release(pes []byte) {
-	const spare = 64
-	if len(c.free) < spare {
-		c.free = append(c.free, pes)
+// release keeps a unit's memory for another one, unless it is a key picture's: those
+// are few, and in turn all would become as large.
+func (q *queue) release(pes []byte) {
+	const spare, largest = 32, 64 << 10
+	if len(q.free) < spare && cap(pes) <= largest {
+		q.free = append(q.free, pes)
 	}
 }
 

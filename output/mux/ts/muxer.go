@@ -126,17 +126,64 @@ func (m *Muxer) Late() uint64 { return m.late }
 // Append appends the transport stream packets of one access unit, always whole
 // ones. On an error nothing is appended and the next access unit may follow.
 func (m *Muxer) Append(dst []byte, p media.Packet) ([]byte, error) {
-	if p.Track == nil {
-		return dst, errors.New("ts: packet without track")
-	}
-	s, err := m.use(p.Track)
+	s, err := m.take(p)
 	if err != nil {
 		return dst, err
 	}
-	if err := m.writePES(s, p); err != nil {
-		return dst, err
-	}
 	dst = slices.Grow(dst, (len(m.pes)/(PacketSize-4)+8)*PacketSize)
+	dst, af := m.lead(dst, s, p)
+	return s.appendPES(dst, m.pes, af), nil
+}
+
+// Send hands what Append would append to send instead, as much at a time as buf
+// has room for, so that no one needs memory for a whole picture. buf has room for
+// a packet at least, and holds them only until send returns. On an error of send
+// the access unit is lost, and with it what a receiver makes of the stream.
+func (m *Muxer) Send(p media.Packet, buf []byte, send func([]byte) error) error {
+	s, err := m.take(p)
+	if err != nil {
+		return err
+	}
+	defer m.shrink()
+	out, af := m.lead(buf[:0], s, p)
+	for pes, n, start := m.pes, 0, true; len(pes) > 0; start, af = false, (adaptation{}) {
+		if len(out)+PacketSize > cap(buf) {
+			if err := send(out); err != nil {
+				return err
+			}
+			out = buf[:0]
+		}
+		out, n = s.appendPacket(out, pes, start, af)
+		pes = pes[n:]
+	}
+	return send(out)
+}
+
+// take makes the PES packet of an access unit, in m.pes.
+func (m *Muxer) take(p media.Packet) (*stream, error) {
+	if p.Track == nil {
+		return nil, errors.New("ts: packet without track")
+	}
+	s, err := m.use(p.Track)
+	if err != nil {
+		return nil, err
+	}
+	return s, m.writePES(s, p)
+}
+
+// keptScratch is the memory that a Muxer keeps between access units for Send. What
+// key pictures take beyond it is theirs only: every destination has a Muxer.
+const keptScratch = 64 << 10
+
+func (m *Muxer) shrink() {
+	if cap(m.pes) > keptScratch {
+		m.pes = nil
+	}
+}
+
+// lead appends what goes before the PES packet of an access unit: clock
+// references and tables, as they are due. af is for its first packet.
+func (m *Muxer) lead(dst []byte, s *stream, p media.Packet) (out []byte, af adaptation) {
 	video := s == m.video
 	key := video && p.Key
 	m.needTable = m.needTable || key
@@ -145,7 +192,7 @@ func (m *Muxer) Append(dst []byte, p media.Packet) ([]byte, error) {
 	if p.DTS < m.pcr-m.delay {
 		m.late++
 	}
-	af := adaptation{discontinuity: p.Gap, randomAccess: key || m.video == nil}
+	af = adaptation{discontinuity: p.Gap, randomAccess: key || m.video == nil}
 	if s == m.clock() {
 		if m.head <= m.pcr && key { // the standard wants a PCR beside the random access indicator
 			m.head = m.pcr + time.Millisecond
@@ -160,7 +207,7 @@ func (m *Muxer) Append(dst []byte, p media.Packet) ([]byte, error) {
 	if m.needTable {
 		dst = m.appendTables(dst, m.head)
 	}
-	return s.appendPES(dst, m.pes, af), nil
+	return dst, af
 }
 
 // slot is where the stream of a kind stands.
@@ -220,9 +267,14 @@ func (m *Muxer) use(t *media.Track) (*stream, error) {
 	return *s, nil
 }
 
+// pesExtra is more than what a PES packet usually has beside the access unit as it
+// came: its header, a delimiter, parameter sets.
+const pesExtra = 256
+
 // writePES makes the PES packet of an access unit in m.pes.
 func (m *Muxer) writePES(s *stream, p media.Packet) error {
-	b := appendPESHeader(m.pes[:0], s.id, m.ticks(p.PTS), m.ticks(p.DTS))
+	b := slices.Grow(m.pes[:0], len(p.Data)+pesExtra)
+	b = appendPESHeader(b, s.id, m.ticks(p.PTS), m.ticks(p.DTS))
 	start := len(b)
 	if s == m.audio {
 		var err error

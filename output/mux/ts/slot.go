@@ -125,7 +125,7 @@ func (c *Constant) send(dst []byte, now time.Duration, q *queue, s *stream, due 
 	if c.origin+c.position(c.n+1) > u.dts+c.m.delay {
 		c.m.late++
 	}
-	c.release(u.pes)
+	q.release(u.pes)
 	last := len(q.units) - 1
 	copy(q.units, q.units[1:])
 	q.units[last] = unit{}

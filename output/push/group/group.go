@@ -277,13 +277,15 @@ func (m *member) standing() string {
 	return "waits for the stream"
 }
 
-// alarm says why Minimum is not met. While no member has anything to do, nobody
-// is late.
+// alarm says why Minimum is not met. While those that may push wait for something
+// to do, nobody is late, neither they nor those that are held for them.
 func (g *Group) alarm(active int) string {
-	idle := true
+	wait, away := false, false
 	for _, m := range g.members {
-		idle = idle && m.state == Waiting
+		wait = wait || m.state == Waiting
+		away = away || m.state == Away
 	}
+	idle := wait && !away && active == 0
 	if active >= g.config.Minimum || idle {
 		g.below = time.Time{}
 		return ""

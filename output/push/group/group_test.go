@@ -161,6 +161,27 @@ func TestTheMinimum(t *testing.T) {
 	})
 }
 
+func TestAMissingProgrammeIsNoAlarm(t *testing.T) {
+	for _, p := range []Policy{PrimaryBackup, All, Independent} {
+		c := config(p, "a", "b")
+		c.Minimum = 1
+		held := map[bool]string{true: ".x", false: ".."}[p == PrimaryBackup]
+		play(t, c, []line{
+			{0, "Ah", held, "", false, 0},
+			{1 * s, "wh", held, "", false, 0}, // the backup is held, the primary has nothing to send
+			{time.Hour, "wh", held, "", false, 0},
+		})
+	}
+	c := config(Independent, "a", "b")
+	c.Minimum = 1
+	play(t, c, []line{
+		{0, "wo", "..", "", false, 0}, // one is paused by a person
+		{time.Hour, "wo", "..", "", false, 0},
+		{2 * time.Hour, "oo", "..", "", false, 2*time.Hour + 10*s},
+		{2*time.Hour + 10*s, "oo", "..", "", true, 0}, // nobody pushes, though there may be something to push
+	})
+}
+
 func TestTexts(t *testing.T) {
 	for _, tc := range []struct {
 		policy Policy

@@ -1,16 +1,15 @@
-package cmaf
+package request
 
 import (
 	"sync"
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
-	"github.com/encoderbox/encoderbox/output/request"
 )
 
 // stallWatch ends a request whose receiver takes nothing.
 type stallWatch struct {
-	stream *request.Stream
+	stream *Stream
 	half   time.Duration
 	timer  *time.Timer
 	ended  sync.WaitGroup
@@ -23,7 +22,7 @@ type stallWatch struct {
 
 // watch begins with a write and ends with stop. Two halves of the limit without a
 // byte taken or acknowledged end the request.
-func watch(s *request.Stream, limit time.Duration) *stallWatch {
+func watch(s *Stream, limit time.Duration) *stallWatch {
 	w := &stallWatch{stream: s, half: max(limit/2, time.Millisecond)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
