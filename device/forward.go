@@ -303,6 +303,9 @@ func forwardStatus(s forward.Status) status.Destination {
 	for _, e := range s.Errors {
 		d.Errors = append(d.Errors, status.TimedError{Time: e.Time, Message: e.Message})
 	}
+	if d.NextAttempt != nil && d.State == status.Failed {
+		d.State = status.Reconnecting // failed is for those that are given up
+	}
 	if len(d.Errors) > 0 {
 		d.Errors[0].Cause = d.Cause
 	}

@@ -54,7 +54,7 @@ func CommandDestinations(d Destinations) http.Handler {
 func who(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil || isLoopback(r.RemoteAddr) {
-		return "the box itself"
+		return "a person at the box"
 	}
 	return host
 }

@@ -38,9 +38,10 @@ type Destination struct {
 	Passphrase Secret   `toml:"passphrase" for:"srt" unit:"10 to 79 characters" help:"Encrypt with this passphrase. Never shown."`
 	Latency    Duration `toml:"latency" for:"srt" default:"200ms" min:"20ms" max:"30s" unit:"duration" help:"How long the receiver waits for retransmissions. Four round trips or more."`
 
-	Store      string `toml:"store" for:"files" default:"live_first" enum:"off|live_first|in_order" help:"What happens after an outage to what could not be sent meanwhile and waits at storage.path. live_first: live goes on at once, the rest follows beside it; in_order: all in its order, live catches up; off: only what the live window still has."`
-	StoreShare int    `toml:"store_share" for:"files" default:"50" min:"5" max:"95" unit:"percent" help:"With store live_first: the most of the link that the rest takes."`
-	DeleteOld  bool   `toml:"delete_old" for:"files" default:"false" help:"Delete segments from the receiver when they have left the live window."`
+	Store      string   `toml:"store" for:"files" default:"live_first" enum:"off|live_first|in_order" help:"What happens after an outage to what could not be sent meanwhile and waits at storage.path. live_first: live goes on at once, the rest follows beside it; in_order: all in its order, live catches up; off: only what the live window still has."`
+	StoreShare int      `toml:"store_share" for:"files" default:"50" min:"5" max:"95" unit:"percent" help:"With store live_first: the most of the link that the rest takes."`
+	DeleteOld  bool     `toml:"delete_old" for:"files" default:"false" help:"Delete segments from the receiver when no playlist there names them any more: those of the past (dvr) do for longer than the live ones."`
+	DVR        Duration `toml:"dvr" for:"files" default:"30m" min:"0s" max:"24h" unit:"duration; 0: none" help:"With store live_first: how far back the playlists of the past (dvr.m3u8, dvr.mpd) go, which have everything in order also after an outage."`
 
 	Method        string `toml:"method" for:"hls,dash,cmaf,tshttp" default:"auto" enum:"auto|PUT|POST" help:"HTTP method of uploads. auto: PUT; POST for cmaf."`
 	Authorization Secret `toml:"authorization" for:"hls,dash,cmaf,tshttp,whip" unit:"header value" help:"The Authorization header, such as \"Bearer …\"; for whip the bare token too, to which Bearer is added. Never shown."`

@@ -182,15 +182,15 @@ func (c *client) destinations(ctx context.Context) error {
 		return err
 	}
 	t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "DESTINATION\tKIND\tSTATE\tBIT RATE\tURL\tLAST ERROR")
+	fmt.Fprintln(t, "DESTINATION\tKIND\tSTATE\tBIT RATE\tURL\tWHY")
 	for _, st := range s.Streams {
 		for _, d := range st.Destinations {
-			last := ""
-			if len(d.Errors) > 0 && d.State != status.Active {
-				last = d.Errors[0].Message
+			why := d.Reason
+			if len(d.Errors) > 0 && d.State != status.Active && d.State != status.Disabled {
+				why = d.Errors[0].Message
 			}
 			fmt.Fprintf(t, "%s/%s\t%s\t%s\t%.2f Mb/s\t%s\t%s\n", printable(st.Name), printable(d.Name), printable(d.Kind),
-				printable(string(d.State)), float64(d.Bitrate)/1e6, printable(d.URL), printable(last))
+				printable(string(d.State)), float64(d.Bitrate)/1e6, printable(d.URL), printable(why))
 		}
 	}
 	return t.Flush()

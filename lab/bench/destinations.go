@@ -162,7 +162,7 @@ func destinationTable(r *report) measure.Table {
 					part = fmt.Sprintf("%.2f", us.CPU.Median/w.CPU.Median)
 				}
 				if few := r.row(program, p.to(fewest)); n == most && few != nil {
-					added = fmt.Sprintf("%.2f", slope(few, w))
+					added = fmt.Sprintf("%.2f", math.Max(0, slope(few, w)))
 				}
 				if program == ours && n == most {
 					delay = fmt.Sprintf("%.2f ms", measure.Median(w.pick(trial.worst)))

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -57,6 +58,7 @@ type server struct {
 	cmd   Command
 	socks []socket
 	proc  *Process
+	kept  []int // sockets that keep the ports while the server is down
 }
 
 // startServer starts a server on ports picked for it and returns once it
@@ -76,7 +78,8 @@ func startServer(tb TB, networks []string, build func([]socket) (Command, error)
 		s := &server{tb: tb, cmd: cmd, socks: socks}
 		if last = s.launch(); last == nil {
 			tb.Cleanup(func() {
-				s.Stop()
+				s.proc.Stop()
+				s.release()
 				s.proc.logIfFailed(tb)
 			})
 			return s
@@ -97,16 +100,54 @@ func (s *server) Start() {
 		return
 	}
 	s.proc.logIfFailed(s.tb)
+	s.release()
 	if err := s.launch(); err != nil {
 		s.tb.Fatalf("%v", err)
 	}
 }
 
 // Stop ends the server and returns once its ports are closed.
-func (s *server) Stop() { s.proc.Stop() }
+func (s *server) Stop() {
+	s.proc.Stop()
+	s.keep()
+}
 
 // Kill ends the server without a goodbye.
-func (s *server) Kill() { s.proc.Kill() }
+func (s *server) Kill() {
+	s.proc.Kill()
+	s.keep()
+}
+
+// keep holds the TCP ports of a server that is down without listening on them: who
+// connects is refused, and no other program gets them, as its own end of a
+// connection for example, before Start.
+func (s *server) keep() {
+	for _, k := range s.socks {
+		if k.network != "tcp" || len(s.kept) == len(s.socks) {
+			continue
+		}
+		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		if err != nil {
+			continue
+		}
+		err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+		if err == nil {
+			err = syscall.Bind(fd, &syscall.SockaddrInet4{Port: k.port, Addr: [4]byte{127, 0, 0, 1}})
+		}
+		if err != nil {
+			_ = syscall.Close(fd) // somebody was faster: Start says so
+			continue
+		}
+		s.kept = append(s.kept, fd)
+	}
+}
+
+func (s *server) release() {
+	for _, fd := range s.kept {
+		_ = syscall.Close(fd)
+	}
+	s.kept = nil
+}
 
 // Pause makes the server hang: connections stay, nothing is read.
 func (s *server) Pause() {

@@ -180,14 +180,14 @@ func (r *run) conclude() {
 			warnings++
 		case Skipped:
 			if s.Name == StepPublish {
-				skipped = ", up to publishing, which was not tried: " + s.Text
+				skipped = "; publishing was not tried"
 			}
 		}
 	}
 	r.report.Go = true
 	r.report.Reason = "nothing stands in the way" + skipped
 	if warnings > 0 {
-		r.report.Reason = fmt.Sprintf("go, with %d to look at%s", warnings, skipped)
+		r.report.Reason = fmt.Sprintf("nothing stands in the way, %d to look at%s", warnings, skipped)
 	}
 }
 

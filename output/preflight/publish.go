@@ -117,7 +117,7 @@ func (r *run) judge(since time.Time, taken int64, took time.Duration, offered in
 	if r.unanswered() {
 		verb = "sent, nobody says what arrived,"
 	}
-	text := fmt.Sprintf("%s %s in %v, tried %s", rate(r.report.Throughput), verb, took.Round(100*time.Millisecond), rate(offered))
+	text := fmt.Sprintf("%s %s in %v, tried %s", rate(r.report.Throughput), verb, took.Round(time.Millisecond), rate(offered))
 	if s.Lost > 0 || s.Retransmitted > 0 {
 		text += fmt.Sprintf("; %d packets sent again, %d lost", s.Retransmitted, s.Lost)
 	}

@@ -106,6 +106,11 @@ func (r *run) connect(ctx context.Context) bool {
 	switch {
 	case r.host == "":
 		return r.skip(StepConnect, "the box waits to be called")
+	case r.target.Options["interface"] != "":
+		if _, err := net.InterfaceByName(r.target.Options["interface"]); err != nil {
+			return r.bad(StepConnect, since, output.WithCause(output.CauseLocal, fmt.Errorf("interface: the box has no network interface %q", r.target.Options["interface"])))
+		}
+		return r.good(StepConnect, since, "datagrams leave by %s; they get no answer", r.target.Options["interface"])
 	case r.datagrams():
 		c, err := r.dial(ctx, "udp")
 		if err != nil {
@@ -115,7 +120,10 @@ func (r *run) connect(ctx context.Context) bool {
 		return r.good(StepConnect, since, "there is a route to %s, from %s; datagrams get no answer before the stream", r.address, c.LocalAddr())
 	}
 	c, err := r.dial(ctx, "tcp")
-	if err != nil {
+	switch {
+	case err != nil && r.o.Busy:
+		return r.skip(StepConnect, "the destination is active, and its receiver takes no second connection")
+	case err != nil:
 		return r.bad(StepConnect, since, output.NetworkError(r.address, err))
 	}
 	defer discard(c)
@@ -137,7 +145,10 @@ func (r *run) tls(ctx context.Context) bool {
 	}
 	since := time.Now()
 	raw, err := r.dial(ctx, "tcp")
-	if err != nil {
+	switch {
+	case err != nil && r.o.Busy:
+		return true // said by connect
+	case err != nil:
 		return r.bad(StepTLS, since, output.NetworkError(r.address, err))
 	}
 	defer discard(raw)
@@ -152,6 +163,10 @@ func (r *run) tls(ctx context.Context) bool {
 	defer cancel()
 	c := tls.Client(raw, config)
 	if err := c.HandshakeContext(ctx); err != nil {
+		if ctx.Err() != nil { // it was reached a moment ago
+			err = output.WithCause(output.CauseTLS, output.InWords(r.address+" takes connections but answers no TLS: is the port right, or is it a plain one?", err))
+			return r.bad(StepTLS, since, err)
+		}
 		return r.bad(StepTLS, since, output.NetworkError(r.address, err))
 	}
 	state := c.ConnectionState()

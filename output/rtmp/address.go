@@ -22,7 +22,7 @@ type address struct {
 	user, password string // for servers that ask for them
 }
 
-var errForm = errors.New("an RTMP URL reads rtmp://host/app/key, as the platform shows it (put server URL and stream key together with a slash)")
+var errForm = errors.New("an RTMP URL reads rtmp://HOST/APPLICATION/KEY, as the platform shows it (put server URL and stream key together with a slash)")
 
 // parse takes apart URLs as platforms give them. The last path element, with
 // the query, is the stream key; what lies before it is the application. Where a

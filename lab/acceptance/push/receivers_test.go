@@ -254,19 +254,18 @@ func radio(kind, codec string) func(t *testing.T) *receiver {
 	return func(t *testing.T) *receiver {
 		const password = "pw-radio-c4a7"
 		i := peer.StartIcecast(t, peer.IcecastOptions{Password: password})
-		mount, url := "/live", "icecast+http://:"+password+"@"+i.Addr()+"/live"
+		door := newLateDoor(t, i.Addr())
+		mount, url := "/live", "icecast+http://:"+password+"@"+address(door.from)+"/live"
 		if kind == "shoutcast" {
-			mount, url = "/shout", "shoutcast://:"+password+"@"+i.Addr()
+			mount, url = "/shout", "shoutcast://:"+password+"@"+address(door.from)
 		}
 		r := newReader(t, "received."+map[string]string{"aac": "aac", "mp3": "mp3", "opus": "ogg"}[codec], "-t", listening, "-i", i.URL(mount))
-		start := func() {
-			i.Start()
-			time.Sleep(time.Second) // it ends by a null pointer when a source comes at once (2.4.4)
-		}
 		return &receiver{
 			name: kind, kind: kind, url: url, secrets: []string{password}, codec: codec, sound: true,
 			lines: []string{fmt.Sprintf("audio_codec = %q", codec), `station = "Radio U"`, `title = "Song & more"`},
-			kill:  i.Kill, start: start, down: refused,
+			kill:  func() { i.Kill(); door.shut() },
+			start: func() { door.restart(i) },
+			down:  refused,
 			listen: func() {
 				eventually(t, "the station to be on the air", func() bool {
 					all, err := i.Sources(context.Background())

@@ -146,13 +146,15 @@ func (m *Muxer) Send(p media.Packet, buf []byte, send func([]byte) error) error 
 	}
 	defer m.shrink()
 	out, af := m.lead(buf[:0], s, p)
-	for pes, n, start := m.pes, 0, true; len(pes) > 0; start, af = false, (adaptation{}) {
+	pes := m.pes
+	for start := true; len(pes) > 0; start, af = false, (adaptation{}) {
 		if len(out)+PacketSize > cap(buf) {
 			if err := send(out); err != nil {
 				return err
 			}
 			out = buf[:0]
 		}
+		var n int
 		out, n = s.appendPacket(out, pes, start, af)
 		pes = pes[n:]
 	}
