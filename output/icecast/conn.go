@@ -141,6 +141,9 @@ func (c *conn) Write(p media.Packet) error {
 	if _, err = c.rw.Write(b); err == nil {
 		return nil
 	}
+	if errors.Is(err, output.ErrStalled) { // where Write was told, listen sees but an end
+		return err
+	}
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) { // listen is about to be told why
 		select {
 		case <-c.over:
