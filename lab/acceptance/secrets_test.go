@@ -113,7 +113,7 @@ func TestSecretsStayInTheFile(t *testing.T) {
 	d.Patch(`{"streams":{"main":{"destinations":{"works":{"retry_limit":7}}}}}`)
 	for _, line := range []string{
 		fmt.Sprintf("url = \"gopher://h/%s\"\n", keyBadConfig),
-		fmt.Sprintf("url = \"rtmp://user:%s@h/live/%s\"\n", userPassword, keyBadConfig),
+		fmt.Sprintf("url = \"srt://user:%s@h:9?streamid=%s\"\n", userPassword, keyBadConfig),
 		fmt.Sprintf("url = \"rtmp://h:port/live/%s\"\n", keyBadConfig),
 		fmt.Sprintf("url = [\"rtmp://h/live/%s\"]\n", keyBadlyTyped),
 		fmt.Sprintf("url = \"rtmp://h/live/%s\n", keyBadConfig), // no TOML

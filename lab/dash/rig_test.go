@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -113,13 +112,13 @@ func (s *stream) serve() {
 	mux.Handle("/dash/cam/", http.StripPrefix("/dash/cam/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.handler.Load().ServeHTTP(w, r)
 	})))
-	dir, err := labdash.Players(s.t.Context())
+	scripts, err := labdash.Players(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	for _, name := range players {
 		mux.HandleFunc("/"+name+".js", func(w http.ResponseWriter, r *http.Request) {
-			http.ServeFile(w, r, filepath.Join(dir, name+".js"))
+			http.ServeFile(w, r, scripts[name])
 		})
 		mux.HandleFunc("/"+name, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")

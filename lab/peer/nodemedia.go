@@ -3,13 +3,9 @@ package peer
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,10 +35,11 @@ type NodeMedia struct {
 // when the user's cache folder has none of the pinned versions.
 func StartNodeMedia(tb TB, o NodeMediaOptions) *NodeMedia {
 	tb.Helper()
-	program, err := nodeMediaProgram(context.Background())
+	home, err := NPM(context.Background(), "node-media-server", nodeMediaManifests, "nodemedia")
 	if err != nil {
 		tb.Fatalf("%v", err)
 	}
+	program := filepath.Join(home, "node_modules/node-media-server/bin/app.js")
 	n := &NodeMedia{dir: tb.TempDir()}
 	n.server = startServer(tb, []string{"tcp"}, func(s []socket) (Command, error) {
 		n.addr = loopback(s[0].port)
@@ -86,55 +83,4 @@ func (n *NodeMedia) writeConfig(path string, port int, o NodeMediaOptions) error
 		return err
 	}
 	return os.WriteFile(path, b, 0o600)
-}
-
-// nodeMediaProgram returns the server's script in the cache folder.
-func nodeMediaProgram(ctx context.Context) (string, error) {
-	const name = "node_modules/node-media-server/bin/app.js"
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("peer: fetch node-media-server: %w", err)
-	}
-	lock, err := nodeMediaManifests.ReadFile("nodemedia/package-lock.json")
-	if err != nil {
-		return "", fmt.Errorf("peer: fetch node-media-server: %w", err)
-	}
-	sum := sha256.Sum256(lock)
-	dir := filepath.Join(cache, "encoderbox", "node-media-server-"+hex.EncodeToString(sum[:])[:12])
-	if _, err := os.Stat(dir); err == nil {
-		return filepath.Join(dir, name), nil
-	}
-	if err := fetchNodeMedia(ctx, dir); err != nil {
-		return "", fmt.Errorf("peer: fetch node-media-server: %w", err)
-	}
-	return filepath.Join(dir, name), nil
-}
-
-// fetchNodeMedia makes dir, whole or not at all.
-func fetchNodeMedia(ctx context.Context, dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp(filepath.Dir(dir), "node-media-server-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		data, err := nodeMediaManifests.ReadFile("nodemedia/" + name)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(work, name), data, 0o644); err != nil {
-			return err
-		}
-	}
-	log, err := Run(ctx, Command{Dir: work, Args: []string{"npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"}})
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, lastLines(log, 5))
-	}
-	if err := os.Rename(work, dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
 }

@@ -2,14 +2,11 @@ package peer
 
 import (
 	"context"
-	"crypto/sha256"
 	"embed"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,12 +14,11 @@ import (
 	"time"
 )
 
-//go:embed werift/package.json werift/package-lock.json werift/endpoint.js
-var weriftFiles embed.FS
-
 // What the endpoint is made of: its program, and werift in an exact version with
 // checksums.
-var weriftNames = []string{"package.json", "package-lock.json", "endpoint.js"}
+//
+//go:embed werift/package.json werift/package-lock.json werift/endpoint.js
+var weriftFiles embed.FS
 
 // Werift is a WHIP endpoint on werift, WebRTC in pure TypeScript.
 type Werift struct {
@@ -48,9 +44,9 @@ func StartWerift(tb TB) *Werift {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	home, err := weriftHome(ctx)
+	home, err := NPM(ctx, "werift", weriftFiles, "werift")
 	if err != nil {
-		tb.Fatalf("peer: fetch werift: %v", err)
+		tb.Fatalf("%v", err)
 	}
 	w := &Werift{dir: tb.TempDir()}
 	p := Start(tb, Command{Name: "werift", Args: []string{"node", filepath.Join(home, "endpoint.js"), w.dir}})
@@ -121,53 +117,4 @@ func (w *Werift) Sound() ([]WeriftPacket, error) {
 		b = b[n:]
 	}
 	return all, nil
-}
-
-// weriftHome is a folder with the endpoint and werift.
-func weriftHome(ctx context.Context) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.New()
-	for _, name := range weriftNames {
-		data, err := weriftFiles.ReadFile("werift/" + name)
-		if err != nil {
-			return "", err
-		}
-		sum.Write(data)
-	}
-	dir := filepath.Join(cache, "encoderbox", "werift-"+hex.EncodeToString(sum.Sum(nil))[:12])
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	return dir, fetchWerift(ctx, dir)
-}
-
-// fetchWerift makes dir, whole or not at all.
-func fetchWerift(ctx context.Context, dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp(filepath.Dir(dir), "werift-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
-	for _, name := range weriftNames {
-		data, err := weriftFiles.ReadFile("werift/" + name)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(work, name), data, 0o644); err != nil {
-			return err
-		}
-	}
-	if log, err := Run(ctx, Command{Dir: work, Args: []string{"npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"}}); err != nil {
-		return fmt.Errorf("%w: %s", err, log)
-	}
-	if err := os.Rename(work, dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
 }
