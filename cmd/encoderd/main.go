@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -44,6 +45,9 @@ const (
 )
 
 func main() {
+	// What we log goes by log/slog. This is net/http's, which prints the bytes of
+	// servers that talk unasked: they may echo a password.
+	log.SetOutput(io.Discard)
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -70,8 +70,12 @@ func (s *socket) Write(b []byte) (int, error) {
 	}
 }
 
+// stalled is the error of a stall. The kernel tells of one only once, to Write or to
+// Read; the other sees a connection that has ended, so it is kept for both.
 func (s *socket) stalled() error {
-	return fmt.Errorf("%w: %s has accepted nothing for %v: is the server stuck, or the uplink down?", output.ErrStalled, s.peer, time.Duration(s.limit.Load()))
+	err := fmt.Errorf("%w: %s has accepted nothing for %v: is the server stuck, or the uplink down?", output.ErrStalled, s.peer, time.Duration(s.limit.Load()))
+	s.end.Store(&err)
+	return err
 }
 
 // timedOut is err, and a stall where the kernel has found one out first.

@@ -68,7 +68,7 @@ func (c *conn) explain(ctx context.Context, err error) error {
 		}
 		return output.NetworkError(c.dial, cause) // the closed socket is only how ctx cut in
 	}
-	if end := c.readError(); end != nil && output.CauseOf(err) == output.CauseLocal && !isAnswer(err) {
+	if end := c.readError(); errors.Is(end, output.ErrStalled) || end != nil && output.CauseOf(err) == output.CauseLocal && !isAnswer(err) {
 		err = end
 	}
 	step, location, teardown := c.said.last()
