@@ -11,6 +11,7 @@ import (
 
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/status"
+	"github.com/encoderbox/encoderbox/output/forward"
 	"github.com/encoderbox/encoderbox/output/push"
 )
 
@@ -65,4 +66,18 @@ func TestUploadsArePausedAndHeldToo(t *testing.T) {
 		cancel()
 		require.NoError(t, <-ended)
 	})
+}
+
+func TestAnUploadThatIsTriedAgainHasNotFailed(t *testing.T) {
+	next := time.Now()
+	for _, c := range []struct {
+		s    forward.Status
+		want status.DestinationState
+	}{
+		{forward.Status{State: forward.Failed, NextAttempt: next}, status.Reconnecting},
+		{forward.Status{State: forward.Failed}, status.Failed},
+		{forward.Status{State: forward.Behind}, status.Active},
+	} {
+		require.Equal(t, c.want, forwardStatus(c.s).State, "%+v", c.s)
+	}
 }

@@ -21,11 +21,11 @@ type table struct {
 }
 
 func (t *table) add(o outcome) {
-	if o.state == string(forward.Retrying) || o.state == string(forward.Live) || o.state == string(forward.Behind) {
-		o.state = map[string]string{string(forward.Retrying): string(push.Reconnecting)}[o.state] // as the status of all destinations has it
-		if o.state == "" {
-			o.state = string(push.Active)
-		}
+	switch forward.State(o.state) { // as the status of all destinations has it
+	case forward.Retrying, forward.Failed: // which is tried again too
+		o.state = string(push.Reconnecting)
+	case forward.Live, forward.Behind:
+		o.state = string(push.Active)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -197,6 +197,7 @@ func TestWhatStandsInTheWay(t *testing.T) {
 		"options":         {good, func(r *rig) { r.kind.Check = func(output.Target) error { return errors.New("no host") } }, StepConfiguration, output.CauseLocal},
 		"name":            {"fake://nothing.invalid:1/x", nil, StepResolve, output.CauseDNS},
 		"refused":         {"fake://" + refused.Addr().String(), nil, StepConnect, output.CauseRefused},
+		"no interface":    {good, func(r *rig) { r.t.Options = map[string]string{"interface": "nowhere0"} }, StepConnect, output.CauseLocal},
 		"rejected":        {good, func(r *rig) { r.kind.Dial = rejects }, StepPublish, output.CauseRejected},
 		"breaks":          {good, func(r *rig) { r.conn.fail = io.EOF }, StepThroughput, output.CauseClosed},
 		"too slow":        {good, func(r *rig) { r.conn.keeps = 3 }, StepThroughput, output.CauseNetwork},
@@ -318,5 +319,18 @@ func TestWhereAConnectionGoes(t *testing.T) {
 		if got := address + " " + scheme; got != c.want {
 			t.Errorf("%s: %s, want %s", c.url, got, c.want)
 		}
+	}
+}
+
+func TestAnActiveDestinationMayTakeNoSecondConnection(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	r := newRig(t, "fake://"+l.Addr().String())
+	r.o.Busy = true
+	if got := r.run(t); !got.Go || got.verdict(StepConnect) != Skipped {
+		t.Errorf("%+v", got)
 	}
 }
