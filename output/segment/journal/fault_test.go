@@ -48,6 +48,7 @@ func TestStorageThatFails(t *testing.T) {
 				if len(r.rep.conditions) > 0 {
 					t.Errorf("still %v", r.rep.conditions)
 				}
+				time.Sleep(2 * lingerEnd) // the last segment's end waits for a next chunk
 				stored := r.check()
 				lost := uint64(0)
 				for _, q := range r.feed.order {
@@ -117,6 +118,7 @@ func TestStorageThatIsSlow(t *testing.T) {
 		r.disk.fault = nil
 		r.disk.mu.Unlock()
 		r.feed.play(30)
+		time.Sleep(2 * lingerEnd)
 		stored, lost := r.check(), uint64(0)
 		for _, q := range r.feed.order {
 			if !stored[q] {
