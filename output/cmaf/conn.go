@@ -14,6 +14,7 @@ import (
 	"github.com/encoderbox/encoderbox/output"
 	"github.com/encoderbox/encoderbox/output/mux/fmp4"
 	"github.com/encoderbox/encoderbox/output/request"
+	"github.com/encoderbox/encoderbox/output/tcpinfo"
 )
 
 // closeTime bounds each step of an orderly end.
@@ -35,7 +36,7 @@ type conn struct {
 	close   sync.Once
 }
 
-var _ output.Conn = (*conn)(nil)
+var _ output.PathConn = (*conn)(nil)
 
 // Dial opens a request for each track and sends the CMAF headers.
 func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.Conn, error) {
@@ -166,6 +167,36 @@ func (c *conn) Stats() (all output.ConnStats) {
 		all.RTT = max(all.RTT, st.RTT)
 	}
 	return all
+}
+
+// Path of both requests together.
+func (c *conn) Path() (output.Path, bool) {
+	paths := make([]output.Path, 0, len(c.streams))
+	for _, s := range c.streams {
+		p, ok := s.Path()
+		if !ok {
+			return output.Path{}, false
+		}
+		paths = append(paths, p)
+	}
+	return tcpinfo.Sum(paths...), len(paths) > 0
+}
+
+// Pace implements output.PathConn. Both requests share the rate, but nobody knows how.
+func (c *conn) Pace(bitrate int) error {
+	var errs []error
+	for _, s := range c.streams {
+		errs = append(errs, s.Pace(bitrate))
+	}
+	return errors.Join(errs...)
+}
+
+// Written is Path's, of writes that have ended.
+func (c *conn) Written() (n uint64) {
+	for _, s := range c.streams {
+		n += s.Written()
+	}
+	return n
 }
 
 // Close sends what is held back and ends the requests in the interface's own way

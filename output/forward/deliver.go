@@ -100,12 +100,18 @@ func (l *life) deliver(ctx context.Context, ln *lane, seg *segment.Segment) erro
 			paced = 1
 		}
 	}
+	if !ln.backlog {
+		l.sends(seg, files)
+	}
 	begin := time.Now()
 	sent, err := l.putAll(ctx, files, verify)
 	if paced > 0 {
 		l.gov.spend(sent)
 	}
 	if err != nil {
+		if !ln.backlog {
+			l.sent()
+		}
 		return err
 	}
 	if sent == seg.Bytes() && pure {

@@ -53,6 +53,11 @@ type Destination struct {
 	logged   string
 	loggedAt time.Time
 	unlogged int
+	running  *life // nil without
+	advice   output.PathAdvice
+	mute     bool // the running life's Path has panicked
+	// connections is how often live has begun to work.
+	connections uint64
 }
 
 // logAgain is how often the same failure is logged.
@@ -204,6 +209,8 @@ func (d *Destination) runLife(ctx context.Context, spec Spec) {
 		return
 	}
 	d.change(func(s *Status) { s.State, s.Cause, s.NextAttempt = Starting, "", time.Time{} })
+	d.runs(l)
+	defer d.runs(nil)
 	l.run(ctx)
 }
 

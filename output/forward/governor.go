@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/encoderbox/encoderbox/output"
 )
 
 // governor shares the link between live and the backlog. Live is never held up:
@@ -19,6 +21,8 @@ type governor struct {
 	samples []sample
 	tokens  float64 // bytes; may be a debt
 	filled  time.Time
+	pausing chan struct{} // closed when live may send again; nil: it may
+	holding chan struct{} // the same of the backlog
 }
 
 // sample is what one upload at full speed measured.
@@ -58,6 +62,31 @@ func (g *governor) leave() {
 	}
 }
 
+// restrain follows a bit rate controller's advice.
+func (g *governor) restrain(a output.PathAdvice) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	hold(&g.pausing, a.Pause)
+	hold(&g.holding, a.Pause || a.Shed)
+}
+
+func hold(c *chan struct{}, on bool) {
+	switch {
+	case on && *c == nil:
+		*c = make(chan struct{})
+	case !on && *c != nil:
+		close(*c)
+		*c = nil
+	}
+}
+
+// paused is what live waits for; nil: it may send.
+func (g *governor) paused() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.pausing
+}
+
 // measured takes in an upload that nothing held up.
 func (g *governor) measured(bytes int64, took time.Duration) {
 	if bytes < sampleBytes || took <= 0 {
@@ -91,7 +120,7 @@ func (g *governor) probe() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := len(g.samples)
-	return g.live == 0 && (n == 0 || time.Since(g.samples[n-1].at) > probeEvery)
+	return g.live == 0 && g.holding == nil && (n == 0 || time.Since(g.samples[n-1].at) > probeEvery)
 }
 
 // spend takes from the bucket what was sent without asking.
@@ -148,6 +177,9 @@ func (g *governor) take(n int) (delay time.Duration, idle <-chan struct{}) {
 	defer g.mu.Unlock()
 	if g.live > 0 {
 		return 0, g.idle
+	}
+	if g.holding != nil {
+		return 0, g.holding
 	}
 	rate := g.fill(time.Now())
 	if short := float64(n) - g.tokens; short > 0 {

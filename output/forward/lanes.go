@@ -14,6 +14,9 @@ import (
 // liveStep sends the next segment of live, or the playlists. Without work it
 // returns what to wait for.
 func (l *life) liveStep(ctx context.Context, ln *lane) (<-chan struct{}, error) {
+	if free := l.gov.paused(); free != nil {
+		return free, nil
+	}
 	w := l.src.Window()
 	seg := l.nextLive(w)
 	if seg == nil {
@@ -57,6 +60,10 @@ func (l *life) nextLive(w *segment.Window) *segment.Segment {
 		}
 		l.cur.next = seg.Sequence
 		return seg
+	}
+	if len(w.Segments) > 0 && l.stale.Swap(false) {
+		l.cur.next = max(l.cur.next, edge(w).Sequence)
+		l.nudge()
 	}
 	for i, s := range w.Segments {
 		if s.Sequence < l.cur.next {
@@ -113,6 +120,9 @@ func (l *life) lost(hole span) bool {
 // backlogStep does what has time: the oldest segment that live left out, a
 // playlist of the past, a deletion.
 func (l *life) backlogStep(ctx context.Context, ln *lane) (<-chan struct{}, error) {
+	if free := l.gov.paused(); free != nil {
+		return free, nil
+	}
 	if l.liveFails() {
 		return l.wake, nil // the link is down, and live finds out when it is back
 	}

@@ -43,6 +43,7 @@ func (l *life) account() {
 			return
 		}
 		l.pass(s)
+		l.offered(s)
 		if !l.cur.done.contains(s.Sequence) {
 			l.ledger.waiting++
 			l.ledger.duration += s.Duration
@@ -121,6 +122,8 @@ func (l *life) acked(seg *segment.Segment, w *segment.Window, live bool) {
 	}
 	l.unreadable = 0
 	if live {
+		l.offer.settled += uint64(seg.Bytes())
+		l.offer.current, l.offer.sending = nil, nil
 		l.cur.next = seg.Sequence + 1
 		l.cur.run = runOf(seg)
 		l.list(seg, w)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
@@ -29,9 +30,11 @@ type life struct {
 	// a disk may come back.
 	patience time.Duration
 	wake     chan struct{} // of the backlog
+	stale    atomic.Bool   // live is to leave out what is old
 
 	mu      sync.Mutex // guards the fields below
 	cur     *cursor
+	offer   offer
 	loaded  uint64    // cur.next when it was loaded
 	doubt   [2]uint64 // what the process before may have sent that the cursor does not know: see doubtful
 	ledger  ledger
@@ -104,6 +107,9 @@ func (l *life) stores() bool {
 // run works until ctx ends. What it starts has ended when it returns.
 func (l *life) run(ctx context.Context) {
 	l.load()
+	l.mu.Lock()
+	l.reconnected()
+	l.mu.Unlock()
 	var wg sync.WaitGroup
 	wg.Go(func() { l.lane(ctx, &lane{name: "live", step: l.liveStep}) })
 	wg.Go(func() { l.lane(ctx, &lane{name: "backlog", step: l.backlogStep, backlog: true}) })
@@ -256,6 +262,9 @@ func (l *life) succeeded(ln *lane) {
 		changed, l.backErr = l.backErr != nil, nil
 	} else {
 		changed = l.liveErr != nil || l.since.IsZero()
+		if l.liveErr != nil {
+			l.reconnected()
+		}
 		l.liveErr, l.next = nil, time.Time{}
 		if l.since.IsZero() {
 			l.since = time.Now()

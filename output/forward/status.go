@@ -34,6 +34,9 @@ type Status struct {
 	// Unmade is why not every playlist can be made now: what players begin with may
 	// be missing on the origin, or old. Empty when all can.
 	Unmade string
+	// Shedding is ShedBacklog or ShedAll while the bit rate policy has that wait
+	// (Advise).
+	Shedding string
 
 	Lag         time.Duration // of programme that waits to be sent
 	LagBytes    int64
@@ -57,6 +60,12 @@ type Status struct {
 	Errors      []TimedError
 }
 
+// What Status.Shedding can be besides "".
+const (
+	ShedBacklog = "backlog"
+	ShedAll     = "all"
+)
+
 // TimedError is something that went wrong once, as one line without secrets.
 type TimedError struct {
 	Time    time.Time
@@ -76,7 +85,7 @@ func (s *Status) text(now time.Time) string {
 	if s.Unmade != "" && (s.State == Live || s.State == Behind) {
 		text += ", but not every playlist can be made: " + s.Unmade
 	}
-	return text
+	return text + sheddingWords[s.Shedding]
 }
 
 func (s *Status) progress(now time.Time) string {

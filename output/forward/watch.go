@@ -169,6 +169,9 @@ func (l *life) fillStatus(s *Status) {
 	s.Throughput, s.Bitrate = int(l.gov.Rate()*8), c.bitrate(now)
 	s.Lag, s.LagBytes, s.LagSegments = l.ledger.duration, l.ledger.bytes, l.ledger.waiting
 	s.Unmade = l.unrendered
+	l.d.mu.Lock()
+	s.Shedding = shedding(l.d.advice)
+	l.d.mu.Unlock()
 	s.Stored = !l.cur.current && l.cur.started && l.set.Mode != Off && l.stores()
 	s.ConnectedAt, s.NextAttempt, s.Cause, s.Oldest = l.since, l.next, "", time.Time{}
 	if _, ok := l.oldest(); ok {

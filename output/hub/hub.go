@@ -6,6 +6,7 @@ package hub
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/encoderbox/encoderbox/media"
 )
@@ -30,6 +31,7 @@ const (
 // concurrent use.
 type Hub struct {
 	clock *media.Clock
+	held  atomic.Bool // see HoldPictures
 
 	mu         sync.Mutex // guards the fields below and orders Write with Subscribe
 	kinds      []media.Kind

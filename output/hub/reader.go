@@ -45,7 +45,11 @@ type Options struct {
 type ReaderStats struct {
 	Packets int    // queued now
 	Bytes   int    // queued now
-	Dropped uint64 // packets lost because the reader was too slow
+	Dropped uint64 // packets lost because the reader was too slow, or flushed
+	Shed    uint64 // packets left out because Shed wanted it so
+
+	Taken        uint64 // bytes that Read has returned, all in all
+	DroppedBytes uint64 // that the queue gave up, for whatever reason, or had no room for
 }
 
 // Reader is one output's view of the stream. When its queue is full it skips
@@ -71,7 +75,9 @@ type Reader struct {
 	synced  bool                  // a sync point has been queued and nothing lost since
 	started bool                  // something was queued since the subscription
 	gap     [media.Audio + 1]bool // by kind: the next packet queued follows a loss
-	dropped uint64
+	stats   ReaderStats           // its counters; Packets and Bytes are not kept
+	shed    Shed                  // what is wanted
+	noVideo bool                  // pictures are being left out; ends with a key picture
 	ended   bool
 	nothing bool // the programme has nothing of what the reader takes
 }
@@ -166,14 +172,18 @@ func (r *Reader) TryRead() (media.Packet, bool) {
 	if r.n == 0 {
 		return media.Packet{}, false
 	}
-	return r.pop().packet, true
+	p := r.pop().packet
+	r.stats.Taken += uint64(len(p.Data))
+	return p, true
 }
 
 // Stats is a snapshot of the reader's counters.
 func (r *Reader) Stats() ReaderStats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return ReaderStats{Packets: r.n, Bytes: r.bytes, Dropped: r.dropped}
+	st := r.stats
+	st.Packets, st.Bytes = r.n, r.bytes
+	return st
 }
 
 // Close ends the subscription and drops what is queued. Safe to call twice.
@@ -232,16 +242,19 @@ func (r *Reader) push(p media.Packet, sync bool) {
 	if r.ended {
 		return
 	}
+	if r.leavesOut(p) {
+		r.stats.Shed++
+		return
+	}
+	sync = sync || r.noVideo
 	if !r.synced && !sync {
-		if r.started {
-			r.dropped++
-		}
+		r.lose(p)
 		return
 	}
 	if r.n > 0 && (r.n == r.opts.MaxPackets || r.bytes+len(p.Data) > r.opts.MaxBytes) {
 		r.overflow(sync)
 		if !r.synced && !sync {
-			r.dropped++
+			r.lose(p)
 			return
 		}
 	}
@@ -265,18 +278,28 @@ func (r *Reader) overflow(incomingSync bool) {
 			}
 		}
 	}
-	r.dropped += uint64(keep)
-	for range keep {
-		r.pop()
-	}
+	r.drop(keep)
 	if r.bytes >= r.opts.MaxBytes {
-		r.dropped += uint64(r.n)
-		for r.n > 0 {
-			r.pop()
-		}
+		r.drop(r.n)
 	}
 	r.synced = r.n > 0
 	r.markGap()
+}
+
+// drop gives up the oldest n packets of the queue.
+func (r *Reader) drop(n int) {
+	for range n {
+		r.stats.Dropped++
+		r.stats.DroppedBytes += uint64(len(r.pop().packet.Data))
+	}
+}
+
+// lose counts a packet that cannot be queued, since one before it is missing.
+func (r *Reader) lose(p media.Packet) {
+	if r.started {
+		r.stats.Dropped++
+		r.stats.DroppedBytes += uint64(len(p.Data))
+	}
 }
 
 // markGap sets Gap on the first packet of each kind in the queue, or on the

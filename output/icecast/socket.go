@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
-	"github.com/encoderbox/encoderbox/output/request"
+	"github.com/encoderbox/encoderbox/output/tcpinfo"
 )
 
 // sendBuffer bounds what the kernel hoards: four seconds of sound at 128 kb/s, so
@@ -21,8 +21,8 @@ const sendBuffer = 64 << 10
 // socket is a TCP connection that notices when the peer takes nothing. One goroutine
 // writes.
 type socket struct {
-	net.Conn // counts by request.Conn
-	counter  *request.Conn
+	net.Conn // counts by tcpinfo.Conn
+	counter  *tcpinfo.Conn
 	limit    time.Duration
 
 	acked int64 // when the peer last took something, and how much by then
@@ -32,13 +32,13 @@ type socket struct {
 // connect opens a connection to address, with TLS above it where trust is given.
 // raw is what counts and notices stalls.
 func connect(ctx context.Context, address string, t output.Target, trust *tls.Config) (rw net.Conn, raw *socket, err error) {
-	dialer := &net.Dialer{Control: request.SocketOptions(t.WriteTimeout)}
+	dialer := &net.Dialer{Control: tcpinfo.Control(t.WriteTimeout)}
 	c, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, nil, err
 	}
 	_ = c.(*net.TCPConn).SetWriteBuffer(sendBuffer) // a refinement: it works without
-	counter := &request.Conn{Conn: c}
+	counter := tcpinfo.New(c)
 	raw = &socket{Conn: counter, counter: counter, limit: t.WriteTimeout, since: time.Now()}
 	if trust == nil {
 		return raw, raw, nil

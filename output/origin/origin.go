@@ -78,6 +78,9 @@ func (o *origin) Close() error {
 	return nil
 }
 
+// Path is what the kernel knows of all connections to the server.
+func (o *origin) Path() (output.Path, bool) { return o.client.Path() }
+
 // Put implements output.Files.
 func (o *origin) Put(ctx context.Context, f output.File) error {
 	f.New = f.New && o.verify == verifyAuto && !o.unconditional.Load()

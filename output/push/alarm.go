@@ -8,7 +8,9 @@ import (
 )
 
 // watchBitrate raises and takes back Status.Alarm until ctx ends. While the
-// programme itself is missing, nothing is to be sent and nothing is measured.
+// programme itself is missing, nothing is to be sent and nothing is measured. Nor is
+// it while Advise has something left out: what is sent is then what was decided, and
+// Status.Shedding tells of it.
 func (d *Destination) watchBitrate(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -21,7 +23,7 @@ func (d *Destination) watchBitrate(ctx context.Context) {
 		}
 		spec := d.current()
 		state, total := d.sent()
-		if spec.MinBitrate <= 0 || state == Starting {
+		if spec.MinBitrate <= 0 || state == Starting || d.restrained() {
 			sent = meter{}
 			d.alarm("")
 			continue

@@ -37,6 +37,11 @@ type Destination struct {
 	via     *url.URL    // where the receiver has sent us for this connection; nil for the target's URL
 	conn    output.Conn // the running one
 	live    counters    // of it
+	advice  output.PathAdvice
+
+	advising    sync.Mutex // guards the two below; held while a connection is told the advice
+	flow        *flow      // of the running connection; nil without
+	connections uint64     // so far
 }
 
 var _ output.Output = (*Destination)(nil)

@@ -3,6 +3,7 @@ package push
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
@@ -13,6 +14,7 @@ import (
 type counters struct {
 	bytes   uint64
 	dropped uint64
+	shed    uint64
 	samples []sample // of the last seconds, oldest first
 }
 
@@ -29,6 +31,13 @@ func (d *Destination) snapshot() Status {
 	s := d.status
 	s.Bytes += d.live.bytes
 	s.Dropped += d.live.dropped
+	s.Shed += d.live.shed
+	if s.State == Active {
+		s.Shedding = shedding(d.advice)
+		if words := sheddingWords[s.Shedding]; words != "" {
+			s.Reason = strings.TrimPrefix(s.Reason+"; "+words, "; ")
+		}
+	}
 	s.Errors = slices.Clone(s.Errors)
 	s.LatencyP99 = d.delays.p99(time.Now())
 	return s
@@ -138,7 +147,7 @@ func (d *Destination) connected(conn output.Conn) {
 // measured takes in the running connection's counters and reports.
 func (d *Destination) measured(c output.ConnStats, r hub.ReaderStats) {
 	d.change(func(s *Status) {
-		d.live.bytes, d.live.dropped = c.BytesSent, r.Dropped
+		d.live.bytes, d.live.dropped, d.live.shed = c.BytesSent, r.Dropped, r.Shed
 		s.Bitrate = d.live.rate(time.Now())
 		s.QueuePackets, s.QueueBytes = r.Packets, r.Bytes
 		s.RTT, s.Retransmitted, s.Lost, s.Outstanding = c.RTT, c.Retransmitted, c.Lost, c.Outstanding
@@ -153,6 +162,7 @@ func (d *Destination) disconnected(c output.ConnStats, r hub.ReaderStats) {
 	defer d.mu.Unlock()
 	d.status.Bytes += max(c.BytesSent, d.live.bytes)
 	d.status.Dropped += r.Dropped
+	d.status.Shed += r.Shed
 	d.live, d.conn = counters{samples: d.live.samples[:0]}, nil
 	s := &d.status
 	s.Bitrate, s.QueuePackets, s.QueueBytes, s.RTT, s.Outstanding = 0, 0, 0, 0, 0

@@ -29,6 +29,7 @@ type session struct {
 	reader *hub.Reader
 	clock  *media.Clock
 	joined time.Duration // on clock; older packets come from the hub's cache
+	flow   *flow
 
 	limit   time.Duration // Target.WriteTimeout
 	writes  atomic.Uint64 // finished
@@ -71,7 +72,9 @@ func (d *Destination) connect(ctx context.Context, spec Spec, m move, via *url.U
 		}),
 	}
 	s.joined = s.clock.Now()
+	s.flow = newFlow(conn, s.reader)
 	d.connected(conn)
+	d.begin(s.flow)
 	since := time.Now()
 	err = s.run(ctx)
 	return max(time.Since(since), 1), err
@@ -101,6 +104,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	var wg sync.WaitGroup
 	defer func() {
 		cancel(nil)
+		s.d.begin(nil)
 		wg.Wait()
 		s.d.disconnected(s.d.stats(s.conn), s.reader.Stats())
 		s.reader.Close()
@@ -127,7 +131,9 @@ func (s *session) pump(ctx context.Context) error {
 			return err
 		}
 		s.writing.Store(true)
+		s.flow.writes()
 		err = s.conn.Write(p)
+		s.flow.wrote(p)
 		s.writing.Store(false)
 		s.writes.Add(1)
 		if errors.Is(err, io.EOF) {
@@ -145,7 +151,7 @@ func (s *session) pump(ctx context.Context) error {
 
 // monitor reports once a second, cuts a connection whose Write has neither
 // returned nor moved a byte for longer than the contract allows, and ends one
-// that has had nothing to write for Spec.Timeout.
+// that has had nothing to write for Spec.Timeout, unless that is as Advise wants it.
 func (s *session) monitor(ctx context.Context, end context.CancelCauseFunc) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -163,7 +169,7 @@ func (s *session) monitor(ctx context.Context, end context.CancelCauseFunc) {
 		case <-tick.C:
 		}
 		stats := s.d.stats(s.conn)
-		if s.writing.Load() || s.writes.Load() != writes {
+		if s.writing.Load() || s.writes.Load() != writes || s.d.restrained() {
 			written = time.Now()
 		}
 		if timeout := s.d.current().Timeout; timeout > 0 && time.Since(written) >= timeout {

@@ -37,7 +37,10 @@ type Status struct {
 	// Breaker is BreakerOpen while the receiver is left alone, BreakerHalfOpen during
 	// the one attempt that then decides.
 	Breaker string
-	Alarm   string // one line while less than Spec.MinBitrate is sent
+	// Shedding is ShedVideo or ShedAll while the bit rate policy leaves that out of an
+	// active connection (Advise); Reason says so too.
+	Shedding string
+	Alarm    string // one line while less than Spec.MinBitrate is sent
 
 	Attempts    uint64    // to connect, since the destination was made
 	ConnectedAt time.Time // zero unless Active
@@ -46,6 +49,7 @@ type Status struct {
 	Bytes         uint64 // sent, all connections
 	Bitrate       int    // bits per second over the last seconds
 	Dropped       uint64 // packets this destination was too slow for, all connections
+	Shed          uint64 // packets that the bit rate policy left out, all connections
 	QueuePackets  int    // waiting to be sent now
 	QueueBytes    int
 	LatencyP99    time.Duration // encoder output to socket write done, last 10 to 20 s
@@ -66,6 +70,12 @@ type TimedError struct {
 	Message string
 	Cause   output.Cause
 }
+
+// What Status.Shedding can be besides "".
+const (
+	ShedVideo = "video"
+	ShedAll   = "all"
+)
 
 // What Status.Breaker can be besides "".
 const (

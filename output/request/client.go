@@ -19,6 +19,7 @@ import (
 	"unicode"
 
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/tcpinfo"
 )
 
 const (
@@ -38,6 +39,7 @@ type Client struct {
 	scheme string // of authentication: "" (auto), authBasic, authDigest
 	digest digest
 	http   *http.Client
+	links  *Transport
 }
 
 // Values of option auth.
@@ -65,34 +67,52 @@ func New(t output.Target, base *url.URL, streams bool) (*Client, error) {
 			return nil, err
 		}
 	}
+	c.links = NewTransport(t, streams)
 	c.http = &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     NewTransport(t, streams),
+		Transport:     c.links,
 	}
 	return c, nil
 }
 
+// Transport is the connections to one receiver.
+type Transport struct {
+	*http.Transport
+	sockets tcpinfo.Group
+}
+
+// Path is what the kernel knows of all connections together, whatever they carry;
+// ok is false while none is open. It may be called from any goroutine.
+func (t *Transport) Path() (output.Path, bool) { return t.sockets.Path() }
+
+// Path is Transport.Path of the client's connections.
+func (c *Client) Path() (output.Path, bool) { return c.links.Path() }
+
 // NewTransport is how a target's receiver is reached: its trust, sockets that
 // notice a dead link, bounds. streams as in New. CloseIdleConnections ends it.
-func NewTransport(t output.Target, streams bool) *http.Transport {
+func NewTransport(t output.Target, streams bool) *Transport {
 	trust := t.TLS.Clone()
 	if trust == nil {
 		trust = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	dialer := &net.Dialer{Timeout: ConnectTimeout, Control: SocketOptions(t.WriteTimeout)}
-	return &http.Transport{
+	dialer := &net.Dialer{Timeout: ConnectTimeout, Control: tcpinfo.Control(t.WriteTimeout)}
+	links := &Transport{}
+	links.Transport = &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust, ForceAttemptHTTP2: !streams,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, addr)
 			if err != nil {
 				return nil, err
 			}
-			return &Conn{Conn: conn}, nil
+			counting := tcpinfo.New(conn)
+			links.sockets.Join(counting)
+			return counting, nil
 		},
 		TLSHandshakeTimeout: ConnectTimeout, IdleConnTimeout: 90 * time.Second,
 		ExpectContinueTimeout: patience(t.WriteTimeout), MaxIdleConnsPerHost: idleConnections,
 		MaxResponseHeaderBytes: maxAnswerHeader, DisableCompression: true,
 	}
+	return links
 }
 
 // patience is how long a server may say nothing to Expect: 100-continue: many

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/tcpinfo"
 )
 
 const (
@@ -32,7 +33,7 @@ type Stream struct {
 	req    *http.Request
 	body   *io.PipeWriter
 	cancel context.CancelFunc
-	conn   atomic.Pointer[Conn]
+	conn   atomic.Pointer[tcpinfo.Conn]
 	wanted chan struct{} // closed when the receiver takes the body
 	ended  chan struct{} // closed when the request has ended; then err is set
 	err    error         // of the request; nil: the receiver has said yes, and so ended it
@@ -78,7 +79,7 @@ func (c *Client) open(ctx context.Context, method string, to *url.URL, typ strin
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r, w := io.Pipe()
 	s := &Stream{host: to.Host, body: w, cancel: cancel, wanted: make(chan struct{}), ended: make(chan struct{})}
-	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { s.conn.Store(ConnOf(i.Conn)) }}
+	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { s.conn.Store(tcpinfo.Of(i.Conn)) }}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(life, trace), method, to.String(), &wantedBody{PipeReader: r, wanted: s.wanted})
 	if err != nil {
 		cancel()
@@ -128,7 +129,7 @@ func (s *Stream) run(c *Client, answered chan<- *Answer) {
 		switch {
 		case errors.Is(err, net.ErrClosed) && s.req.Context().Err() == nil:
 			err = errors.Join(io.EOF, err) // the transport closed it, since the peer had, or talked out of turn
-		case errors.Is(err, syscall.ETIMEDOUT) && s.conn.Load() != nil: // TCP_USER_TIMEOUT, see SocketOptions
+		case errors.Is(err, syscall.ETIMEDOUT) && s.conn.Load() != nil: // TCP_USER_TIMEOUT, see tcpinfo.Control
 			err = fmt.Errorf("%w: %s has acknowledged nothing: is the server stuck, or the uplink down?", output.ErrStalled, s.host)
 		}
 		s.err = output.NetworkError(s.host, err)
@@ -192,6 +193,21 @@ func (s *Stream) Write(p []byte) (int, error) {
 
 // Stats of the connection, what TLS and HTTP add included.
 func (s *Stream) Stats() output.ConnStats { return s.conn.Load().Stats() }
+
+// Path of the connection, as output.PathConn has it.
+func (s *Stream) Path() (output.Path, bool) { return s.conn.Load().Path() }
+
+// Pace bounds what the kernel takes in, as tcpinfo.Conn.Pace does.
+func (s *Stream) Pace(bitrate int) error {
+	c := s.conn.Load()
+	if c == nil {
+		return nil
+	}
+	return c.Pace(bitrate)
+}
+
+// Written is how many bytes the kernel has taken by writes that have ended.
+func (s *Stream) Written() uint64 { return s.conn.Load().Written() }
 
 // Finish ends the upload in HTTP's own way, and returns the receiver's verdict:
 // nil for a yes. ctx bounds the wait for it.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/tcpinfo"
 )
 
 const (
@@ -29,7 +30,7 @@ type Watch struct {
 	moved    atomic.Int64
 	paused   atomic.Int64 // waiting on purpose
 	sending  atomic.Bool
-	conn     atomic.Pointer[Conn]
+	conn     atomic.Pointer[tcpinfo.Conn]
 	content  atomic.Pointer[error] // of the body's Read
 	cancel   context.CancelCauseFunc
 }
@@ -59,7 +60,7 @@ func Watched(ctx context.Context, limit time.Duration, size int64) (_ context.Co
 func (w *Watch) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
-			w.conn.Store(ConnOf(i.Conn))
+			w.conn.Store(tcpinfo.Of(i.Conn))
 			w.moved.Add(1)
 		},
 		WroteHeaders:         func() { w.sending.Store(true); w.moved.Add(1) },
@@ -83,7 +84,8 @@ func (w *Watch) run(done <-chan struct{}) {
 		case <-tick.C:
 		}
 		c, now := w.conn.Load(), time.Now()
-		counts := [3]int64{w.moved.Load(), c.Sent(), c.Unacknowledged()}
+		st := c.Stats()
+		counts := [3]int64{w.moved.Load(), int64(st.BytesSent), int64(st.Outstanding)}
 		limit := w.limit
 		if c == nil {
 			limit += ConnectTimeout // its own limits are shorter, and say more
@@ -149,7 +151,7 @@ func (w *Watch) Failed(ctx context.Context, host string, err error) error {
 	switch {
 	case errors.Is(err, net.ErrClosed) && ctx.Err() == nil:
 		err = errors.Join(io.EOF, err) // the transport closed it, since the peer had
-	case errors.Is(err, syscall.ETIMEDOUT) && w.sending.Load(): // TCP_USER_TIMEOUT, see SocketOptions
+	case errors.Is(err, syscall.ETIMEDOUT) && w.sending.Load(): // TCP_USER_TIMEOUT, see tcpinfo.Control
 		err = fmt.Errorf("%w for %v", output.ErrStalled, w.limit)
 	}
 	err = output.NetworkError(host, foreign(host, err)) // minio-go has clients of its own

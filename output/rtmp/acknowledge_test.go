@@ -95,7 +95,7 @@ func TestOutstandingBehindTheSocket(t *testing.T) {
 	c := mustDial(t, target(t, "rtmp://"+addr+"/live/key"))
 	mustWrite(t, c, picture(0, 0, true, 1<<20))
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		_, _, inSocket := c.(*conn).link.sock.tcpStats()
+		inSocket := c.(*conn).link.sock.Stats().Outstanding
 		n := c.Stats().Outstanding
 		if inSocket == 0 && n > 1<<20-1<<14 && n < 1<<20+1<<14 {
 			return

@@ -17,6 +17,7 @@ import (
 	"github.com/bluenviron/gortmplib/pkg/message"
 
 	"github.com/encoderbox/encoderbox/output"
+	"github.com/encoderbox/encoderbox/output/tcpinfo"
 )
 
 // link is an RTMP connection below the publication: the socket, the chunk
@@ -68,11 +69,11 @@ func (t *tally) Write(b []byte) (int, error) {
 }
 
 func dial(ctx context.Context, a address, t output.Target) (*link, error) {
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", a.dial)
+	c, err := (&net.Dialer{Control: tcpinfo.Control(0)}).DialContext(ctx, "tcp", a.dial)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{addr: a, sock: newSocket(c.(*net.TCPConn), t.WriteTimeout), log: t.Log, writing: make(chan struct{}, 1)}
+	l := &link{addr: a, sock: newSocket(c, t.WriteTimeout), log: t.Log, writing: make(chan struct{}, 1)}
 	l.rw = l.sock
 	if a.tls {
 		config := &tls.Config{}
@@ -233,7 +234,7 @@ func (l *link) sent() uint64 {
 	if l.tls != nil {
 		return l.tls.sent.Load()
 	}
-	return l.sock.sent.Load()
+	return l.sock.Written()
 }
 
 // command makes a command message; streams are little-endian on the wire, and

@@ -70,7 +70,7 @@ type conn struct {
 	close  sync.Once
 }
 
-var _ output.Conn = (*conn)(nil)
+var _ output.PathConn = (*conn)(nil)
 
 // Dial connects, publishes under the key of the URL, and sends the metadata and
 // the decoder configuration of the tracks. A server that asks for a user name
@@ -294,12 +294,20 @@ func (c *conn) listen() {
 // the kernel still has, or what the server's own acknowledgements lack if that
 // is more: data that got stuck behind the end of the TCP connection.
 func (c *conn) Stats() output.ConnStats {
-	rtt, retransmitted, outstanding := c.link.sock.tcpStats()
-	return output.ConnStats{
-		BytesSent: c.link.sock.sent.Load(), RTT: rtt, Retransmitted: retransmitted,
-		Outstanding: max(outstanding, c.link.acks.outstanding(c.link.sent())),
-	}
+	st := c.link.sock.Stats()
+	st.Outstanding = max(st.Outstanding, c.link.acks.outstanding(c.link.sent()))
+	return st
 }
+
+// Path implements output.PathConn, by what the kernel knows. The server's own
+// acknowledgements come once a window of megabytes.
+func (c *conn) Path() (output.Path, bool) { return c.link.sock.Path() }
+
+// Pace implements output.PathConn.
+func (c *conn) Pace(bitrate int) error { return c.link.sock.Pace(bitrate) }
+
+// Written is Path's, of writes that have ended.
+func (c *conn) Written() uint64 { return c.link.sock.Written() }
 
 // Close unpublishes where the server still takes data, waits shortly for it to
 // close its side, and frees everything. It makes a blocked Write return.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output"
-	"github.com/encoderbox/encoderbox/output/request"
+	"github.com/encoderbox/encoderbox/output/tcpinfo"
 )
 
 // answerTime bounds the wait for one answer.
@@ -27,6 +27,7 @@ const answerTime = 10 * time.Second
 type conn struct {
 	address
 	client *gortsplib.Client
+	inBand bool // the media goes over the control connection: TCP
 	meter  *meter
 	said   words
 	ended  chan struct{} // closed when the client has ended
@@ -46,11 +47,11 @@ type conn struct {
 	close  sync.Once
 }
 
-var _ output.Conn = (*conn)(nil)
+var _ output.PathConn = (*conn)(nil)
 
 // open makes one connection, up to the accepted RECORD.
 func open(ctx context.Context, a address, t output.Target, tracks []*media.Track, transport gortsplib.Protocol) (*conn, error) {
-	c := &conn{address: a, meter: newMeter(), ended: make(chan struct{}), packs: map[*media.Track]*packer{}}
+	c := &conn{address: a, inBand: transport == gortsplib.ProtocolTCP, meter: newMeter(), ended: make(chan struct{}), packs: map[*media.Track]*packer{}}
 	session := &description.Session{Title: "encoderbox"}
 	for _, track := range tracks {
 		p, err := newPacker(track)
@@ -129,11 +130,11 @@ func (c *conn) newClient(ctx context.Context, t output.Target, transport gortspl
 }
 
 func (c *conn) connect(ctx context.Context, t output.Target, network, addr string) (net.Conn, error) {
-	raw, err := (&net.Dialer{Control: request.SocketOptions(t.WriteTimeout)}).DialContext(ctx, network, addr)
+	raw, err := (&net.Dialer{Control: tcpinfo.Control(t.WriteTimeout)}).DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{Conn: &request.Conn{Conn: raw}, peer: c.dial, since: time.Now()}
+	s := &socket{Conn: tcpinfo.New(raw), peer: c.dial, since: time.Now()}
 	s.limit.Store(int64(t.WriteTimeout))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -251,6 +252,44 @@ func (c *conn) Stats() output.ConnStats {
 		}
 	}
 	return st
+}
+
+// Path implements output.PathConn. Over UDP nothing is known: reports of receivers
+// come every few seconds, and tell of losses alone.
+func (c *conn) Path() (output.Path, bool) {
+	s := c.media()
+	if s == nil {
+		return output.Path{}, false
+	}
+	return s.Path()
+}
+
+// Pace implements output.PathConn.
+func (c *conn) Pace(bitrate int) error {
+	s := c.media()
+	if s == nil {
+		return nil
+	}
+	return s.Pace(bitrate)
+}
+
+// Written is Path's, of writes that have ended.
+func (c *conn) Written() uint64 {
+	s := c.media()
+	if s == nil {
+		return 0
+	}
+	return s.Written()
+}
+
+// media is the connection that carries the media; nil where datagrams do.
+func (c *conn) media() *socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.inBand {
+		return nil
+	}
+	return c.sock
 }
 
 // Close ends the session by TEARDOWN where the server takes it quickly, and frees

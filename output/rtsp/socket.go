@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/output"
-	"github.com/encoderbox/encoderbox/output/request"
+	"github.com/encoderbox/encoderbox/output/tcpinfo"
 )
 
 const (
@@ -29,7 +29,7 @@ var errBabble = output.WithCause(output.CauseRejected,
 // once the server has taken nothing for the limit; one that is slow but takes
 // something is waited for. What it reads is bounded.
 type socket struct {
-	*request.Conn
+	*tcpinfo.Conn
 	peer  string
 	limit atomic.Int64 // time.Duration
 	since time.Time
@@ -47,7 +47,7 @@ func (s *socket) SetWriteDeadline(time.Time) error { return nil }
 func (s *socket) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	total, waiting := 0, int64(-1)
+	total, waiting := 0, ^uint64(0)
 	for {
 		// Two halves without progress make the limit; the first takes the count
 		// that the second is compared with.
@@ -64,7 +64,7 @@ func (s *socket) Write(b []byte) (int, error) {
 			return total, s.timedOut(err)
 		}
 		before := waiting
-		if waiting = s.Unacknowledged(); n == 0 && waiting == before {
+		if waiting = s.Stats().Outstanding; n == 0 && waiting == before {
 			return total, s.stalled()
 		}
 	}
@@ -104,7 +104,7 @@ func (s *socket) Read(b []byte) (int, error) {
 func (s *socket) Close() error {
 	var err error
 	s.close.Do(func() {
-		if half, ok := s.Conn.Conn.(interface{ CloseWrite() error }); ok && !s.hard.Load() && half.CloseWrite() == nil {
+		if !s.hard.Load() && s.CloseWrite() == nil {
 			_ = s.SetReadDeadline(time.Now().Add(closeTime))
 			_, _ = io.Copy(io.Discard, io.LimitReader(s.Conn, firstInput))
 		}

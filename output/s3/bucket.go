@@ -62,6 +62,9 @@ func (b *bucket) Close() error {
 	return nil
 }
 
+// Path is what the kernel knows of all connections to the bucket.
+func (b *bucket) Path() (output.Path, bool) { return b.carrier.transport.Path() }
+
 // Put implements output.Files.
 func (b *bucket) Put(ctx context.Context, f output.File) error {
 	f.New = f.New && !b.unconditional.Load()

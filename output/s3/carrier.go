@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"sync"
+
+	"github.com/encoderbox/encoderbox/output/request"
 )
 
 // maxAnswer bounds what is read of any answer.
@@ -29,7 +31,7 @@ func noted(ctx context.Context, c *call) context.Context {
 
 // carrier carries minio-go's requests by a transport of ours.
 type carrier struct {
-	transport *http.Transport
+	transport *request.Transport
 	agent     string
 }
 

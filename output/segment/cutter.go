@@ -15,6 +15,7 @@ import (
 // may be in the next while the follower's last packets of one are on their way.
 type cutter struct {
 	keysOnRequest func() bool // of the stream now
+	picturesHeld  func() bool // likewise, see still
 	cfg           Config
 	limits        limits // of the run, from its first segment on
 	run           string
@@ -24,6 +25,7 @@ type cutter struct {
 	changed       func()          // an open segment has more chunks
 	missed        func(n uint64)  // n numbers before the next have no segment; none is open
 	report        func(code, message string)
+	clear         func(code string)
 
 	lanes    [media.Audio + 1]*lane // by kind; nil for what the programme does not have
 	leadKind media.Kind
@@ -38,6 +40,8 @@ type cutter struct {
 	inits    uint64
 	refused  *media.Track // has no header
 	phase    phase        // of a source that is epoch-locked
+	key      media.Packet // the last key picture, while there are pictures
+	stills   uint64       // times it was shown again since the last real picture
 
 	unplaced, forcedCuts uint64
 }
@@ -106,11 +110,13 @@ func (c *cutter) add(p media.Packet) {
 		c.unplaced++
 		c.needKey = c.needKey || l == c.lead()
 	case l == c.lead():
+		c.real(p)
 		c.addLead(p)
 	default:
 		c.enqueue(p)
 	}
 	c.drain()
+	c.still()
 }
 
 func (c *cutter) addLead(p media.Packet) {

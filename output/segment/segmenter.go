@@ -104,7 +104,7 @@ func (s *Segmenter) Run(ctx context.Context, ready func()) error {
 	defer r.Close()
 	err := s.read(ctx, r)
 	s.cut.finish()
-	for _, code := range []string{ConditionForcedCut, ConditionStorage, ConditionTrack, ConditionClock, ConditionGrid} {
+	for _, code := range []string{ConditionForcedCut, ConditionStorage, ConditionTrack, ConditionClock, ConditionGrid, ConditionStill} {
 		s.reporter.Clear(code)
 	}
 	return err
@@ -115,7 +115,7 @@ func (s *Segmenter) begin() {
 	s.began = s.hub.Clock().Now()
 	s.restore()
 	s.cut = &cutter{
-		keysOnRequest: s.hub.KeysOnRequest,
+		keysOnRequest: s.hub.KeysOnRequest, picturesHeld: s.hub.PicturesHeld, clear: s.reporter.Clear,
 		cfg:           s.cfg, run: s.run, naming: s.naming(), offset: TimeOffset,
 		breakAt: s.resumed,
 		done:    s.closed, changed: s.publishOpen, missed: s.missed, report: s.reporter.Raise,

@@ -16,6 +16,13 @@ static int listen_on(SRTSOCKET u, int backlog, int *sys) {
 	*sys = 0;
 	return srt_listen(u, backlog) == SRT_ERROR ? srt_getlasterror(sys) : 0;
 }
+static int set_maxbw(SRTSOCKET u, int64_t bytes) {
+	return srt_setsockflag(u, SRTO_MAXBW, &bytes, sizeof bytes) == SRT_ERROR ? srt_getlasterror(NULL) : 0;
+}
+static int get_maxbw(SRTSOCKET u, int64_t *bytes) {
+	int len = sizeof *bytes;
+	return srt_getsockflag(u, SRTO_MAXBW, bytes, &len) == SRT_ERROR ? srt_getlasterror(NULL) : 0;
+}
 */
 import "C"
 
@@ -170,6 +177,56 @@ func (s socket) state() state {
 
 // close ends the connection; a blocked write or accept on it returns.
 func (s socket) close() { C.srt_close(C.int(s)) }
+
+// waiting is what libsrt has of what was written and neither sees acknowledged nor
+// has dropped, in bytes, and by how much the oldest of it came before
+// the newest.
+func (s socket) waiting() (bytes uint64, age time.Duration, ok bool) {
+	var packets, payload C.size_t
+	ms := C.srt_getsndbuffer(C.int(s), &packets, &payload)
+	if ms < 0 {
+		return 0, 0, false
+	}
+	return uint64(payload), time.Duration(ms) * time.Millisecond, true
+}
+
+// totals reads the counters without clearing them.
+func (s socket) totals() (t totals, ok bool) {
+	var c C.SRT_TRACEBSTATS
+	if C.srt_bistats(C.int(s), &c, 0, 1) != 0 {
+		return t, false
+	}
+	t = totals{
+		// The packets dropped are miscounted (1.5.1: one for each time), their payload is not.
+		dropped:       uint64(c.byteSndDropTotal) - uint64(c.pktSndDropTotal)*header,
+		retransmitted: uint64(c.pktRetransTotal),
+		rtt:           time.Duration(float64(c.msRTT) * float64(time.Millisecond)),
+		latency:       time.Duration(c.msSndTsbPdDelay) * time.Millisecond,
+	}
+	if t.rtt == firstRTT {
+		t.rtt = 0 // not measured yet
+	}
+	return t, true
+}
+
+// setMaxBW sets how much may be sent, in bytes per second; -1: as fast as it comes,
+// 0: by libsrt's own guess.
+func (s socket) setMaxBW(bytes int64) error {
+	return optionError(C.set_maxbw(C.int(s), C.int64_t(bytes)))
+}
+
+func (s socket) maxBW() (int64, error) {
+	var bytes C.int64_t
+	err := optionError(C.get_maxbw(C.int(s), &bytes))
+	return int64(bytes), err
+}
+
+func optionError(code C.int) error {
+	if code == 0 {
+		return nil
+	}
+	return fmt.Errorf("libsrt error %d: %s", code, C.GoString(C.srt_strerror(code, 0)))
+}
 
 // packetBits is a full packet on the wire. libsrt's estimate of the link begins
 // at one of them a second, which says nothing.

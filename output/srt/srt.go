@@ -59,6 +59,9 @@ type conn struct {
 	sock    *srtgo.SrtSocket
 	closed  bool
 
+	maxBW int64 // as the destination's options have it
+	watch watch
+
 	closing atomic.Bool
 	written atomic.Uint64 // payload
 	close   sync.Once
@@ -66,7 +69,7 @@ type conn struct {
 	last    output.ConnStats
 }
 
-var _ output.Conn = (*conn)(nil)
+var _ output.PathConn = (*conn)(nil)
 
 // Dial returns when the other side is connected: the listener has accepted, a
 // caller has come, or the rendezvous is made. Without a caller until ctx ends, the
@@ -134,6 +137,11 @@ func resolve(ctx context.Context, s settings) (netip.AddrPort, error) {
 
 // ready puts a connected socket in blocking mode for Write.
 func (c *conn) ready() error {
+	var err error
+	if c.maxBW, err = c.id.maxBW(); err != nil {
+		return c.early("SRTO_MAXBW", err)
+	}
+	c.watch.paced = c.maxBW
 	if err := c.sock.SetSockOptInt(optSndTime, int(c.timeout.Milliseconds())); err != nil {
 		return c.early("SRTO_SNDTIMEO", err)
 	}
@@ -248,6 +256,7 @@ func (c *conn) Close() error {
 		c.closing.Store(true)
 		if c.sock != nil {
 			c.Stats()
+			c.watch.end()
 			c.id.close()
 		}
 		if c.sender != nil {

@@ -95,7 +95,7 @@ type conn struct {
 	close   sync.Once
 }
 
-var _ output.Conn = (*conn)(nil)
+var _ output.PathConn = (*conn)(nil)
 
 // Dial begins the upload and returns when the receiver wants the stream.
 func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.Conn, error) {
@@ -149,6 +149,15 @@ func (c *conn) upload(b []byte) error { return c.stream.Send(b, c.timeout) }
 
 // Stats of the connection, what HTTP and TLS add included.
 func (c *conn) Stats() output.ConnStats { return c.stream.Stats() }
+
+// Path implements output.PathConn.
+func (c *conn) Path() (output.Path, bool) { return c.stream.Path() }
+
+// Pace implements output.PathConn.
+func (c *conn) Pace(bitrate int) error { return c.stream.Pace(bitrate) }
+
+// Written is Path's, of writes that have ended.
+func (c *conn) Written() uint64 { return c.stream.Written() }
 
 // Close ends the request, so that the receiver knows that the stream is whole,
 // and frees everything.
