@@ -36,6 +36,10 @@ func (c *Cadence) Align(anchor time.Duration) {
 	}
 }
 
+// Restart has the next picture be a key picture, and the boundaries lie on multiples
+// of the GOP duration from it, where they are not aligned: another encoder begins.
+func (c *Cadence) Restart() { c.started = false }
+
 // after is the first boundary that a picture of this time does not serve.
 func (c *Cadence) after(pts time.Duration) time.Duration {
 	if c.gop <= 0 {

@@ -110,3 +110,28 @@ func TestAlignedKeysLieOnTheGrid(t *testing.T) {
 		}
 	}
 }
+
+func TestCadenceRestarts(t *testing.T) {
+	for name, aligned := range map[string]bool{"from the first picture": false, "aligned": true} {
+		c := NewCadence(time.Second)
+		if aligned {
+			c.Align(0)
+		}
+		var keys []time.Duration
+		for n := range 100 {
+			at := 10*time.Second + time.Duration(n)*40*time.Millisecond
+			if n == 35 {
+				c.Restart()
+			}
+			if c.Due(at) {
+				keys = append(keys, at)
+			}
+			c.Commit(at)
+		}
+		second := 12400 * time.Millisecond
+		if aligned {
+			second = 12 * time.Second
+		}
+		require.Equal(t, []time.Duration{10 * time.Second, 11 * time.Second, 11400 * time.Millisecond, second, second + time.Second}, keys, name)
+	}
+}

@@ -17,29 +17,27 @@ type Puller interface {
 
 // Pull makes the caller the feed's one encoder, instead of Run. wake is called,
 // from any goroutine, when Take may have news; it must not block. Stop follows.
+// After Resume it is called again, by another encoder or the same.
 func (f *Feed) Pull(wake func()) { f.pulled.Store(&wake) }
 
 // Take returns the newest frame with its reference, marked as Run marks it. done
-// says that none will come: Close was called. One goroutine calls it.
+// says that none will come: Close or Break was called. One goroutine calls it.
 func (f *Feed) Take() (frame media.Frame, ok, done bool) {
 	for {
-		if frame, ok = f.take(); !ok {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			return media.Frame{}, false, f.closed && !f.full
+		if frame, ok, done = f.next(); !ok {
+			return media.Frame{}, false, done
 		}
 		if frame.PTS > f.last {
 			break
 		}
 		f.refuse(frame)
 	}
-	asked := f.wantKey.Swap(false)
-	frame.ForceKey = frame.ForceKey || asked || f.due(frame.PTS)
-	f.cadence.Commit(frame.PTS)
-	f.last = frame.PTS
+	frame.ForceKey = f.marked(frame, f.wantKey.Swap(false))
+	f.commit(frame.PTS)
 	f.delivered.Add(1)
 	return frame, true, false
 }
 
-// Stop refuses further frames and frees the slot, as the end of Run does.
+// Stop refuses further frames and frees the slot, as the end of Run does. After
+// Break it does nothing.
 func (f *Feed) Stop() { f.shut() }

@@ -26,6 +26,9 @@ type controls struct {
 	// scale makes the rate control's bit rate of the real one: the driver's frame
 	// rate may be a rounded one, and the budget of a picture follows from it.
 	scale float64
+	// peak is the highest value of the control for it, where the driver has one and
+	// no constant bit rate: it then goes with the bit rate. 0: it stays as it is.
+	peak int
 }
 
 func listControls(d device, q Quirks, log *slog.Logger) (*controls, error) {
@@ -74,7 +77,7 @@ func (c *controls) configure(s encode.Settings, bitrate int) error {
 	if profile >= v4l2.ProfileHigh {
 		c.try(v4l2.CtrlH2648x8Transform, 1)
 	}
-	c.try(v4l2.CtrlBitrateMode, v4l2.BitrateCBR)
+	constant := c.try(v4l2.CtrlBitrateMode, v4l2.BitrateCBR)
 	c.try(v4l2.CtrlFrameRCEnable, 1)
 	c.try(v4l2.CtrlFrameSkipMode, 0)
 	c.try(v4l2.CtrlGOPSize, longGOP)
@@ -84,7 +87,10 @@ func (c *controls) configure(s encode.Settings, bitrate int) error {
 	c.try(v4l2.CtrlRepeatSeqHeader, 1)
 	c.try(v4l2.CtrlPrependSPSPPSToIDR, 1)
 	c.try(v4l2.CtrlAUDelimiter, 0)
-	c.try(v4l2.CtrlBitratePeak, int64(c.scaled(s.MaxBitrate)))
+	highest := c.scaled(s.MaxBitrate)
+	if c.try(v4l2.CtrlBitratePeak, int64(highest)) && !constant {
+		c.peak = highest
+	}
 	return c.setBitrate(bitrate)
 }
 
@@ -98,9 +104,33 @@ func (c *controls) effective(bitrate int) int {
 	return int(float64(c.inRange(v4l2.CtrlBitrate, int64(c.scaled(bitrate)))) / c.scale)
 }
 
-// setBitrate sets the bit rate.
+// setBitrate sets the bit rate. A peak is never below it on the way, since drivers
+// refuse that.
 func (c *controls) setBitrate(bitrate int) error {
-	return c.set(v4l2.CtrlBitrate, int64(c.scaled(bitrate)))
+	rate := c.scaled(bitrate)
+	if c.peak == 0 {
+		return c.set(v4l2.CtrlBitrate, int64(rate))
+	}
+	const headroom = 1.5 // as much as a variable rate is worth in a congested uplink
+	top := min(c.peak, int(headroom*float64(rate)))
+	had, err := c.dev.Get(v4l2.CtrlBitratePeak)
+	if err != nil || had < int64(top) {
+		c.setPeak(top)
+	}
+	if err := c.set(v4l2.CtrlBitrate, int64(rate)); err != nil {
+		return err
+	}
+	if had > int64(top) {
+		c.setPeak(top)
+	}
+	return nil
+}
+
+// setPeak sets the peak; one that a driver refuses stays as it is from then on.
+func (c *controls) setPeak(v int) {
+	if !c.try(v4l2.CtrlBitratePeak, int64(v)) {
+		c.peak = 0
+	}
 }
 
 // noBFrames: pictures out of order would cost latency, and DTS.

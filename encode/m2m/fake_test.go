@@ -327,6 +327,10 @@ func (d *fakeDevice) Set(id v4l2.ControlID, v int64) error {
 		return nil
 	case id == v4l2.CtrlBFrames && c.Min > 0:
 		return syscall.ERANGE
+	case id == v4l2.CtrlBitrate && d.values[v4l2.CtrlBitratePeak] > 0 && v > d.values[v4l2.CtrlBitratePeak],
+		id == v4l2.CtrlBitratePeak && v < d.values[v4l2.CtrlBitrate]:
+		d.m.wrong("a bit rate above its peak")
+		return syscall.EINVAL
 	case id == v4l2.CtrlBitrate && streaming && d.m.busy:
 		return syscall.EBUSY
 	}

@@ -83,10 +83,11 @@ type Encoder struct {
 	log      *slog.Logger
 	pool     pool
 	poll     poller
-	started  atomic.Bool
+	running  atomic.Bool
 	closed   atomic.Bool
 
-	bitrate atomic.Int64 // wanted from the next picture on
+	bitrate atomic.Int64 // the driver's, wanted from the next picture on
+	divider atomic.Int64 // of the pictures that come, see encode.Settings
 	key     atomic.Bool  // the next picture is to be a key picture
 	stats   counters
 
@@ -112,6 +113,8 @@ func New(c Config) (*Encoder, error) {
 		return nil, fmt.Errorf("m2m: frame rate %v is outside 0 to 240", f.FrameRate)
 	case s.Bitrate <= 0:
 		return nil, fmt.Errorf("m2m: bit rate %d is not positive", s.Bitrate)
+	case s.Divider < 0 || s.Divider > encode.MaxDivider:
+		return nil, fmt.Errorf("m2m: divider %d is outside 1 to %d", s.Divider, encode.MaxDivider)
 	case s.MaxBitrate < s.Bitrate:
 		return nil, fmt.Errorf("m2m: highest bit rate %d is below the bit rate %d", s.MaxBitrate, s.Bitrate)
 	}
@@ -119,7 +122,7 @@ func New(c Config) (*Encoder, error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	e.bitrate.Store(int64(s.Bitrate))
+	e.want(s)
 	e.stats.began = time.Now()
 	var err error
 	if e.poll, err = e.sys.poller(); err != nil {
@@ -143,15 +146,25 @@ func (e *Encoder) Update(s encode.Settings) error {
 	if err := e.settings.Change(s); err != nil {
 		return fmt.Errorf("m2m: %w", err)
 	}
-	e.bitrate.Store(int64(s.Bitrate))
+	e.want(s)
 	return nil
+}
+
+// want has pictures coded with the rate of s. Drivers go by the frame rate that
+// they were told, not by the pictures' times: where only every second picture comes,
+// each is to have twice as much.
+func (e *Encoder) want(s encode.Settings) {
+	e.divider.Store(int64(max(1, s.Divider)))
+	e.bitrate.Store(int64(s.Rate(e.settings.MaxBitrate)))
 }
 
 // RequestKey implements encode.Encoder.
 func (e *Encoder) RequestKey() { e.key.Store(true) }
 
 // Run implements encode.Encoder. It recovers from whatever the hardware does,
-// and returns ErrDead where that does not help.
+// and returns ErrDead where that does not help. Once it has returned nil it, or
+// RunFeed, may be called again: another stream then begins, with a track of its own,
+// in the same memory.
 func (e *Encoder) Run(ctx context.Context, frames <-chan media.Frame, w media.Writer) error {
 	if err := e.begin(); err != nil {
 		return err
@@ -169,6 +182,7 @@ func (e *Encoder) Run(ctx context.Context, frames <-chan media.Frame, w media.Wr
 	<-done
 	feed.drop()
 	r.end()
+	e.running.Store(err != nil)
 	return err
 }
 
@@ -185,16 +199,17 @@ func (e *Encoder) RunFeed(ctx context.Context, feed *encode.Feed, w media.Writer
 	err := r.loop(ctx)
 	frames.drop()
 	r.end()
+	e.running.Store(err != nil)
 	return err
 }
 
-// begin is called once in the encoder's life.
+// begin says whether a Run may begin: one at a time, and none after one that failed.
 func (e *Encoder) begin() error {
 	switch {
 	case e.closed.Load():
 		return errors.New("m2m: Run is called after Close")
-	case e.started.Swap(true):
-		return errors.New("m2m: Run is called a second time")
+	case e.running.Swap(true):
+		return errors.New("m2m: Run is called while another runs, or after one that failed")
 	}
 	return nil
 }

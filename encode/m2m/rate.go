@@ -67,8 +67,12 @@ func (w *rateWatch) coded(pts time.Duration, bytes int) verdict {
 }
 
 // changed notes that pictures from pts on are coded with another target.
-// Several changes before a verdict are judged as one.
+// Several changes before a verdict are judged as one; small ones, of which a rate
+// controller makes many, do not put it off.
 func (w *rateWatch) changed(pts time.Duration, from, to int) {
+	if w.judging && float64(to) >= 0.92*float64(w.to) && float64(to) <= 1.08*float64(w.to) {
+		return
+	}
 	if !w.judging {
 		w.add(pts, 0)
 		before, ok := w.rate()

@@ -28,6 +28,8 @@ func TestRateWatch(t *testing.T) {
 		"no time to see":                           {[]phase{{4000, 4000, 4}, {1000, 4000, 2}}, unproven},
 		"small steps down are one":                 {[]phase{{4000, 4000, 4}, {3000, 4000, 1}, {2000, 4000, 1}, {1000, 4000, 4}}, unchanged},
 		"down and up again":                        {[]phase{{4000, 4000, 4}, {1000, 4000, 1}, {4000, 4000, 4}}, unproven},
+		"down, then never quite at rest, ignored":  {[]phase{{4000, 4000, 4}, {1000, 4000, 1}, {1050, 4000, 1}, {980, 4000, 1}, {1020, 4000, 1}}, unchanged},
+		"down, then never quite at rest, followed": {[]phase{{4000, 4000, 4}, {1000, 1000, 1}, {1050, 1050, 1}, {980, 980, 1}, {1020, 1020, 1}}, held},
 		"pictures that pause do not count as rate": {[]phase{{4000, 4000, 4}, {4000, 0, 9}, {1000, 900, 4}}, unproven},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -209,8 +209,17 @@ func (r *run) honoured(pic picture, idr bool) {
 // judge measures what became of the last change of the bit rate. A wrong
 // "ignored" would cost a key picture at each change for ever, so that it takes a
 // restart to be said: one that made the new rate hold.
+//
+// The driver works for the frame rate that it was told: pictures that are divided
+// before it count as if all had come. Where some are missing for another reason,
+// since they are skipped for now, what is coded says nothing about the bit rate.
 func (r *run) judge(pts time.Duration, bytes int) {
-	v := r.watch.coded(pts, bytes)
+	const missing = 4 // pictures
+	if pts-r.codedAt > missing*time.Duration(r.division)*rateOf(r.e.settings.Format).FrameTime(1) {
+		r.watch.reset()
+	}
+	r.codedAt = pts
+	v := r.watch.coded(pts, bytes*r.division)
 	live := &r.e.stats.bitrate
 	if promise(live.Load()) != unknown {
 		return

@@ -25,6 +25,9 @@ type run struct {
 	old    <-chan struct{} // closed when the one before s is; nil: that has been noted
 	since  time.Time       // it is being closed
 
+	codedAt  time.Duration // PTS of the picture that came out last
+	division int           // divider that the bit rate was set for
+
 	// Of the stream that the session codes:
 	started  bool
 	fresh    bool                // its first picture is still to come out
@@ -64,6 +67,7 @@ func newRun(e *Encoder, feed source, w media.Writer) *run {
 	f := e.settings.Format
 	return &run{
 		e: e, s: e.session, feed: feed, w: w, held: map[int]media.Frame{}, bitrate: e.session.bitrate,
+		division: int(e.divider.Load()),
 		pack: packer{
 			format: f, strip: e.cfg.Quirks.StripFiller,
 			level: h264.LevelFor(f.Width, f.Height, rateOf(f), e.settings.MaxBitrate),
@@ -163,6 +167,9 @@ func (r *run) end() {
 	}
 	r.release()
 	r.closes.Wait()
+	if r.s != nil {
+		r.s.bitrate = r.bitrate
+	}
 	r.e.session = r.s
 }
 

@@ -19,7 +19,7 @@ type session struct {
 	inputs   int // buffers for raw pictures
 	outputs  int // for coded ones
 	depth    int // pictures that are queued at a time, at most
-	bitrate  int // that it began with
+	bitrate  int // that was set when it, or the last run in it, began or ended
 	noDrain  bool
 	exported bool
 	mapped   bool // the raw pictures' memory

@@ -160,7 +160,11 @@ func (r *run) canForce() bool {
 // applyBitrate makes a new bit rate hold from this picture on, or at the next
 // restart.
 func (r *run) applyBitrate(pts time.Duration) {
-	want := int(r.e.bitrate.Load())
+	want, division := int(r.e.bitrate.Load()), int(r.e.divider.Load())
+	if division != r.division {
+		r.division = division
+		r.watch.reset() // what it compares with was counted in other pictures
+	}
 	if want == r.bitrate {
 		r.change.wanted = false
 		return

@@ -20,6 +20,7 @@ type coder struct {
 	settings encode.Settings
 	h264     codec.ReadCloser
 	bitrate  int // set in h264
+	since    int // pictures since it was set
 	norm     *h264.Normalizer
 	track    *media.Track // nil before the first picture
 	picture  picture      // what h264 reads next
@@ -92,10 +93,15 @@ func (c *coder) encode(b *media.Buffer, bitrate int, key bool) ([]byte, error) {
 	return data, nil
 }
 
-// control sets bit rate and key request where they differ from openh264's own.
+// control sets bit rate and key request where they differ from openh264's own. It
+// writes a line to standard error at each change of the rate: one by less than a
+// fiftieth waits until 30 pictures have passed since the last.
 func (c *coder) control(bitrate int, key bool) error {
+	const rest, least = 30, 50
 	ctl := c.h264.Controller()
-	if bitrate != c.bitrate {
+	c.since++
+	if diff := max(bitrate-c.bitrate, c.bitrate-bitrate); diff > c.bitrate/least || diff > 0 && c.since > rest {
+		c.since = 0
 		if err := ctl.(codec.BitRateController).SetBitRate(bitrate); err != nil {
 			return fmt.Errorf("set bit rate %d: %w", bitrate, err)
 		}

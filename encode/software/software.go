@@ -34,7 +34,7 @@ type Encoder struct {
 	slices   int
 	started  atomic.Bool
 
-	bitrate atomic.Int64 // wanted from the next picture on
+	bitrate atomic.Int64 // openh264's, which goes by Format.FrameRate: wanted from the next picture on
 	key     atomic.Bool  // the next picture is to be an IDR picture
 }
 
@@ -68,11 +68,13 @@ func New(s encode.Settings) (*Encoder, error) {
 		return nil, fmt.Errorf("software encoder: frame rate %v is outside 0 to 240", f.FrameRate)
 	case s.Bitrate <= 0 || s.Bitrate > maxBitrate:
 		return nil, fmt.Errorf("software encoder: bit rate %d is outside 1 to %d bit/s", s.Bitrate, maxBitrate)
+	case s.Divider < 0 || s.Divider > encode.MaxDivider:
+		return nil, fmt.Errorf("software encoder: divider %d is outside 1 to %d", s.Divider, encode.MaxDivider)
 	case s.MaxBitrate < s.Bitrate || s.MaxBitrate > maxBitrate:
 		return nil, fmt.Errorf("software encoder: highest bit rate %d is outside %d (the bit rate) to %d bit/s", s.MaxBitrate, s.Bitrate, maxBitrate)
 	}
 	e := &Encoder{settings: s, slices: slices(f.Height, runtime.GOMAXPROCS(0))}
-	e.bitrate.Store(int64(s.Bitrate))
+	e.bitrate.Store(int64(s.Rate(s.MaxBitrate)))
 	return e, nil
 }
 
@@ -89,7 +91,7 @@ func (e *Encoder) Update(s encode.Settings) error {
 	if err := e.settings.Change(s); err != nil {
 		return fmt.Errorf("software encoder: %w", err)
 	}
-	e.bitrate.Store(int64(s.Bitrate))
+	e.bitrate.Store(int64(s.Rate(e.settings.MaxBitrate)))
 	return nil
 }
 
