@@ -32,7 +32,7 @@ func StartFFmpegListener(tb TB, o FFmpegListenerOptions) *FFmpegListener {
 	if len(o.Codecs) == 0 {
 		o.Codecs = []string{"-c", "copy"}
 	}
-	l.server = startServer(tb, []string{"tcp"}, func(s []socket) (Command, error) {
+	l.server = startServer(tb, Place{}, []string{"tcp"}, func(s []socket) (Command, error) {
 		l.url = o.Scheme + "://" + loopback(s[0].port) + o.Path
 		args := []string{"ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-y", "-v", "warning"}
 		args = append(append(args, listen...), o.InputArgs...)

@@ -40,7 +40,7 @@ func StartIcecast(tb TB, o IcecastOptions) *Icecast {
 	dir := tb.TempDir()
 	i := &Icecast{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	values := map[string]any{"O": o, "Dir": dir, "Root": os.Geteuid() == 0}
-	i.server = startServer(tb, []string{"tcp"}, func(s []socket) (Command, error) {
+	i.server = startServer(tb, Place{}, []string{"tcp"}, func(s []socket) (Command, error) {
 		pair, err := portPair()
 		if err != nil {
 			return Command{}, err
@@ -87,7 +87,7 @@ func (i *Icecast) settle(tb TB) {
 // portPair picks two ports in a row that nobody holds, and returns the first.
 func portPair() (int, error) {
 	for range 20 * portTries {
-		first, err := freeSockets("tcp")
+		first, err := freeSockets(Place{}, "tcp")
 		if err != nil {
 			return 0, err
 		}

@@ -39,7 +39,7 @@ func StartLal(tb TB, o LalOptions) *Lal {
 		tb.Fatalf("%v", err)
 	}
 	l := &Lal{dir: tb.TempDir()}
-	l.server = startServer(tb, []string{"tcp"}, func(s []socket) (Command, error) {
+	l.server = startServer(tb, Place{}, []string{"tcp"}, func(s []socket) (Command, error) {
 		l.addr = loopback(s[0].port)
 		conf := filepath.Join(l.dir, "lal.json")
 		if err := l.writeConfig(conf, o); err != nil {

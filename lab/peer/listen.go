@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -18,28 +19,36 @@ const (
 	portTries    = 3
 )
 
-// socket is a port of 127.0.0.1 that a server is to hold.
+// socket is a port of a place that a server is to hold.
 type socket struct {
 	network string // "tcp" or "udp"
 	port    int
 }
 
-// freeSockets picks ports nobody holds. Another program may take one before
+// freeSockets picks ports nobody holds in a place. Another program may take one before
 // the server does: [startServer] notices and picks anew.
-func freeSockets(networks ...string) ([]socket, error) {
+func freeSockets(place Place, networks ...string) (socks []socket, err error) {
+	err = place.do(func() error {
+		socks, err = pick(place.host(0), networks)
+		return err
+	})
+	return socks, err
+}
+
+func pick(addr string, networks []string) ([]socket, error) {
 	var socks []socket
 	for _, network := range networks {
 		var port int
 		switch network {
 		case "tcp":
-			l, err := net.Listen("tcp", "127.0.0.1:0")
+			l, err := net.Listen("tcp", addr)
 			if err != nil {
 				return nil, fmt.Errorf("peer: pick a port: %w", err)
 			}
 			defer l.Close() // all held until all are picked
 			port = l.Addr().(*net.TCPAddr).Port
 		default:
-			c, err := net.ListenPacket("udp", "127.0.0.1:0")
+			c, err := net.ListenPacket("udp", addr)
 			if err != nil {
 				return nil, fmt.Errorf("peer: pick a port: %w", err)
 			}
@@ -61,13 +70,13 @@ type server struct {
 	kept  []int // sockets that keep the ports while the server is down
 }
 
-// startServer starts a server on ports picked for it and returns once it
+// startServer starts a server in a place, on ports picked for it, and returns once it
 // listens on all of them. build makes the command from the ports.
-func startServer(tb TB, networks []string, build func([]socket) (Command, error)) *server {
+func startServer(tb TB, place Place, networks []string, build func([]socket) (Command, error)) *server {
 	tb.Helper()
 	var last error
 	for range portTries {
-		socks, err := freeSockets(networks...)
+		socks, err := freeSockets(place, networks...)
 		if err != nil {
 			tb.Fatalf("%v", err)
 		}
@@ -75,6 +84,7 @@ func startServer(tb TB, networks []string, build func([]socket) (Command, error)
 		if err != nil {
 			tb.Fatalf("%v", err)
 		}
+		cmd.Place = place
 		s := &server{tb: tb, cmd: cmd, socks: socks}
 		if last = s.launch(); last == nil {
 			tb.Cleanup(func() {
@@ -126,20 +136,27 @@ func (s *server) keep() {
 		if k.network != "tcp" || len(s.kept) == len(s.socks) {
 			continue
 		}
-		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-		if err != nil {
-			continue
-		}
-		err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-		if err == nil {
-			err = syscall.Bind(fd, &syscall.SockaddrInet4{Port: k.port, Addr: [4]byte{127, 0, 0, 1}})
-		}
-		if err != nil {
-			_ = syscall.Close(fd) // somebody was faster: Start says so
-			continue
-		}
-		s.kept = append(s.kept, fd)
+		// Where it fails, somebody was faster: Start says so.
+		_ = s.cmd.Place.do(func() error { return s.hold(k.port) })
 	}
+}
+
+// hold binds a TCP port without listening on it.
+func (s *server) hold(port int) error {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	if err == nil {
+		err = syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: s.cmd.Place.addr().As4()})
+	}
+	if err != nil {
+		_ = syscall.Close(fd)
+		return err
+	}
+	s.kept = append(s.kept, fd)
+	return nil
 }
 
 func (s *server) release() {
@@ -195,7 +212,7 @@ func (s *server) awaitReady() error {
 	for {
 		open := 0
 		for _, k := range s.socks {
-			if holds(s.proc.PID(), k) {
+			if holds(s.proc.PID(), s.cmd.Place, k) {
 				open++
 			}
 		}
@@ -214,7 +231,7 @@ func (s *server) awaitReady() error {
 
 // holds tells whether the process itself listens on the port: a connection
 // that succeeds might have been taken by another program.
-func holds(pid int, k socket) bool {
+func holds(pid int, place Place, k socket) bool {
 	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, k.network))
 	if err != nil {
 		return false
@@ -223,7 +240,8 @@ func holds(pid int, k socket) bool {
 	if k.network == "udp" {
 		state = "07"
 	}
-	local := fmt.Sprintf("0100007F:%04X", k.port)
+	a := place.addr().As4() // the table has it in the byte order of x86 and ARM
+	local := fmt.Sprintf("%08X:%04X", binary.LittleEndian.Uint32(a[:]), k.port)
 	for line := range bytes.Lines(table) {
 		f := strings.Fields(string(line))
 		if len(f) > 9 && f[1] == local && f[3] == state && hasSocket(pid, f[9]) {

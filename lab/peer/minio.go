@@ -52,7 +52,7 @@ func StartMinIO(tb TB) *MinIO {
 	}
 	dir := tb.TempDir()
 	m := &MinIO{}
-	m.server = startServer(tb, []string{"tcp"}, func(s []socket) (Command, error) {
+	m.server = startServer(tb, Place{}, []string{"tcp"}, func(s []socket) (Command, error) {
 		m.addr = loopback(s[0].port)
 		return Command{
 			Name: "minio", Dir: dir,

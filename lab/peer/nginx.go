@@ -22,28 +22,30 @@ type NginxOptions struct {
 	// Key, when set, is the only stream name that may be published.
 	Key string
 	// DAV takes HTTP PUT and DELETE under /dav/; see DAVDir.
-	DAV bool
+	DAV   bool
+	Place Place // where it runs
 }
 
 // Nginx is an nginx with the RTMP module: one live application, "live".
 type Nginx struct {
 	*server
-	dir  string
-	rtmp string
-	http string
+	dir   string
+	rtmp  string
+	http  string
+	place Place
 }
 
 // StartNginx starts an nginx that accepts RTMP and HTTP.
 func StartNginx(tb TB, o NginxOptions) *Nginx {
 	tb.Helper()
-	n := &Nginx{dir: tb.TempDir()}
+	n := &Nginx{dir: tb.TempDir(), place: o.Place}
 	for _, sub := range []string{n.recordDir(), n.DAVDir(), filepath.Join(n.dir, "tmp")} {
 		if err := os.MkdirAll(sub, 0o755); err != nil {
 			tb.Fatalf("peer: make a folder for nginx: %v", err)
 		}
 	}
-	n.server = startServer(tb, []string{"tcp", "tcp"}, func(s []socket) (Command, error) {
-		n.rtmp, n.http = loopback(s[0].port), loopback(s[1].port)
+	n.server = startServer(tb, o.Place, []string{"tcp", "tcp"}, func(s []socket) (Command, error) {
+		n.rtmp, n.http = o.Place.host(s[0].port), o.Place.host(s[1].port)
 		conf := filepath.Join(n.dir, "nginx.conf")
 		if err := n.writeConfig(conf, o); err != nil {
 			return Command{}, err
@@ -196,7 +198,7 @@ func (n *Nginx) get(ctx context.Context, path string) ([]byte, error) {
 		return nil, err
 	}
 	req.Close = true // nothing is left open for leak checkers to find
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := n.place.client().Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func StartNodeMedia(tb TB, o NodeMediaOptions) *NodeMedia {
 	}
 	program := filepath.Join(home, "node_modules/node-media-server/bin/app.js")
 	n := &NodeMedia{dir: tb.TempDir()}
-	n.server = startServer(tb, []string{"tcp"}, func(s []socket) (Command, error) {
+	n.server = startServer(tb, Place{}, []string{"tcp"}, func(s []socket) (Command, error) {
 		n.addr = loopback(s[0].port)
 		conf := filepath.Join(n.dir, "config.json")
 		if err := n.writeConfig(conf, s[0].port, o); err != nil {

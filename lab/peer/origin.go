@@ -35,7 +35,7 @@ func StartOrigin(tb TB, opts OriginOptions) *Origin {
 			tb.Fatalf("peer: make a folder for nginx: %v", err)
 		}
 	}
-	o.server = startServer(tb, []string{"tcp"}, func(s []socket) (Command, error) {
+	o.server = startServer(tb, Place{}, []string{"tcp"}, func(s []socket) (Command, error) {
 		o.http = loopback(s[0].port)
 		var conf strings.Builder
 		if err := originConf.Execute(&conf, map[string]any{"Dir": o.dir, "HTTP": o.http, "Root": filepath.Dir(o.Dir()), "Log": o.accessLog(), "O": opts}); err != nil {

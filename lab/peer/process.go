@@ -27,6 +27,7 @@ type Command struct {
 	Dir    string    // working folder; Start makes a new one when empty
 	Env    []string  // added to the environment
 	Stdout io.Writer // kept in the log when nil
+	Place  Place     // where it runs
 
 	logPath string // a new file in Dir when empty
 }
@@ -37,6 +38,7 @@ type Process struct {
 	name    string
 	logPath string
 	cmd     *exec.Cmd
+	place   Place
 	done    chan struct{} // closed once the process has been waited for
 
 	mu      sync.Mutex // guards the fields below
@@ -91,7 +93,7 @@ func spawn(c Command) (*Process, error) {
 	}
 	cmd.WaitDelay = time.Second // a child that outlives it must not hold its pipe
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	p := &Process{name: name, logPath: log.Name(), cmd: cmd, done: make(chan struct{})}
+	p := &Process{name: name, logPath: log.Name(), cmd: cmd, place: c.Place, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go p.run(started)
 	if err := <-started; err != nil {
@@ -113,7 +115,7 @@ func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(p.done)
-	err := p.cmd.Start()
+	err := p.place.do(p.cmd.Start)
 	started <- err
 	if err != nil {
 		return

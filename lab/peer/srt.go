@@ -23,6 +23,7 @@ type SRTOptions struct {
 	StatsEvery int
 	// Discard drops what is received, for long runs; File and Bytes then show nothing.
 	Discard bool
+	Place   Place // where it runs
 }
 
 // SRT is an srt-live-transmit that listens, and listens again after each
@@ -53,8 +54,8 @@ func StartSRT(tb TB, o SRTOptions) *SRT {
 	r := &SRT{}
 	sink, dir, out := newSRTSink(tb, o)
 	r.srtSink = sink
-	r.server = startServer(tb, []string{"udp"}, func(s []socket) (Command, error) {
-		r.addr = loopback(s[0].port)
+	r.server = startServer(tb, o.Place, []string{"udp"}, func(s []socket) (Command, error) {
+		r.addr = o.Place.host(s[0].port)
 		return sink.command(dir, out, "srt://"+r.addr+"?"+sink.query("listener").Encode()), nil
 	})
 	return r
@@ -108,7 +109,7 @@ func newSRTSink(tb TB, o SRTOptions) (sink srtSink, dir string, out *os.File) {
 }
 
 func (r *srtSink) command(dir string, out *os.File, source string) Command {
-	return Command{Name: "srt-live-transmit", Dir: dir, Stdout: out, Args: []string{
+	return Command{Name: "srt-live-transmit", Dir: dir, Stdout: out, Place: r.o.Place, Args: []string{
 		"srt-live-transmit", "-a:yes", "-t:0", "-s:" + strconv.Itoa(r.o.StatsEvery), "-pf:json", "-f",
 		"-statsout:" + r.stat, source, "file://con"}}
 }

@@ -138,7 +138,7 @@ func StartTLSFront(tb TB, ca *CA, target string, o CertOptions) *TLSFront {
 		tb.Fatalf("peer: write stunnel's certificate: %v", err)
 	}
 	f := &TLSFront{}
-	f.server = startServer(tb, []string{"tcp"}, func(s []socket) (Command, error) {
+	f.server = startServer(tb, Place{}, []string{"tcp"}, func(s []socket) (Command, error) {
 		f.addr = loopback(s[0].port)
 		conf := filepath.Join(dir, "stunnel.conf")
 		text := fmt.Sprintf("foreground = yes\npid =\ndebug = info\nsyslog = no\n"+
