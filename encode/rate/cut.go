@@ -1,0 +1,143 @@
+package rate
+
+import "time"
+
+const (
+	// A queue above queueCut, per second of budget, is cut; above queueHold, nothing is
+	// raised: a path with more time can wait for a clearer sign.
+	queueCut, leastQueueCut   = 75 * time.Millisecond, 50 * time.Millisecond
+	queueHold, leastQueueHold = 40 * time.Millisecond, 25 * time.Millisecond
+
+	// What waits takes this share of the budget at the present rate: from certain on it
+	// must not wait; below doubt, the average of a second tells more than the last moment.
+	doubt, certain = 0.15, 0.30
+
+	// A queue is to be gone in this share of the budget. What is left for the picture
+	// meanwhile, of what is carried, is at least leastCut.
+	drainShare = 0.8
+	leastCut   = 0.40
+	mostCut    = 0.95
+
+	// reaction is how long, beyond the path's own delay, a change takes to be seen: the
+	// encoder's lag and what it wrote before.
+	reaction = 150 * time.Millisecond
+	// stalling: with no acknowledgement for so long it is the outage's rules that count.
+	stalling = 100 * time.Millisecond
+)
+
+func cutAt(v measure) time.Duration  { return perBudget(v, queueCut, leastQueueCut) }
+func holdAt(v measure) time.Duration { return perBudget(v, queueHold, leastQueueHold) }
+
+func perBudget(v measure, perSecond, least time.Duration) time.Duration {
+	return max(time.Duration(v.budget.Seconds()*float64(perSecond)), least)
+}
+
+// isFull: the target is more than the link carries.
+func (c *Controller) isFull(v measure) bool {
+	return v.queue > cutAt(v) || v.queue > holdAt(v) && v.backlog() > certain
+}
+
+// cut lowers the target to what the link is seen to carry, less what drains the queue.
+func (c *Controller) cut(v measure) {
+	c.clean = v.at
+	if v.at < c.stall.grace || v.silence > stalling {
+		return
+	}
+	target := float64(c.advice.Target)
+	// What was written before the last cut tells nothing of it, unless it is plain that
+	// the link carries far less.
+	if v.heard < c.cutAt+reaction {
+		if v.at-c.cutAt < v.base+reaction || v.repair > 0 || v.acked > 0.7*target*c.gain {
+			return
+		}
+	}
+	if c.handOver(v) {
+		return
+	}
+	carried := c.carried(v)
+	c.setPatience(carried, v)
+	if carried > 0 && (v.repair == 0 || v.jammed > 0) {
+		c.link.set(carried, v.at)
+	}
+	late := v.queue.Seconds()
+	if v.repair == 0 {
+		late = max(late, float64(v.waiting)*8/max(carried, 1)-(v.base+leastDue).Seconds())
+	}
+	drain := 1 - late/(drainShare*v.budget.Seconds())
+	rate := carried * min(max(drain, leastCut), mostCut) / c.gain
+	if rate > 0.97*target {
+		return // it drains already
+	}
+	c.same.note(v, c.cutAt, c.advice.Target)
+	c.cutAt = v.at
+	switch {
+	case v.dropped:
+		c.issue(rate, Dropping)
+	case v.age > v.budget/2:
+		c.issue(rate, TooOld)
+	case c.advice.Target == c.limits.Min && c.gain > inertRatio:
+		c.issue(rate, Inert)
+	default:
+		c.issue(rate, Queueing)
+	}
+}
+
+// inertRatio is when it is the encoder's fault.
+const inertRatio = 1.5
+
+// carried is what the link, which is full, carries.
+func (c *Controller) carried(v measure) float64 {
+	switch {
+	case v.repair == 0:
+		// A short dip of a link that varies is best sat out, as long as there is time.
+		sure := min(max((v.backlog()-doubt)/(certain-doubt), 0), 1)
+		return sure*v.acked + (1-sure)*max(v.acked, v.flow)
+	case v.jammed > 0:
+		return v.jammed
+	}
+	// Gaps hold acknowledgements up: what was known before counts too.
+	return max(v.acked, 0.85*c.link.rate)
+}
+
+// setPatience: a limit that held twice is left alone for longer.
+func (c *Controller) setPatience(carried float64, v measure) {
+	c.patience = leastPatience
+	if carried > 0.85*c.link.rate && v.at-c.cutAt < 4*mostPatience {
+		c.patience = min(c.lastPatience*3/2, mostPatience)
+	}
+	c.lastPatience = c.patience
+}
+
+// sameQueue looks out for a queue that cuts do not shorten: that is no queue, but the
+// delay of another way.
+type sameQueue struct {
+	cuts   int
+	queue  time.Duration // at the first of them
+	target int           // before it
+}
+
+// note takes a cut.
+func (q *sameQueue) note(v measure, last time.Duration, target int) {
+	if q.cuts == 0 || v.at-last > sameSpan {
+		*q = sameQueue{queue: v.queue, target: target}
+	}
+	q.cuts++
+}
+
+// sameSpan is how close cuts are that belong together.
+const sameSpan = 4 * time.Second
+
+// handOver: after two cuts the queue is what it was, though no more is acknowledged
+// than is written: the path has another delay now, and carries what it carried.
+func (c *Controller) handOver(v measure) bool {
+	q := &c.same
+	if q.cuts < 2 || v.at-c.cutAt < time.Second || v.at-c.cutAt > sameSpan || v.repair > 0 ||
+		v.queue < q.queue*3/4 || v.queue > q.queue*5/4+Interval || v.flow > 1.1*float64(c.advice.Target)*c.gain {
+		return false
+	}
+	c.meter.relearn(v)
+	c.link.set(float64(q.target)*c.gain, v.at)
+	c.same = sameQueue{}
+	c.stay(HandOver)
+	return true
+}

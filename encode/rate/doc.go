@@ -1,0 +1,57 @@
+// Package rate follows a path as this says.
+//
+// A transport tells, some fifty times a second, how much it was given and how much of
+// that still waits for an acknowledgement (Sample). Nothing else is used, so that SRT,
+// RTMP and HTTP are followed by the same law.
+//
+// # What is measured (meter.go)
+//
+// The history of (time, written) tells when a byte was written, and so how old the
+// oldest one is that still waits, and how late acknowledgements come. The least delay
+// of 30 s is that of the empty path (basedelay.go); what is above it is a queue, unless
+//
+//   - it lasted for less than 140 ms: acknowledgements come in bunches;
+//   - a burst explains it: a key picture, or a segment written at once, would wait on a
+//     link that carries the target, too (point.burst);
+//   - packets are sent again: a gap holds up what is behind it for a round trip. How
+//     often that is so is counted, and discounted (measure.repair). Loss itself is no
+//     sign of anything.
+//
+// Whenever bytes wait without a pause for 60 ms or more, what is acknowledged meanwhile
+// is what the link carries (stretch.go): a key picture tells it each GOP, without any
+// queue worth the name, as long as the pacer lets more through than the target. That
+// is what makes it possible to stay just under a limit without trying it again and
+// again. An application-limited stretch, by its nature, never counts.
+//
+// # What is decided
+//
+//	acknowledgements   overdue: nothing for 250 ms      outage.go  frozen estimate, little is coded
+//	                   flow again                                  restart at half, what piled up goes first
+//	queue, per second  over 75 ms, or what waits takes  cut.go     down to what is carried, less what
+//	of budget          over 30 % of the budget                     drains the queue in 80 % of the budget
+//	                   over 40 ms                                  stay
+//	                   less                             grow.go    up
+//
+// A cut waits until bytes that were written after the last one have been heard of,
+// unless it is plain that the link carries far less. How sure a cut is of the last
+// moment rather than of the last second depends on how much time there is left. A queue
+// that two cuts do not shorten is the delay of another way: a hand-over.
+//
+// Growth is fast (55 % a second) up to 88 % of what the link is known to carry, slow from
+// there, and ends at 97 %. That is less the more single measures differ (estimate.go). When
+// nothing has been measured for some seconds, more is tried, in small steps. Below 3 % no
+// increase is issued.
+//
+// The encoder is not believed either: what it puts out of what it is told is measured,
+// and every rate is divided by that (Controller.gain). One that does not use 75 % of its
+// target gets no more.
+//
+// # What else is asked for (rescue.go)
+//
+// A picture that would wait for more than 60 % of the budget is not to be coded. In an
+// outage, where nobody knows how long that will be, pictures are coded on at a quarter of
+// the rate, so that those that turn out to be in time are there; and key pictures are
+// asked for often, since the first one behind what the transport drops is where the
+// receiver goes on. What waits before the transport and is older than the budget is
+// flushed.
+package rate

@@ -1,0 +1,87 @@
+package rate
+
+import "time"
+
+const (
+	// headway is the share of the limit at which to stay.
+	headway = 0.97
+	// near is the share of it from which on growth is slow.
+	near = 0.88
+	// Growth per second. fast doubles in 1.6 s: what is too much shows after some 0.4 s,
+	// which makes an overshoot of a fifth. slow, near the limit, must stay below what a
+	// queue that is not cut yet takes; beyond it, where nothing broke, steady.
+	fast, steady, slow = 0.55, 0.25, 0.10
+	// Increases below step are not issued: the picture is worse for each.
+	step = 0.03
+	// used is the share of its target that an encoder must use for it to be raised.
+	used = 0.75
+
+	// Patience is how long to stay at a limit before more is tried: the more often it
+	// broke there, the longer; but where nothing is lost, a queue shows at once, and
+	// trying is cheap. A link that keeps measuring low may be measured wrong: after bored
+	// without a queue more is tried all the same.
+	leastPatience = 3 * time.Second
+	shortPatience = 4 * time.Second
+	mostPatience  = 8 * time.Second
+	bored         = time.Minute
+)
+
+// grow raises the target where nothing says that the link would not carry more.
+func (c *Controller) grow(v measure) {
+	switch {
+	case c.advice.Target >= c.limits.Max:
+		c.stay(AtMax)
+		return
+	case !c.probe:
+		c.stay(Waiting)
+		return
+	case v.use < used:
+		c.stay(Limited)
+		return
+	}
+	speed, why := c.speed(v)
+	if speed == 0 {
+		c.stay(why)
+		return
+	}
+	c.want += c.want * speed * min(v.since.Seconds(), 0.1)
+	if c.want >= float64(c.advice.Target)*(1+step) || c.want >= float64(c.limits.Max) {
+		c.issue(c.want, why)
+	}
+}
+
+// speed is the growth per second now. A long way shows later what was too much, and so
+// do gaps.
+func (c *Controller) speed(v measure) (float64, Reason) {
+	careful := 1 / (1 + 2*v.base.Seconds())
+	if v.repair > 0 {
+		careful /= 2
+	}
+	limit, want, tired := c.link.limit(), c.want*c.gain, c.tired(v)
+	switch {
+	case limit == 0:
+		return fast * careful, Probing
+	case tired && want > 1.05*limit: // it carries that much, then
+		c.link.rate = want / 1.05
+		if v.repair > 0 { // look again after each step
+			c.link.set(want, v.at)
+			c.patience = leastPatience / 3
+		}
+		return steady * careful, Probing
+	case want < near*limit:
+		return fast * careful, Probing
+	case want < headway*limit || tired:
+		return slow * careful, NearLimit
+	}
+	return 0, Steady
+}
+
+// tired of staying at the limit, since nothing tells of it any more.
+func (c *Controller) tired(v measure) bool {
+	wait := c.patience
+	if v.repair == 0 {
+		wait = min(wait, shortPatience)
+	}
+	quiet := v.at - max(c.cutAt, c.clean)
+	return min(quiet, v.at-c.link.at) > wait || quiet > bored
+}

@@ -1,0 +1,105 @@
+package rate
+
+import "time"
+
+// stall is what is known of an outage, and of what was before.
+type stall struct {
+	on     bool
+	short  bool          // a gap of a moment, as at a hand-over
+	flow   float64       // delivered lately while acknowledgements flowed, bits per second
+	frozen float64       // flow when they stopped
+	since  time.Duration // when they stopped
+	grace  time.Duration // until then, what piled up is no sign of too high a target
+
+	settling bool // acknowledgements flow again since resumed; acked was acknowledged by then
+	resumed  time.Duration
+	acked    uint64
+}
+
+const (
+	// silentAfter is how long nothing is acknowledged, though it is due, in an outage.
+	silentAfter = 250 * time.Millisecond
+	// What the encoder is given, of what was delivered before: at first, as if it were a
+	// hand-over's gap; and then so little that the backlog of a whole budget is sent,
+	// when the link is back, faster than it came about.
+	firstShare, longShare = 0.60, 0.25
+	// shortShare of the budget is what a gap takes at most, after which the link is as
+	// it was; after a longer one it begins with restartShare of that.
+	shortShare   = 0.25
+	restartShare = 0.5
+)
+
+// isSilent: nothing is acknowledged though it should have been long ago.
+func (v measure) isSilent() bool {
+	limit := silentAfter + v.base/2
+	if v.repair > 0 {
+		limit += 2 * v.trip // what is sent again may be lost again
+	}
+	return v.silence > limit
+}
+
+// begin freezes the estimate.
+func (s *stall) begin(since time.Duration) {
+	s.on, s.short, s.settling, s.frozen, s.since = true, false, false, s.flow, since
+}
+
+// outage: nothing gets through.
+func (c *Controller) outage(v measure) {
+	if !c.stall.on {
+		c.stall.begin(v.at - v.silence)
+	}
+	share := firstShare
+	c.stall.short = v.silence.Seconds() < shortShare*v.budget.Seconds()
+	if !c.stall.short {
+		share = longShare
+	}
+	c.clean = v.at
+	if rate := share * c.stall.frozen / c.gain; rate < 0.97*float64(c.advice.Target) {
+		c.issue(rate, Outage)
+	}
+	c.stay(Outage)
+}
+
+// resume: acknowledgements flow again. What piled up goes first.
+func (c *Controller) resume(v measure) {
+	s := &c.stall
+	s.on, s.settling, s.resumed, s.acked = false, true, v.at, c.meter.hist.last().acked
+	s.grace = v.at + v.base + time.Duration(graceShare*float64(v.budget))
+	c.link.set(s.frozen, v.at)
+	c.cutAt, c.clean = v.at, v.at
+	c.same = sameQueue{}
+	c.meter.train, c.meter.jam = train{}, jam{}
+	c.advice.Reason = Restarting
+	if !s.short {
+		c.restart(restartShare * s.frozen)
+	}
+}
+
+// graceShare of the budget is what it takes to send what piled up.
+const graceShare = 0.6
+
+// settle ends what resume began, once it is known what comes through: after a gap the
+// link may be as it was or, with another mast, quite another one.
+func (c *Controller) settle(v measure) {
+	s := &c.stall
+	since := v.at - s.resumed
+	if !s.settling || s.on || since < ackSpan {
+		return
+	}
+	s.settling = false
+	carried := bitRate(c.meter.hist.last().acked-s.acked, since)
+	switch {
+	case !s.short:
+	case carried < float64(c.advice.Target)*c.gain:
+		s.grace = v.at
+	default:
+		c.restart(0.9 * min(s.frozen, carried))
+	}
+}
+
+// restart raises the target at once to a rate of the link.
+func (c *Controller) restart(rate float64) {
+	if rate /= c.gain; c.probe && rate > float64(c.advice.Target) {
+		c.issue(rate, Restarting)
+	}
+}
