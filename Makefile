@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint cross lab-box lab-box-test lab-box-shell assets assets-check bench bench-hardware bench-storage fuzz build clean
+.PHONY: help run test soak lint cross lab-box lab-box-test lab-box-shell assets assets-check bench bench-abr bench-hardware bench-storage fuzz build clean
 
 INSTALL := lab/setup/install.sh
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo devel)
@@ -23,7 +23,7 @@ UNIT_TESTS = $$(go list ./... | grep -vxF "$$(go list $(PEER_TESTS) $(BOX_TESTS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: CONFIG=$(CONFIG) (run), FUZZTIME=$(FUZZTIME) (fuzz), BOX_MINUTES=$(BOX_MINUTES) (lab-box-test), BENCH_ARGS (bench, bench-hardware, bench-storage)"
+	@echo "Variables: CONFIG=$(CONFIG) (run), FUZZTIME=$(FUZZTIME) (fuzz), BOX_MINUTES=$(BOX_MINUTES) (lab-box-test), BENCH_ARGS (bench, bench-abr, bench-hardware, bench-storage)"
 
 run: ## build encoderd, start it with examples/bench.toml; it prints the page's address
 	@$(INSTALL) run
@@ -83,6 +83,10 @@ assets-check: assets ## the rebuilt page must equal what is committed
 bench: ## measure CPU, memory and latency beside ffmpeg (BENCH_ARGS="…")
 	@$(INSTALL) test
 	go run ./lab/bench $(BENCH_ARGS)
+
+bench-abr: ## measure bit rate controllers on links of many kinds (BENCH_ARGS="…")
+	@$(INSTALL) run
+	go run ./lab/link/abrbench $(BENCH_ARGS)
 
 bench-hardware: lab-box ## measure capture and hardware encoder beside ffmpeg's, in the virtual ARM box (BENCH_ARGS="…")
 	go run ./lab/hwbench $(BENCH_ARGS)

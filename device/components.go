@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/encoderbox/encoderbox/device/adapt"
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/httpd"
@@ -24,6 +25,7 @@ type stream struct {
 	hub     *hub.Hub
 	live    *segment.Live
 	archive *archive
+	rate    *adapt.Loop
 	report  *status.StreamReporter
 	log     *slog.Logger
 }
@@ -44,7 +46,7 @@ func (d *box) reconcile(cfg *config.Config) error {
 		st := d.stream(name)
 		st.report.SetDefault(name == cfg.DefaultStream())
 		sc := cfg.Streams[name]
-		wanted = append(wanted, d.programmeComponent(cfg, st, sc))
+		wanted = append(wanted, d.rateComponent(st, sc), d.programmeComponent(cfg, st, sc))
 		if stored(cfg) {
 			wanted = append(wanted, d.storageComponent(cfg, st, sc))
 		}
@@ -84,6 +86,10 @@ func (d *box) stream(name string) *stream {
 			name: name, hub: hub.New(media.NewClock()), live: live, archive: newArchive(live),
 			report: d.store.Stream(name), log: d.log.With("stream", name),
 		}
+		st.rate = adapt.New(adapt.Config{}, adapt.Options{
+			Stream: name, Report: st.report.SetRate, Log: st.log, Incidents: d.flight.For(name, "bit rate"),
+		})
+		d.rates.set(name, st.rate)
 		d.streams[name] = st
 	}
 	return st
@@ -121,11 +127,11 @@ func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Strea
 	return reconcile.Component{
 		ID: "stream " + st.name + "/programme", Spec: spec,
 		Make: func() (reconcile.Runner, error) {
-			return programme.New(spec, programme.Options{
+			return adapted{programme.New(spec, programme.Options{
 				Stream: st.name, Hub: st.hub, Hardware: hw, Report: st.report, Log: st.log,
 				Address: d.pageAddress,
 				Health:  func(good bool) { d.health.set(st.name, !good) },
-			}), nil
+			}), st.rate}, nil
 		},
 		Ready: func() {
 			failures.over()

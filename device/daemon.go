@@ -103,6 +103,7 @@ type box struct {
 	watchdogErr  string            // the loop's alone: why it is not open, as told
 
 	destinations lineup
+	rates        rates
 
 	preflights chan struct{} // holds a token for each under way
 

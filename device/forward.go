@@ -127,6 +127,7 @@ var (
 // Run implements reconcile.Runner.
 func (f *forwarder) Run(ctx context.Context, ready func()) error {
 	defer f.box.destinations.add(f.stream.name, f.name, f)()
+	defer followed(f.stream, f.name, true, f.Destination)()
 	return f.Destination.Run(ctx, ready)
 }
 
@@ -218,6 +219,7 @@ func (f *forwarder) Retry() error {
 // report is called with every change, by the Destination.
 func (f *forwarder) report(forward.Status) {
 	f.box.destinations.note(f.stream.name, f.name, f.publish())
+	f.stream.rate.Wake()
 }
 
 // publish puts what is now into the status, and returns what it is to the group.
@@ -293,7 +295,7 @@ func forwardStatus(s forward.Status) status.Destination {
 	d := status.Destination{
 		Name: s.Name, Kind: s.Kind, URL: s.URL, State: states[s.State], Cause: forwardCause(s.Cause),
 		Attempts: s.Retries, ConnectedAt: moment(s.ConnectedAt), NextAttempt: moment(s.NextAttempt),
-		Bytes: s.Bytes, Bitrate: s.Bitrate, Dropped: s.Skipped,
+		Bytes: s.Bytes, Bitrate: s.Bitrate, Dropped: s.Skipped, Shedding: s.Shedding,
 		Forward: &status.Forward{
 			State: string(s.State), Text: s.Text, AtLive: s.AtLive, Cause: s.Cause,
 			Lag: s.Lag.Seconds(), Bytes: s.LagBytes, Segments: s.LagSegments, Oldest: moment(s.Oldest),

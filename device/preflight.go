@@ -131,7 +131,7 @@ func (d *box) preflightTarget(cfg *config.Config, name string, dc config.Destina
 // judge fills in what the stream needs in the codecs that the destination takes, and
 // what its platform will not like.
 func (d *box) judge(o *preflight.Options, stream, name string, sc config.Stream, dc config.Destination, codecs []media.Codec) {
-	s := preset.Stream{VideoBitrate: int(sc.Video.Bitrate), KeyInterval: sc.Video.GOP.Std()}
+	s := preset.Stream{VideoBitrate: int(sc.Video.Bitrate.Max), KeyInterval: sc.Video.GOP.Std()}
 	s.Audio = true // while nobody knows
 	for _, st := range d.store.Load().Streams {
 		if st.Name != stream {

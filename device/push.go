@@ -70,7 +70,7 @@ func (d *box) pushComponent(cfg *config.Config, st *stream, name string, dc conf
 			if err != nil {
 				return nil, err
 			}
-			return &pusher{push.New(st.hub, spec, d.pushReporter(st, name)), d, st, name, dc}, nil
+			return &pusher{push.New(st.hub, spec, d.pushReporter(st, name)), d, st, name, takesPictures(name, dc), dc}, nil
 		},
 		Ready: failures.over,
 		Failed: func(err error, retry time.Time) {
@@ -126,7 +126,9 @@ type pusher struct {
 	box    *box
 	stream *stream
 	name   string
-	config config.Destination
+	// pictures says that what it takes has any.
+	pictures bool
+	config   config.Destination
 }
 
 var _ reconcile.Updater = (*pusher)(nil)
@@ -134,6 +136,7 @@ var _ reconcile.Updater = (*pusher)(nil)
 // Run implements reconcile.Runner.
 func (p *pusher) Run(ctx context.Context, ready func()) error {
 	defer p.box.destinations.add(p.stream.name, p.name, p.Destination)()
+	defer followed(p.stream, p.name, p.pictures, p.Destination)()
 	return p.Destination.Run(ctx, ready)
 }
 
@@ -209,6 +212,9 @@ func (d *box) pushReporter(st *stream, name string) func(push.Status) {
 	return func(s push.Status) {
 		st.report.SetDestination(destinationStatus(s))
 		d.destinations.note(st.name, name, pushState(s))
+		if s.State != last.State {
+			st.rate.Wake()
+		}
 		subject := "destination " + name
 		if s.State != last.State || s.Breaker != last.Breaker && s.Breaker == push.BreakerOpen ||
 			s.State == push.Disabled && s.Reason != last.Reason {
@@ -278,6 +284,7 @@ func destinationStatus(s push.Status) status.Destination {
 	d := status.Destination{
 		Name: s.Name, Kind: s.Kind, URL: s.URL, State: status.DestinationState(s.State),
 		Cause: string(s.Cause), Reason: s.Reason, Paused: s.Paused, Held: s.Held, Breaker: s.Breaker, Alarm: s.Alarm,
+		Shedding: s.Shedding,
 		Attempts: s.Attempts, ConnectedAt: moment(s.ConnectedAt), NextAttempt: moment(s.NextAttempt),
 		Bytes: s.Bytes, Bitrate: s.Bitrate, Dropped: s.Dropped,
 		Queue:      status.Queue{Packets: s.QueuePackets, Bytes: s.QueueBytes},

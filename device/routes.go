@@ -21,6 +21,7 @@ func (d *box) routes() http.Handler {
 	mux.Handle("/api/v1/streams/{stream}/recordings/", sameSite(http.HandlerFunc(d.serveRecordings)))
 	mux.Handle("POST /api/v1/streams/{stream}/destinations/{destination}/preflight", sameSite(http.HandlerFunc(d.servePreflight)))
 	mux.Handle("POST /api/v1/streams/{stream}/destinations/{destination}/{command}", sameSite(api.CommandDestinations(d)))
+	mux.Handle("GET /api/v1/streams/{stream}/rate", api.Rate(&d.rates))
 	past := newShifts()
 	mux.Handle("/hls/", past.limit(http.StripPrefix("/hls", d.hls)))
 	mux.Handle("/dash/", past.limit(http.StripPrefix("/dash", d.dash)))

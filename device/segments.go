@@ -179,7 +179,7 @@ type segmentReporter struct {
 // Raise implements segment.Reporter.
 func (r segmentReporter) Raise(code, message string) {
 	severity := status.Error
-	if code == segment.ConditionForcedCut || code == segment.ConditionGrid {
+	if code == segment.ConditionForcedCut || code == segment.ConditionGrid || code == segment.ConditionStill {
 		severity = status.Warning
 	}
 	r.stream.report.Raise(status.Condition{Code: code, Severity: severity, Message: message})

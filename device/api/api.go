@@ -138,6 +138,17 @@ func reply(w http.ResponseWriter, code int, body any) {
 	_, _ = w.Write(append(doc, '\n'))
 }
 
+// replyCompact is reply for what programs read, and read often.
+func replyCompact(w http.ResponseWriter, body any) {
+	doc, err := json.Marshal(body)
+	if err != nil {
+		fail(w, http.StatusInternalServerError, "encode the answer")
+		return
+	}
+	header(w)
+	_, _ = w.Write(doc)
+}
+
 // Fail answers with what is wrong, as all of the API does.
 func Fail(w http.ResponseWriter, code int, message string) { fail(w, code, message) }
 

@@ -93,10 +93,21 @@ type Input struct {
 
 // Video says how a stream's pictures are encoded. It is comparable.
 type Video struct {
-	Encoder    string   `toml:"encoder" default:"auto" enum:"auto|hardware|software|passthrough" help:"The encoder. auto: passthrough where the input is already encoded, else the hardware's, else software."`
-	Bitrate    Bitrate  `toml:"bitrate" default:"2.5M" min:"64k" max:"100M" unit:"bits per second" help:"Target bit rate. Changes live. Not for passthrough."`
-	MaxBitrate Bitrate  `toml:"max_bitrate" derived:"the smallest of 10M, 20M, 50M and 100M (the bounds of H.264 levels 3, 4, 4.1 and up) that holds bitrate" min:"64k" max:"100M" unit:"bits per second" help:"The highest value that bitrate can take while the encoder runs. Changing it restarts the encoder."`
-	GOP        Duration `toml:"gop" derived:"segment.duration" min:"100ms" max:"10s" unit:"duration" help:"Time from one key picture to the next. A segment holds a whole number of them. Not for passthrough."`
+	Encoder string `toml:"encoder" default:"auto" enum:"auto|hardware|software|passthrough" help:"The encoder. auto: passthrough where the input is already encoded, else the hardware's, else software."`
+	// Written as one value, it is its Max.
+	Bitrate        VideoBitrate `toml:"bitrate" short:"max" help:"Between which bounds the bit rate of the pictures follows what the links to the destinations carry. bitrate = \"4M\" is short for the table with that max. All of it changes live. Not for passthrough."`
+	BitrateCeiling Bitrate      `toml:"bitrate_ceiling" was:"max_bitrate" derived:"the smallest of 10M, 20M, 50M and 100M (the bounds of H.264 levels 3, 4, 4.1 and up) that holds bitrate.max" min:"64k" max:"100M" unit:"bits per second" help:"The highest value that bitrate.max can take while the encoder runs. Changing it restarts the encoder."`
+	GOP            Duration     `toml:"gop" derived:"segment.duration" min:"100ms" max:"10s" unit:"duration" help:"Time from one key picture to the next. A segment holds a whole number of them. Not for passthrough."`
+}
+
+// VideoBitrate says which bit rates a stream's pictures may have, and who decides
+// where in between. It is comparable.
+type VideoBitrate struct {
+	Min    Bitrate `toml:"min" derived:"a tenth of max, and 150k or more" min:"64k" max:"100M" unit:"bits per second" help:"The least bit rate. Where a link carries less, the stream goes on with fewer pictures, then with smaller ones, then with sound alone."`
+	Start  Bitrate `toml:"start" derived:"half of max, and min or more" min:"64k" max:"100M" unit:"bits per second" help:"The bit rate with which the first destination begins whose link is not known yet. Without a connected destination it is max."`
+	Max    Bitrate `toml:"max" default:"2.5M" min:"64k" max:"100M" unit:"bits per second" help:"The highest bit rate: what the pictures get when every link carries it."`
+	Mode   string  `toml:"mode" default:"adaptive" enum:"adaptive|fixed" help:"adaptive: the bit rate follows what the links carry, within a second down and some seconds up; fixed: it is max, and a destination whose link carries less leaves pictures out."`
+	Policy string  `toml:"policy" default:"protect-primary" enum:"protect-primary|protect-all|best-for-most" help:"Which destination decides, of several. protect-primary: the primary one, the others leave pictures out where their links carry less; protect-all: the one with the slowest link; best-for-most: the bit rate of which all of them together get most."`
 }
 
 // Audio says how a stream's sound is encoded. It is comparable.

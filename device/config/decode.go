@@ -101,6 +101,8 @@ func (d *decoder) table(path string, n *node, v reflect.Value) {
 // key decodes one known key.
 func (d *decoder) key(path string, f *field, n *node, v reflect.Value) {
 	switch {
+	case f.short != "" && n.isScalar():
+		d.shortTable(path, f, n, v)
 	case (f.isTable || f.isNamed) && n.kind != tableNode:
 		header := path
 		if f.isNamed {
@@ -121,6 +123,21 @@ func (d *decoder) key(path string, f *field, n *node, v reflect.Value) {
 			return
 		}
 		d.explicit[path] = true
+	}
+}
+
+// shortTable decodes a table that is written as the value of one of its keys.
+func (d *decoder) shortTable(path string, f *field, n *node, v reflect.Value) {
+	d.table(path, newTable(), v)
+	for _, inner := range fieldsOf(f.typ) {
+		if inner.key != f.short {
+			continue
+		}
+		if err := inner.set(v.Field(inner.index), n); err != nil {
+			d.fail(path, "%v", err)
+			return
+		}
+		d.explicit[join(path, inner.key)] = true
 	}
 }
 
@@ -163,7 +180,9 @@ func (d *decoder) unknown(path, key string, n *node, fields []field) {
 		keys[i] = f.key
 	}
 	hint := "expected one of " + strings.Join(keys, ", ")
-	if s := suggest(key, keys); s != "" {
+	if i := slices.IndexFunc(fields, func(f field) bool { return f.was == key }); i >= 0 {
+		hint = fmt.Sprintf("it is called %q now", fields[i].key)
+	} else if s := suggest(key, keys); s != "" {
 		hint = fmt.Sprintf("did you mean %q?", s)
 	} else if other := tablesWith(reflect.TypeFor[Config](), "", key); len(other) > 0 {
 		hint = "it belongs in " + strings.Join(other, " or ")
@@ -186,6 +205,9 @@ func tablesWith(t reflect.Type, path, key string) []string {
 		at := join(path, f.key)
 		switch {
 		case f.isTable:
+			if f.short != "" && f.key == key {
+				found = append(found, "["+path+"]")
+			}
 			found = append(found, tablesWith(f.typ, at, key)...)
 		case f.isNamed:
 			found = append(found, tablesWith(f.typ.Elem(), at+".NAME", key)...)
@@ -199,8 +221,9 @@ func tablesWith(t reflect.Type, path, key string) []string {
 // derive fills in the defaults that follow from other values.
 func (d *decoder) derive(path string, s *Stream) {
 	s.Input.derive()
-	if !d.explicit[path+".video.max_bitrate"] {
-		s.Video.MaxBitrate = levelBound(s.Video.Bitrate)
+	s.Video.Bitrate.derive(func(key string) bool { return d.explicit[path+".video.bitrate."+key] })
+	if !d.explicit[path+".video.bitrate_ceiling"] {
+		s.Video.BitrateCeiling = levelBound(s.Video.Bitrate.Max)
 	}
 	if !d.explicit[path+".video.gop"] {
 		s.Video.GOP = s.Segment.Duration
@@ -235,6 +258,22 @@ func (in *Input) derive() {
 	}
 	if in.FrameRate == (FrameRate{}) {
 		in.FrameRate = FrameRate{Num: 30, Den: 1}
+	}
+}
+
+// leastBitrate is the derived least bit rate of pictures that are worth having.
+const leastBitrate Bitrate = 150_000
+
+// derive fills in the bounds that nobody has set.
+func (b *VideoBitrate) derive(explicit func(key string) bool) {
+	if !explicit("min") {
+		b.Min = min(max(b.Max/10, leastBitrate), b.Max)
+		if explicit("start") {
+			b.Min = min(b.Min, b.Start)
+		}
+	}
+	if !explicit("start") {
+		b.Start = max(b.Max/2, b.Min)
 	}
 }
 

@@ -20,6 +20,7 @@ type Destination struct {
 	Key    Secret    `toml:"key" help:"With preset: the stream key, or what docs/destinations.md says for the preset. Never shown."`
 
 	Enabled        bool     `toml:"enabled" default:"true" help:"Push now. false keeps the destination for later."`
+	Primary        bool     `toml:"primary" default:"false" help:"The destination whose link decides on the bit rate with video.bitrate.policy protect-primary. One of a stream at most; without any, the alphabetically first that is enabled and takes pictures."`
 	ConnectTimeout Duration `toml:"connect_timeout" for:"packets" default:"10s" min:"1s" max:"2m" unit:"duration" help:"How long one attempt to connect may take."`
 	WriteTimeout   Duration `toml:"write_timeout" default:"5s" min:"500ms" max:"2m" unit:"duration" help:"How long a receiver may take no data before the connection is given up."`
 

@@ -48,7 +48,8 @@ func writeJSONString(b *bytes.Buffer, s string) {
 
 // MergePatch is current changed by a JSON merge patch (RFC 7386) on the form
 // that MarshalJSON gives: null sets a key back to its default and removes a
-// stream or a destination. A secret sent as it is shown, masked, stays what it
+// stream or a destination. A value in place of a table that has a short form
+// changes the key that it is short for, and leaves the others. A secret sent as it is shown, masked, stays what it
 // is. A value sent as it already holds is no change: a default stays a default.
 // current itself is not changed. The error is an Errors with all that is wrong.
 func MergePatch(current *Config, patch []byte, rules Rules) (*Config, error) {
@@ -114,6 +115,8 @@ func merge(t reflect.Type, current reflect.Value, target, patch *node) {
 		switch {
 		case n.kind == nullNode:
 			target.remove(key)
+		case f.short != "" && n.isScalar():
+			target.table(key).put(f.short, n)
 		case f.isTable && n.kind == tableNode:
 			merge(f.typ, fv, target.table(key), n)
 		case f.isNamed && n.kind == tableNode:

@@ -35,7 +35,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	require.Equal(t, DefaultStreamConfig(), s)
 	require.Equal(t, "pattern", s.Input.Kind)
 	require.Equal(t, FrameRate{Num: 30, Den: 1}, s.Input.FrameRate)
-	require.Equal(t, Bitrate(2_500_000), s.Video.Bitrate)
+	require.Equal(t, VideoBitrate{Min: 250_000, Start: 1_250_000, Max: 2_500_000, Mode: "adaptive", Policy: "protect-primary"}, s.Video.Bitrate)
 	require.Equal(t, Duration(2*time.Second), s.Video.GOP, "follows segment.duration")
 	require.Equal(t, Duration(14*time.Second), s.Segment.Grace, "six segments and one")
 	require.True(t, s.HLS.Enabled)
@@ -47,7 +47,7 @@ func TestDerivedDefaultsFollow(t *testing.T) {
 	c := parse(t, "[streams.main]\nsegment.duration = \"4s\"\nvideo.bitrate = \"12M\"\n")
 	s := c.Streams["main"]
 	require.Equal(t, Duration(4*time.Second), s.Video.GOP)
-	require.Equal(t, Bitrate(20_000_000), s.Video.MaxBitrate)
+	require.Equal(t, Bitrate(20_000_000), s.Video.BitrateCeiling)
 	require.Equal(t, Duration(28*time.Second), s.Segment.Grace)
 }
 
@@ -65,6 +65,9 @@ func TestTableNotations(t *testing.T) {
 		"inline tables":         "streams = { main = { video = { bitrate = 3e6 }, destinations = { a = { url = \"srt://h:1\" } } } }\n",
 		"quoted keys":           "[\"streams\".main]\n\"video\".bitrate = \"3000k\"\n[streams.main.destinations]\na.url = \"\"\"srt://h:1\"\"\"\n",
 		"subtable before table": "[streams.main.video]\nbitrate = \"3M\"\n[streams.main]\ndestinations.a = {url = \"srt://h:1\"}\n",
+		"table of the bit rate": "[streams.main.video.bitrate]\nmax = \"3M\"\n[streams.main.destinations.a]\nurl = \"srt://h:1\"\n",
+		"inline bit rate":       "streams.main.video.bitrate = { max = \"3M\" }\nstreams.main.destinations.a.url = 'srt://h:1'\n",
+		"dotted bit rate":       "[streams.main]\nvideo.bitrate.max = 3_000_000\ndestinations.a.url = 'srt://h:1'\n",
 		"CRLF":                  "[streams.main]\r\nvideo.bitrate = \"3M\"\r\ndestinations.a.url = \"srt://h:1\"\r\n",
 	} {
 		t.Run(name, func(t *testing.T) { require.True(t, want.Equal(parse(t, doc))) })
@@ -73,7 +76,7 @@ func TestTableNotations(t *testing.T) {
 
 // Each mistake is one line with its place, its key, and the way out.
 func TestMistakes(t *testing.T) {
-	const main = "[streams.main]\n"
+	const main, bitrate = "[streams.main]\n", "[streams.main.video.bitrate]\n"
 	cases := []struct{ name, doc, want string }{
 		{"unknown key near a known one", main + "[http]\nlisen = 1\n", `box.toml:3:1: http.lisen: unknown key; did you mean "listen"?`},
 		{"unknown key that another table has", main + "[http]\ngop = 1\n", "box.toml:3:1: http.gop: unknown key; it belongs in [streams.NAME.video]"},
@@ -103,7 +106,19 @@ func TestMistakes(t *testing.T) {
 		{"half a picture a second", main + "input.frame_rate = 0.5\n", `box.toml:2:1: streams.main.input.frame_rate: got 1/2, expected a frame rate from 1 to 120`},
 		{"half a size for capture", main + "input.kind = \"capture\"\ninput.width = 640\n", "streams.main.input.height: missing: width is set, expected both or neither"},
 		{"capture that is encoded already", main + "input.kind = \"capture\"\nvideo.encoder = \"passthrough\"\n", `but input.kind "capture" is not encoded yet`},
-		{"bit rate above its maximum", main + "video.bitrate = \"3M\"\nvideo.max_bitrate = \"2M\"\n", "box.toml:2:1: streams.main.video.bitrate: got 3M, expected at most max_bitrate, which is 2M"},
+		{"bit rate above its maximum", main + "video.bitrate = \"3M\"\nvideo.bitrate_ceiling = \"2M\"\n", "box.toml:2:1: streams.main.video.bitrate.max: got 3M, expected at most bitrate_ceiling, which is 2M: lower max"},
+		{"least bit rate above the highest", bitrate + "min = \"4M\"\nmax = \"3M\"\n", "box.toml:2:1: streams.main.video.bitrate.min: got 4M, expected at most max, which is 3M: lower min or raise max"},
+		{"least bit rate above the default", bitrate + "min = \"4M\"\n", "box.toml:2:1: streams.main.video.bitrate.min: got 4M, expected at most max, which is 2.5M"},
+		{"start below the least", bitrate + "min = \"1M\"\nstart = \"500k\"\n", "box.toml:3:1: streams.main.video.bitrate.start: got 500k, expected at least min, which is 1M: raise start or remove it"},
+		{"start above the highest", bitrate + "start = \"3M\"\n", "box.toml:2:1: streams.main.video.bitrate.start: got 3M, expected at most max, which is 2.5M: lower start or remove it"},
+		{"unknown mode", bitrate + "mode = \"adaptiv\"\n", `box.toml:2:1: streams.main.video.bitrate.mode: got "adaptiv", expected "adaptive" or "fixed"; did you mean "adaptive"?`},
+		{"unknown policy", bitrate + "policy = \"protect-al\"\n", `box.toml:2:1: streams.main.video.bitrate.policy: got "protect-al", expected "protect-primary", "protect-all" or "best-for-most"; did you mean "protect-all"?`},
+		{"bit rate that is a list", main + "video.bitrate = [1, 2]\n", "box.toml:2:1: streams.main.video.bitrate: got a list, expected a table: [streams.main.video.bitrate]"},
+		{"bit rate that is a truth", main + "video.bitrate = true\n", "box.toml:2:1: streams.main.video.bitrate: got true, expected a bit rate from 64k to 100M"},
+		{"bit rate of pictures that are encoded already", main + "input.kind = \"file\"\ninput.path = \"a.mp4\"\nvideo.encoder = \"passthrough\"\nvideo.bitrate = \"3M\"\n", `box.toml:5:1: streams.main.video.bitrate: is for pictures that are encoded here, and encoder is "passthrough": remove it`},
+		{"key that is called otherwise now", main + "video.max_bitrate = \"20M\"\n", `box.toml:2:1: streams.main.video.max_bitrate: unknown key; it is called "bitrate_ceiling" now`},
+		{"bit rate in the wrong table", main + "bitrate = \"3M\"\n", "box.toml:2:1: streams.main.bitrate: unknown key; it belongs in [streams.NAME.video] or [streams.NAME.audio]"},
+		{"two primary destinations", "[streams.main.destinations.a]\nurl = \"srt://h:1\"\nprimary = true\n[streams.main.destinations.b]\nurl = \"srt://h:1\"\nprimary = true\n", "box.toml:6:1: streams.main.destinations.b.primary: a is the primary destination already, expected one at most"},
 		{"GOP that does not fit the segment", main + "video.gop = \"1500ms\"\n", "box.toml:2:1: streams.main.video.gop: got 1.5s, expected a whole fraction of segment.duration, which is 2s, such as 1s"},
 		{"window of too few segments", main + "segment.window = 2\n", "box.toml:2:1: streams.main.segment.window: got 2 segments, expected 3 to 10000"},
 		{"window shorter than three segments", main + "segment.window = \"5s\"\n", "got 5s, expected at least 3 segments of 2s: 6s"},
@@ -146,7 +161,7 @@ level = "loud"
 [streams.Bad]
 [streams.main]
 input.kind = "file"
-video = { bitrate = "9M", max_bitrate = "1M" }
+video = { bitrate = "9M", bitrate_ceiling = "1M" }
 [streams.main.destinations.a]
 url = "gopher://host/"
 `), rules)
@@ -160,7 +175,7 @@ url = "gopher://host/"
 	}
 	require.Equal(t, []string{
 		"http.lisen", "log.level", `streams."Bad"`, "streams.main.input.path",
-		"streams.main.video.bitrate", "streams.main.destinations.a.url",
+		"streams.main.video.bitrate.max", "streams.main.destinations.a.url",
 	}, keys)
 	var one *Error
 	require.ErrorAs(t, err, &one)

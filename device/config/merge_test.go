@@ -25,13 +25,13 @@ func TestMergePatchChangesAndResets(t *testing.T) {
 	c := parse(t, "[streams.main]\nvideo.bitrate = \"3M\"\n")
 	n := patchOK(t, c, `{"streams":{"main":{"video":{"bitrate":4000000},"input":{"frame_rate":29.97},"segment":{"window":"30s"}}}}`)
 	s := n.Streams["main"]
-	require.Equal(t, Bitrate(4_000_000), s.Video.Bitrate)
+	require.Equal(t, Bitrate(4_000_000), s.Video.Bitrate.Max)
 	require.Equal(t, FrameRate{30000, 1001}, s.Input.FrameRate)
 	require.Equal(t, Window{Duration: Duration(30 * time.Second)}, s.Segment.Window)
 	require.Equal(t, "box.toml", n.File())
 
 	n = patchOK(t, n, `{"streams":{"main":{"video":{"bitrate":null},"segment":null}}}`)
-	require.Equal(t, Bitrate(2_500_000), n.Streams["main"].Video.Bitrate)
+	require.Equal(t, DefaultStreamConfig().Video.Bitrate, n.Streams["main"].Video.Bitrate)
 	require.Equal(t, Window{Segments: 6}, n.Streams["main"].Segment.Window)
 }
 
@@ -71,11 +71,24 @@ func TestMergePatchOfAllThatWasShownLeavesDefaultsDerived(t *testing.T) {
 	require.Equal(t, Duration(2*time.Second), n.Streams["main"].Video.GOP)
 }
 
+func TestMergePatchOfTheBitRate(t *testing.T) {
+	c := parse(t, "[streams.main.video.bitrate]\nmin = \"1M\"\nmax = \"3M\"\npolicy = \"protect-all\"\n")
+	rate := func(patch string) VideoBitrate {
+		t.Helper()
+		return patchOK(t, c, `{"streams":{"main":{"video":{"bitrate":`+patch+`}}}}`).Streams["main"].Video.Bitrate
+	}
+	require.Equal(t, VideoBitrate{1_000_000, 2_000_000, 4_000_000, "adaptive", "protect-all"}, rate(`"4M"`), "one value is max alone")
+	require.Equal(t, VideoBitrate{300_000, 1_500_000, 3_000_000, "fixed", "protect-all"}, rate(`{"min":null,"mode":"fixed"}`))
+	require.Equal(t, DefaultStreamConfig().Video.Bitrate, rate("null"))
+	_, err := MergePatch(c, []byte(`{"streams":{"main":{"video":{"bitrate":"500k"}}}}`), rules)
+	require.ErrorContains(t, err, "streams.main.video.bitrate.min: got 1M, expected at most max, which is 500k: lower min or raise max")
+}
+
 func TestMergePatchMistakes(t *testing.T) {
 	for name, c := range map[string]struct{ patch, want string }{
 		"two at once":             {`{"http":{"lisen":1},"log":{"level":"x"}}`, "http.lisen: unknown key; did you mean \"listen\"?\nlog.level: got \"x\", expected"},
-		"range":                   {`{"streams":{"main":{"video":{"bitrate":1}}}}`, `streams.main.video.bitrate: got 1, expected a bit rate from 64k to 100M`},
-		"across keys":             {`{"streams":{"main":{"video":{"bitrate":"20M","max_bitrate":"10M"}}}}`, "streams.main.video.bitrate: got 20M, expected at most max_bitrate"},
+		"range":                   {`{"streams":{"main":{"video":{"bitrate":1}}}}`, `streams.main.video.bitrate.max: got 1, expected a bit rate from 64k to 100M`},
+		"across keys":             {`{"streams":{"main":{"video":{"bitrate":"20M","bitrate_ceiling":"10M"}}}}`, "streams.main.video.bitrate.max: got 20M, expected at most bitrate_ceiling"},
 		"last stream removed":     {`{"streams":{"main":null}}`, "streams: no stream"},
 		"array as patch":          {`[]`, "got a list, expected a JSON object"},
 		"null as patch":           {`null`, "got null, expected a JSON object"},
@@ -105,7 +118,9 @@ func TestJSONShowsEveryKey(t *testing.T) {
 	var m map[string]any
 	require.NoError(t, json.Unmarshal(j, &m))
 	main := m["streams"].(map[string]any)["main"].(map[string]any)
-	require.Equal(t, "2.5M", main["video"].(map[string]any)["bitrate"])
+	require.Equal(t, map[string]any{
+		"min": "250k", "start": "1.25M", "max": "2.5M", "mode": "adaptive", "policy": "protect-primary",
+	}, main["video"].(map[string]any)["bitrate"])
 	require.EqualValues(t, 1280, main["input"].(map[string]any)["width"])
 	require.EqualValues(t, 6, main["segment"].(map[string]any)["window"])
 	require.Equal(t, true, main["hls"].(map[string]any)["enabled"])
@@ -123,6 +138,19 @@ func TestMarshalWritesWhatDiffers(t *testing.T) {
 	})
 }
 
+// drawBitrate is any valid range, its bounds derived or not.
+func drawBitrate(t *rapid.T) VideoBitrate {
+	b := VideoBitrate{Max: Bitrate(rapid.IntRange(64_000, 100_000_000).Draw(t, "bitrate"))}
+	b.derive(func(string) bool { return false })
+	if rapid.Bool().Draw(t, "bounds") {
+		b.Min = Bitrate(rapid.IntRange(64_000, int(b.Max)).Draw(t, "min"))
+		b.Start = Bitrate(rapid.IntRange(int(b.Min), int(b.Max)).Draw(t, "start"))
+	}
+	b.Mode = rapid.SampledFrom([]string{"adaptive", "fixed"}).Draw(t, "mode")
+	b.Policy = rapid.SampledFrom([]string{"protect-primary", "protect-all", "best-for-most"}).Draw(t, "policy")
+	return b
+}
+
 // drawConfig is any valid configuration.
 func drawConfig(t *rapid.T) *Config {
 	c := Default()
@@ -137,8 +165,8 @@ func drawConfig(t *rapid.T) *Config {
 		s.Input.Width = 2 * rapid.IntRange(8, 2048).Draw(t, "width")
 		s.Input.Loop = rapid.Bool().Draw(t, "loop")
 		s.Input.FrameRate = rapid.SampledFrom([]FrameRate{{30, 1}, {30000, 1001}, {25, 2}, {24, 1}}).Draw(t, "rate")
-		s.Video.Bitrate = Bitrate(rapid.IntRange(64_000, 100_000_000).Draw(t, "bitrate"))
-		s.Video.MaxBitrate = rapid.SampledFrom([]Bitrate{levelBound(s.Video.Bitrate), s.Video.Bitrate}).Draw(t, "max")
+		s.Video.Bitrate = drawBitrate(t)
+		s.Video.BitrateCeiling = rapid.SampledFrom([]Bitrate{levelBound(s.Video.Bitrate.Max), s.Video.Bitrate.Max}).Draw(t, "ceiling")
 		s.Segment.Duration = Duration(rapid.IntRange(500, 10_000).Draw(t, "segment")) * Duration(time.Millisecond)
 		s.Video.GOP = s.Segment.Duration
 		s.Segment.Window = Window{Segments: rapid.IntRange(minSegments, 100).Draw(t, "window")}

@@ -79,6 +79,11 @@ func (p *patcher) table(path string, have, want, header *node) {
 	for _, key := range want.order {
 		at, w := join(path, key), want.children[key]
 		h := have.children[key]
+		if h == nil || h.isScalar() {
+			if s := w.shortest(); s != w {
+				at, w = join(at, w.short), s
+			}
+		}
 		switch {
 		case h == nil && w.kind == tableNode:
 			p.addTable(path, at, w)
@@ -88,6 +93,8 @@ func (p *patcher) table(path string, have, want, header *node) {
 			if !p.same(at, h, w) {
 				p.edits = append(p.edits, edit{h.value, tomlValue(w)})
 			}
+		case w.kind == tableNode && h.isScalar(): // no longer short
+			p.edits = append(p.edits, edit{h.value, tomlValue(w)})
 		case w.kind == tableNode:
 			p.table(at, h, w, header)
 		case p.old[at] != w.text:
@@ -98,6 +105,10 @@ func (p *patcher) table(path string, have, want, header *node) {
 
 // same says whether an inline table has exactly the keys and values wanted.
 func (p *patcher) same(path string, have, want *node) bool {
+	if s := want.shortest(); s != want && have.isScalar() {
+		path, want = join(path, want.short), s
+		return p.old[path] == want.text
+	}
 	if have.kind != want.kind || len(have.order) != len(want.order) {
 		return false
 	}

@@ -42,6 +42,26 @@ func TestPatchKeepsWhatDidNotChange(t *testing.T) {
 			"the same value in another notation stays", commented, `{"streams":{"main":{"video":{"bitrate":3000000}}}}`, commented,
 		},
 		{
+			"more than one value of the bit rate", commented, `{"streams":{"main":{"video":{"bitrate":{"min":"1M"}}}}}`,
+			strings.Replace(commented, "'3M'", `{ min = "1M", max = "3M" }`, 1),
+		},
+		{
+			"a mode beside the default bit rate", "[streams.main.video]\ngop = \"1s\"\n", `{"streams":{"main":{"video":{"bitrate":{"mode":"fixed"}}}}}`,
+			"[streams.main.video]\ngop = \"1s\"\n\n[streams.main.video.bitrate]\nmode = \"fixed\"\n",
+		},
+		{
+			"a bit rate where there was none", "[streams.main.video]\ngop = \"1s\"\n", `{"streams":{"main":{"video":{"bitrate":"3M"}}}}`,
+			"[streams.main.video]\ngop = \"1s\"\nbitrate = \"3M\"\n",
+		},
+		{
+			"the same bit rate of an inline table in another notation stays", "[streams]\nmain = { video = { bitrate = 3e6 } } # x\n", `{"streams":{"main":{"video":{"bitrate":"3M"}}}}`,
+			"[streams]\nmain = { video = { bitrate = 3e6 } } # x\n",
+		},
+		{
+			"a key of the bit rate's table", "[streams.main.video.bitrate]\nmax = \"3M\" # x\n", `{"streams":{"main":{"video":{"bitrate":"4M"}}}}`,
+			"[streams.main.video.bitrate]\nmax = \"4M\" # x\n",
+		},
+		{
 			"a new key, indented as its neighbours", commented, `{"streams":{"main":{"video":{"encoder":"software"}}}}`,
 			strings.Replace(commented, "  gop = \"1s\"\n", "  gop = \"1s\"\n  encoder = \"software\"\n", 1),
 		},

@@ -21,7 +21,10 @@ type field struct {
 	required, isTable, isNamed bool // isNamed: a table of tables, keyed by name
 	number                     bool // a number is a notation too, beside a text
 	secret                     bool
-	noun, example              string
+	// short: a value in place of the table is this key of it.
+	short         string
+	was           string // the key's name in older versions
+	noun, example string
 }
 
 var (
@@ -42,6 +45,7 @@ func fieldsOf(t reflect.Type) []field {
 			def: sf.Tag.Get("default"), derived: sf.Tag.Get("derived"),
 			min: sf.Tag.Get("min"), max: sf.Tag.Get("max"),
 			check: sf.Tag.Get("check"), unit: sf.Tag.Get("unit"), help: sf.Tag.Get("help"),
+			short: sf.Tag.Get("short"), was: sf.Tag.Get("was"),
 			required: sf.Tag.Get("required") == "true",
 		}
 		if e := sf.Tag.Get("enum"); e != "" {

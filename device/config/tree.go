@@ -35,6 +35,8 @@ type node struct {
 	order    []string // of a table: its keys as they came
 	children map[string]*node
 
+	short string // of a table: if this is its only key, it can be written as its value
+
 	where position // of the key in the document; zero where there is none
 	// Byte ranges in a TOML document, for Patch.
 	entry span      // key = value, without surrounding space and comment
@@ -59,6 +61,18 @@ type position struct{ line, column int }
 func newTable() *node { return &node{kind: tableNode, children: map[string]*node{}} }
 
 func leaf(kind nodeKind, text string) *node { return &node{kind: kind, text: text} }
+
+func (n *node) isScalar() bool {
+	return n.kind == stringNode || n.kind == numberNode || n.kind == boolNode
+}
+
+// shortest is the table's one value where it can be written so, else the node itself.
+func (n *node) shortest() *node {
+	if n.short != "" && len(n.order) == 1 && n.order[0] == n.short {
+		return n.children[n.short]
+	}
+	return n
+}
 
 // put sets a child and returns it.
 func (n *node) put(key string, child *node) *node {

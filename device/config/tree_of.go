@@ -45,6 +45,7 @@ func treeOf(path string, v reflect.Value, include func(string) bool, reveal bool
 		switch {
 		case f.isTable:
 			if child, none := treeOf(at, fv, include, reveal); !none || include(at) {
+				child.short = f.short
 				t.put(f.key, child)
 			}
 		case f.isNamed:

@@ -62,6 +62,7 @@ func (d *decoder) validate(c *Config, rules Rules) {
 		for _, dest := range s.DestinationNames() {
 			d.validateDestination(path+".destinations."+dest, dest, s.Destinations[dest], rules)
 		}
+		d.validatePrimary(path, s)
 		d.validateGroups(path, s, rules)
 	}
 }
@@ -102,8 +103,44 @@ func (d *decoder) validateInput(path string, s Stream) {
 		d.fail(path+".video.encoder", `got "passthrough", but input.kind %q is not encoded yet: expected "auto", "hardware" or "software"`, s.Input.Kind)
 	}
 	d.validateFormat(path+".input", s.Input)
-	if s.Video.Bitrate > s.Video.MaxBitrate && d.good(path, "video.bitrate", "video.max_bitrate") {
-		d.fail(path+".video.bitrate", "got %s, expected at most max_bitrate, which is %s", s.Video.Bitrate, s.Video.MaxBitrate)
+	d.validateBitrate(path, s.Video)
+}
+
+// validateBitrate checks the bounds against each other.
+func (d *decoder) validateBitrate(path string, v Video) {
+	const table = ".video.bitrate"
+	b := v.Bitrate
+	if v.Encoder == "passthrough" && b != DefaultStreamConfig().Video.Bitrate && d.good(path, "video.encoder", "video.bitrate") {
+		d.fail(path+table, `is for pictures that are encoded here, and encoder is "passthrough": remove it, or set encoder to "auto"`)
+		return
+	}
+	if !d.good(path+table, "min", "start", "max") || !d.good(path, "video.bitrate_ceiling") {
+		return
+	}
+	switch {
+	case b.Min > b.Max:
+		d.fail(path+table+".min", "got %s, expected at most max, which is %s: lower min or raise max", b.Min, b.Max)
+	case b.Start < b.Min:
+		d.fail(path+table+".start", "got %s, expected at least min, which is %s: raise start or remove it", b.Start, b.Min)
+	case b.Start > b.Max:
+		d.fail(path+table+".start", "got %s, expected at most max, which is %s: lower start or remove it", b.Start, b.Max)
+	}
+	if b.Max > v.BitrateCeiling {
+		d.fail(path+table+".max", "got %s, expected at most bitrate_ceiling, which is %s: lower max, or remove bitrate_ceiling", b.Max, v.BitrateCeiling)
+	}
+}
+
+// validatePrimary refuses a second primary destination.
+func (d *decoder) validatePrimary(path string, s Stream) {
+	first := ""
+	for _, name := range s.DestinationNames() {
+		switch {
+		case !s.Destinations[name].Primary:
+		case first == "":
+			first = name
+		default:
+			d.fail(path+".destinations."+name+".primary", "%s is the primary destination already, expected one at most: remove it from one of the two", first)
+		}
 	}
 }
 

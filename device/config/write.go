@@ -19,7 +19,7 @@ func Marshal(c *Config) []byte {
 func writeTable(b *strings.Builder, path string, t *node, eol string) {
 	var leaves, tables []string
 	for _, key := range t.order {
-		if t.children[key].kind == tableNode {
+		if t.children[key].shortest().kind == tableNode {
 			tables = append(tables, key)
 		} else {
 			leaves = append(leaves, key)
@@ -29,7 +29,7 @@ func writeTable(b *strings.Builder, path string, t *node, eol string) {
 		fmt.Fprintf(b, "%s[%s]%s", eol, path, eol)
 	}
 	for _, key := range leaves {
-		fmt.Fprintf(b, "%s = %s%s", key, tomlValue(t.children[key]), eol)
+		fmt.Fprintf(b, "%s = %s%s", key, tomlValue(t.children[key].shortest()), eol)
 	}
 	for _, key := range tables {
 		writeTable(b, join(path, key), t.children[key], eol)
@@ -42,7 +42,7 @@ func tomlValue(n *node) string {
 	case tableNode:
 		parts := make([]string, 0, len(n.order))
 		for _, key := range n.order {
-			parts = append(parts, key+" = "+tomlValue(n.children[key]))
+			parts = append(parts, key+" = "+tomlValue(n.children[key].shortest()))
 		}
 		if len(parts) == 0 {
 			return "{}"

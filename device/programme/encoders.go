@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/encoderbox/encoderbox/capture"
+	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/encode"
 	"github.com/encoderbox/encoderbox/encode/audio"
 	"github.com/encoderbox/encoderbox/encode/m2m"
+	"github.com/encoderbox/encoderbox/encode/resize"
 	"github.com/encoderbox/encoderbox/encode/software"
 	"github.com/encoderbox/encoderbox/media"
 )
@@ -28,11 +31,20 @@ const ConditionDead = "encoder.dead"
 // chosen is the encoder of a run.
 type chosen struct {
 	encode.Encoder
-	name string
-	pool capture.Pool // memory that sources may draw into
-	hw   *m2m.Encoder // nil for the software's
+	settings encode.Settings // that it was made with
+	name     string
+	pool     capture.Pool // memory that sources may draw into
+	hw       *m2m.Encoder // nil for the software's
+	// small is another instance of hw for smaller pictures, while there is one.
+	small atomic.Pointer[m2m.Encoder]
 	// stuck: a call to the driver does not return; nil for the software's.
 	stuck func() bool
+}
+
+// hardwareStuck is stuck for a hardware encoder.
+func (c *chosen) hardwareStuck() bool {
+	small := c.small.Load()
+	return c.hw.Stats().Stuck || small != nil && small.Stats().Stuck
 }
 
 // Close frees what the encoder holds. It must not be running.
@@ -43,23 +55,10 @@ func (c *chosen) Close() error {
 	return nil
 }
 
-// makeEncoder makes the video encoder for raw pictures, with the bit rate that
-// is wanted now: a live change may have come since the spec was read.
-func (p *Programme) makeEncoder(in *capture.Input) (*chosen, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c, err := p.chooseEncoder(in)
-	if err != nil {
-		return nil, err
-	}
-	p.encoder, p.format = c.Encoder, in.Video
-	return c, nil
-}
-
-func (p *Programme) chooseEncoder(in *capture.Input) (*chosen, error) {
-	video := p.spec.Video
+// chooseEncoder makes the encoder for raw pictures of full size.
+func (p *Programme) chooseEncoder(video config.Video, in *capture.Input) (*chosen, error) {
 	if video.Encoder != "software" {
-		c, err := p.hardwareEncoder(in)
+		c, err := p.hardwareEncoder(video, in)
 		switch {
 		case err == nil:
 			p.report.Clear(ConditionSoftware)
@@ -78,50 +77,85 @@ func (p *Programme) chooseEncoder(in *capture.Input) (*chosen, error) {
 	} else {
 		p.report.Clear(ConditionSoftware)
 	}
-	return p.softwareEncoder(in)
+	return softwareEncoder(video, in)
 }
 
-func (p *Programme) hardwareEncoder(in *capture.Input) (*chosen, error) {
+func (p *Programme) hardwareEncoder(video config.Video, in *capture.Input) (*chosen, error) {
 	var prefer []media.PixelFormat
 	if source, ok := in.Frames.(interface{ Pixels() []media.PixelFormat }); ok {
 		prefer = source.Pixels()
 	}
-	e, err := p.hw.Encoder(settings(p.spec.Video, in.Video), prefer, p.log)
+	set := settings(video, in.Video)
+	e, err := p.hw.Encoder(set, prefer, p.log)
 	if err != nil {
 		return nil, err
 	}
-	return &chosen{Encoder: e, name: e.Stats().Driver + " (hardware)", pool: e.Pool(), hw: e, stuck: func() bool { return e.Stats().Stuck }}, nil
+	c := &chosen{Encoder: e, settings: set, name: e.Stats().Driver + " (hardware)", pool: e.Pool(), hw: e}
+	c.stuck = c.hardwareStuck
+	return c, nil
 }
 
-func (p *Programme) softwareEncoder(in *capture.Input) (*chosen, error) {
+func softwareEncoder(video config.Video, in *capture.Input) (*chosen, error) {
 	format := in.Video
 	_, draws := in.Frames.(capture.PoolUser)
 	if draws { // it draws into memory that is given to it, whatever its device has
 		format.Pixel = media.I420
 	}
-	e, err := software.New(settings(p.spec.Video, format))
+	set := settings(video, format)
+	e, err := software.New(set)
 	if err != nil {
 		return nil, err
 	}
-	c := &chosen{Encoder: e, name: "openh264 (software)"}
+	c := &chosen{Encoder: e, settings: set, name: "openh264 (software)"}
 	if draws {
 		c.pool = capture.NewPool(format, nil)
 	}
 	return c, nil
 }
 
-// startVideo runs the input's pictures through the feed and the encoder to w.
-func startVideo(ctx context.Context, group *tasks, in *capture.Input, feed *encode.Feed, e *chosen, w media.Writer) {
+// sizes runs the encoder, and others for smaller pictures in its place. A hardware
+// encoder stays open meanwhile, since pictures lie in its memory: the smaller ones
+// are coded by another instance of it, or, where the driver has no more than one, by
+// the CPU, for which they are a quarter of the work.
+func (p *Programme) sizes(e *chosen) *resize.Runner {
+	noSecond := false // instance of the hardware encoder
+	return resize.New(resize.Config{
+		Settings: e.settings,
+		Open: func(scale int, s encode.Settings) (resize.Opened, error) {
+			switch {
+			case scale == 1 && e.hw != nil:
+				return resize.Opened{Encoder: e.hw, Settings: e.settings}, e.hw.Update(s)
+			case e.hw != nil && !noSecond:
+				s.Format.Pixel = media.NV12
+				small, err := p.hw.Encoder(s, nil, p.log)
+				if err != nil {
+					return resize.Opened{}, err
+				}
+				e.small.Store(small)
+				return resize.Opened{Encoder: small, Settings: s, Close: func() error {
+					e.small.Store(nil)
+					return small.Close()
+				}}, nil
+			case scale > 1:
+				s.Format.Pixel = media.I420
+			}
+			small, err := software.New(s)
+			return resize.Opened{Encoder: small, Settings: s}, err
+		},
+		Failed: func(scale int, err error) {
+			p.log.Warn("an encoder for smaller pictures failed", "scale", scale, "software", e.hw == nil || noSecond, "err", err)
+			noSecond = true
+		},
+		Guard: func(f func() error) error { return guard(p.log, f) },
+	})
+}
+
+// startVideo runs the input's pictures through the feed and the encoders to w.
+func startVideo(ctx context.Context, group *tasks, in *capture.Input, feed *encode.Feed, e *chosen, sizes *resize.Runner, w media.Writer) {
 	if source, ok := in.Frames.(capture.PoolUser); ok {
 		source.UsePool(e.pool)
 	}
-	if puller, ok := e.Encoder.(encode.Puller); ok {
-		group.Go(func() error { return puller.RunFeed(ctx, feed, w) })
-	} else {
-		frames := make(chan media.Frame)
-		group.Go(func() error { return feed.Run(ctx, frames) })
-		group.Go(func() error { return e.Run(ctx, frames, w) })
-	}
+	group.Go(func() error { return sizes.Run(ctx, feed, w) })
 	group.Go(func() error {
 		defer feed.Close()
 		return in.Frames.Run(ctx, feed.Put)

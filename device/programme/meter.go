@@ -16,9 +16,10 @@ const rateSamples = 4
 
 // meter counts what passes to the hub.
 type meter struct {
-	next  media.Writer
-	proof media.Kind // whose packets show that the programme works
-	first func()     // called once, with the first packet of that kind
+	next    media.Writer
+	counted *counted   // over all runs
+	proof   media.Kind // whose packets show that the programme works
+	first   func()     // called once, with the first packet of that kind
 
 	mu     sync.Mutex // guards the fields below
 	begun  bool
@@ -41,6 +42,7 @@ type rateSample struct {
 // Write implements media.Writer.
 func (m *meter) Write(p media.Packet) {
 	m.next.Write(p)
+	m.counted.add(p)
 	m.mu.Lock()
 	t := &m.tracks[p.Track.Kind()]
 	t.track = p.Track

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -63,11 +64,12 @@ type Programme struct {
 	address func() string
 	health  func(good bool)
 
-	mu      sync.Mutex // guards the fields below
-	spec    Spec
-	encoder encode.Encoder // nil until it runs, and for passthrough
-	sound   *renditions    // nil while no sound is encoded
-	format  media.VideoFormat
+	control control
+	counted counted
+
+	mu    sync.Mutex // guards the fields below
+	spec  Spec
+	sound *renditions // nil while no sound is encoded
 	// A time of the stream's clock and what it is for people, see wall.
 	since     time.Duration
 	sinceWall time.Time
@@ -82,10 +84,12 @@ var (
 
 // New returns a programme that writes to the hub.
 func New(spec Spec, o Options) *Programme {
-	return &Programme{
+	p := &Programme{
 		spec: spec, name: o.Stream, hub: o.Hub, hw: o.Hardware,
 		report: o.Report, log: o.Log, address: o.Address, health: o.Health,
 	}
+	p.control.follow(int(spec.Video.Bitrate.Max))
+	return p
 }
 
 // Run works until ctx ends or the input fails. It returns reconcile.ErrDone at
@@ -131,8 +135,8 @@ func (p *Programme) once(ctx context.Context, ready func()) error {
 	return err
 }
 
-// Update changes the bit rate of the running encoder, and in which further codecs
-// there is sound.
+// Update changes between which bounds the bit rate is, and in which further codecs
+// there is sound. Once SetRate was called the pictures' bit rate is its alone.
 func (p *Programme) Update(spec any) error {
 	next, ok := spec.(Spec)
 	if !ok {
@@ -145,28 +149,10 @@ func (p *Programme) Update(spec any) error {
 	if same != next {
 		return reconcile.ErrRestart
 	}
-	if next.Video.Bitrate != p.spec.Video.Bitrate {
-		if err := p.updateVideo(next.Video); err != nil {
-			return err
-		}
-	}
+	p.control.follow(int(next.Video.Bitrate.Max))
 	if p.spec = next; p.sound != nil {
 		p.sound.set(next.Sound)
 	}
-	return nil
-}
-
-func (p *Programme) updateVideo(v config.Video) error {
-	if p.encoder == nil {
-		return reconcile.ErrRestart
-	}
-	if err := p.encoder.Update(settings(v, p.format)); err != nil {
-		if errors.Is(err, encode.ErrRestart) {
-			return reconcile.ErrRestart
-		}
-		return err
-	}
-	p.log.Info("bit rate changed", "bitrate", v.Bitrate)
 	return nil
 }
 
@@ -178,7 +164,7 @@ func (p *Programme) current() Spec {
 
 // run joins input, encoders and hub, and waits for all of them.
 func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan plan, ready func()) (err error) {
-	m := &meter{next: p.hub, proof: plan.kinds[0], first: func() {
+	m := &meter{next: p.hub, counted: &p.counted, proof: plan.kinds[0], first: func() {
 		ready()
 		p.setDead(false)
 		p.setInput(spec, in, status.InputRunning, 0)
@@ -190,11 +176,10 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 	}()
 	var encoder *chosen
 	if !plan.passthrough && in.Frames != nil {
-		if encoder, err = p.makeEncoder(in); err != nil {
+		if encoder, err = p.chooseEncoder(spec.Video, in); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, encoder.Close()) }()
-		defer p.setEncoder(nil, media.VideoFormat{})
 		plan.videoEncoder = encoder.name
 		p.log.Info("encoder open", "video", encoder.name)
 	} else {
@@ -219,7 +204,13 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 			feed.AlignKeys(p.epoch)
 		}
 		p.hub.OnKeyRequest(feed.RequestKey)
-		startVideo(ctx, group, in, feed, encoder, out)
+		sizes := p.sizes(encoder)
+		p.control.begin(&coding{
+			feed: feed, sizes: sizes, frameTime: frameTime(in.Video),
+			sound: slices.Contains(plan.kinds, media.Audio), hold: p.hub.HoldPictures,
+		})
+		defer p.control.end()
+		startVideo(ctx, group, in, feed, encoder, sizes, out)
 	}
 	if plan.encodeAudio {
 		if err := p.startAudio(ctx, group, spec, in, m); err != nil {
@@ -254,12 +245,6 @@ func (p *Programme) setDead(dead bool) {
 		Code: ConditionDead, Severity: status.Error,
 		Message: "the hardware encoder does not come back by itself: switch the box off and on; a watchdog, where there is one, resets it",
 	})
-}
-
-func (p *Programme) setEncoder(e encode.Encoder, f media.VideoFormat) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.encoder, p.format = e, f
 }
 
 // watched is what a run's reports are made from.
@@ -305,7 +290,7 @@ func (p *Programme) watch(ctx context.Context, w *watched) error {
 func (p *Programme) video(w *watched) *status.Video {
 	target := 0
 	if !w.plan.passthrough {
-		target = int(p.current().Video.Bitrate)
+		target = p.control.current().Bitrate
 	}
 	v := w.meter.video(w.plan.videoEncoder, target)
 	if v != nil && w.encoder != nil && w.encoder.hw != nil {
@@ -371,6 +356,14 @@ func (p *Programme) openInput(ctx context.Context, in config.Input) (*capture.In
 	return nil, fmt.Errorf("input kind %q is not known", in.Kind)
 }
 
+// frameTime is the time between pictures; 0 where it is not known.
+func frameTime(f media.VideoFormat) time.Duration {
+	if f.FrameRate.IsZero() {
+		return 0
+	}
+	return f.FrameRate.FrameTime(1)
+}
+
 func settings(v config.Video, format media.VideoFormat) encode.Settings {
-	return encode.Settings{Format: format, Bitrate: int(v.Bitrate), MaxBitrate: int(v.MaxBitrate)}
+	return encode.Settings{Format: format, Bitrate: int(v.Bitrate.Max), MaxBitrate: int(v.BitrateCeiling)}
 }

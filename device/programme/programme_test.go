@@ -106,7 +106,7 @@ func TestMeterMeasuresRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := media.NewClock()
 		begun := 0
-		m := &meter{next: media.WriterFunc(func(media.Packet) {}), proof: media.Video, first: func() { begun++ }}
+		m := &meter{next: media.WriterFunc(func(media.Packet) {}), counted: &counted{}, proof: media.Video, first: func() { begun++ }}
 		track := &media.Track{Codec: media.H264, Video: &media.VideoParams{Width: 640, Height: 360, SPS: []byte{0x67, 0x42, 0xc0, 0x1f}}}
 		if m.video("x", 1) != nil || m.audio("x") != nil {
 			t.Error("a track before the first packet")
@@ -136,15 +136,15 @@ func TestPatternRunsAndChangesItsBitRateLive(t *testing.T) {
 	defer h.Close()
 	spec := Spec{
 		Input: config.Input{Kind: "pattern", Width: 320, Height: 180, FrameRate: config.FrameRate{Num: 25, Den: 1}},
-		Video: config.Video{Encoder: "auto", Bitrate: 500_000, MaxBitrate: 1_000_000, GOP: config.Duration(time.Second)},
+		Video: config.Video{Encoder: "auto", Bitrate: config.VideoBitrate{Max: 500_000}, BitrateCeiling: 1_000_000, GOP: config.Duration(time.Second)},
 		Audio: config.Audio{Mode: "auto", Bitrate: 64_000},
 	}
 	p := newProgramme(h, store.Stream("main"))
 	p.spec = spec
 	early := spec
-	early.Video.Bitrate = 600_000
-	if err := p.Update(early); !errors.Is(err, reconcile.ErrRestart) {
-		t.Errorf("Update before Run: %v", err)
+	early.Video.Bitrate.Max = 600_000
+	if err := p.Update(early); err != nil || p.control.current().Bitrate != 600_000 {
+		t.Errorf("Update before Run: %v, %+v", err, p.control.current())
 	}
 	r := h.Subscribe(hub.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -156,7 +156,7 @@ func TestPatternRunsAndChangesItsBitRateLive(t *testing.T) {
 		t.Fatalf("tracks %v, %v", tracks, err)
 	}
 	changed := spec
-	changed.Video.Bitrate = 900_000
+	changed.Video.Bitrate.Max = 900_000
 	if err := p.Update(changed); err != nil {
 		t.Errorf("live bit rate: %v", err)
 	}

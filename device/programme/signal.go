@@ -98,7 +98,7 @@ func (p *Programme) signalOf(in *capture.Input) *status.Signal {
 	s := reporter.Live()
 	return &status.Signal{
 		State: s.Signal.String(), Detail: s.Detail, Since: p.wall(s.Since), Device: s.Device,
-		Width: s.Arriving.Width, Height: s.Arriving.Height, FrameRate: rate(s.Arriving.FrameRate), Pixel: pixel(s.Arriving),
+		Width: s.Arriving.Width, Height: s.Arriving.Height, FrameRate: frameRate(s.Arriving.FrameRate), Pixel: pixel(s.Arriving),
 		Transfer: s.Transfer.String(), TransferReason: s.Reason,
 		Slate: s.Slate, Losses: s.Losses, SlateFrames: s.Slates, Frames: s.Frames, Skipped: s.Skipped,
 	}
@@ -131,7 +131,7 @@ func (p *Programme) wall(t time.Duration) time.Time {
 	return p.sinceWall
 }
 
-func rate(r media.Rational) float64 {
+func frameRate(r media.Rational) float64 {
 	if r.IsZero() {
 		return 0
 	}

@@ -19,7 +19,7 @@ func TestSoundInFurtherCodecsComesAndGoesLive(t *testing.T) {
 	defer h.Close()
 	spec := Spec{
 		Input: config.Input{Kind: "pattern", Width: 320, Height: 180, FrameRate: config.FrameRate{Num: 25, Den: 1}},
-		Video: config.Video{Encoder: "software", Bitrate: 500_000, MaxBitrate: 1_000_000, GOP: config.Duration(time.Second)},
+		Video: config.Video{Encoder: "software", Bitrate: config.VideoBitrate{Max: 500_000}, BitrateCeiling: 1_000_000, GOP: config.Duration(time.Second)},
 		Audio: config.Audio{Mode: "auto", Bitrate: 64_000},
 		Sound: Sound{Opus: 64_000},
 	}
@@ -92,7 +92,7 @@ func TestSoundThatPassesThroughIsNotOffered(t *testing.T) {
 	defer h.Close()
 	spec := Spec{
 		Input: config.Input{Kind: "pattern", Width: 320, Height: 180, FrameRate: config.FrameRate{Num: 25, Den: 1}},
-		Video: config.Video{Encoder: "software", Bitrate: 500_000, MaxBitrate: 1_000_000, GOP: config.Duration(time.Second)},
+		Video: config.Video{Encoder: "software", Bitrate: config.VideoBitrate{Max: 500_000}, BitrateCeiling: 1_000_000, GOP: config.Duration(time.Second)},
 		Audio: config.Audio{Mode: "silence"},
 		Sound: Sound{Opus: 64_000, MP3: 64_000},
 	}

@@ -24,15 +24,18 @@ func newTasks(ctx context.Context, log *slog.Logger) (*tasks, context.Context) {
 
 // Go runs f.
 func (t *tasks) Go(f func() error) {
-	t.group.Go(func() (err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("internal error: %v", p)
-				t.log.Error("programme panicked", "panic", p, "stack", string(debug.Stack()))
-			}
-		}()
-		return f()
-	})
+	t.group.Go(func() error { return guard(t.log, f) })
+}
+
+// guard runs f, and makes an error of its panic.
+func guard(log *slog.Logger, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("internal error: %v", p)
+			log.Error("programme panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	return f()
 }
 
 // Wait returns the first error once all have ended.

@@ -193,5 +193,29 @@ func (c *client) destinations(ctx context.Context) error {
 				printable(string(d.State)), float64(d.Bitrate)/1e6, printable(d.URL), printable(why))
 		}
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return c.rates(s)
+}
+
+// rates says what bit rate the pictures of each stream have, and why.
+func (c *client) rates(s status.Snapshot) error {
+	for _, st := range s.Streams {
+		k := st.Rate
+		if k == nil {
+			continue
+		}
+		line := fmt.Sprintf("%s: %.2f of at most %.2f Mb/s: %s", st.Name, float64(k.Target)/1e6, float64(k.Max)/1e6, k.Reason)
+		if k.Decider != "" {
+			line += " (" + k.Decider + ")"
+		}
+		if k.Step != "" && k.Step != "full" {
+			line += ", " + k.Step
+		}
+		if _, err := fmt.Fprintln(c.stdout, printable(line)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

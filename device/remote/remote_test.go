@@ -13,7 +13,7 @@ import (
 )
 
 const statusDocument = `{"streams":[
- {"name":"main","destinations":[{"name":"tv","kind":"rtmp","state":"active","url":"rtmp://h/a/***","bitrate":2500000,"errors":[]},
+ {"name":"main","rate":{"target":1800000,"max":4000000,"decider":"tv","reason":"the link is too slow: a queue grows","step":"half-rate"},"destinations":[{"name":"tv","kind":"rtmp","state":"active","url":"rtmp://h/a/***","bitrate":2500000,"errors":[]},
   {"name":"two","kind":"srt","state":"reconnecting","url":"srt://h:1","errors":[{"message":"no answer"}]}]},
  {"name":"side","destinations":[{"name":"two","kind":"srt","state":"active","url":"srt://h:2","errors":[]}]}]}`
 
@@ -59,6 +59,7 @@ func TestCommands(t *testing.T) {
 		stdout, err string
 	}{
 		{"destinations", ExitOK, "main/tv      rtmp  active        2.50 Mb/s", ""},
+		{"destinations", ExitOK, "main: 1.80 of at most 4.00 Mb/s: the link is too slow: a queue grows (tv), half-rate\n", ""},
 		{"-json destinations", ExitOK, `"side": [`, ""},
 		{"pause tv", ExitOK, "", ""},
 		{"retry main/tv", ExitOK, "", ""},

@@ -51,6 +51,7 @@ type Stream struct {
 	Input        Input         `json:"input"`
 	Video        *Video        `json:"video"` // null when the programme has none
 	Audio        *Audio        `json:"audio"`
+	Rate         *Rate         `json:"rate"`         // null while nothing is encoded here
 	HLS          *HLS          `json:"hls"`          // null when there are no segments
 	Storage      *Storage      `json:"storage"`      // null without storage.path
 	Recording    *Recording    `json:"recording"`    // likewise
@@ -220,9 +221,12 @@ type Destination struct {
 	Cause string `json:"cause,omitempty"`
 	// Reason says why the state is as it is, where that is no failure or more than
 	// one: "paused by 192.168.1.20", "standby: main is active".
-	Reason      string     `json:"reason,omitempty"`
-	Paused      bool       `json:"paused"`            // by a person
-	Held        bool       `json:"held"`              // by its group
+	Reason string `json:"reason,omitempty"`
+	Paused bool   `json:"paused"` // by a person
+	Held   bool   `json:"held"`   // by its group
+	// Shedding is what the bit rate policy leaves out for now: "video", "all", or
+	// "backlog" of one that takes segments.
+	Shedding    string     `json:"shedding,omitempty"`
 	Breaker     string     `json:"breaker,omitempty"` // "open": left alone; "half_open": one attempt decides
 	Alarm       string     `json:"alarm,omitempty"`   // less than min_bitrate is sent
 	Attempts    uint64     `json:"attempts"`

@@ -155,6 +155,15 @@ func (r *StreamReporter) SetMedia(v *Video, a *Audio) {
 	r.update(func(st *Stream) bool { st.Video, st.Audio = v, a; return true })
 }
 
+// SetRate reports the stream's bit rate; nil while nothing is encoded.
+func (r *StreamReporter) SetRate(k *Rate) {
+	r.update(func(st *Stream) bool {
+		changed := st.Rate != nil || k != nil
+		st.Rate = k
+		return changed
+	})
+}
+
 // SetHLS reports the stream's segments; nil when they are not served.
 func (r *StreamReporter) SetHLS(h *HLS) {
 	r.update(func(st *Stream) bool { st.HLS = h; return true })

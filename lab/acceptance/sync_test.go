@@ -57,5 +57,5 @@ func TestSoundKeepsWithPicture(t *testing.T) {
 }
 
 func ntsc(*testing.T) string {
-	return "[streams.main.input]\nkind = \"pattern\"\nwidth = 320\nheight = 180\nframe_rate = 29.97\n[streams.main.video]\nbitrate = \"500k\"\n"
+	return "[streams.main.input]\nkind = \"pattern\"\nwidth = 320\nheight = 180\nframe_rate = 29.97\n[streams.main.video]\nbitrate = { max = \"500k\", mode = \"fixed\" }\n"
 }

@@ -50,7 +50,7 @@ func fileInput(t *testing.T, stream string, clip footage.Clip) string {
 // patternInput is a stream of a small test pattern, software encoded.
 func patternInput(stream string) string {
 	return fmt.Sprintf("[streams.%[1]s.input]\nkind = \"pattern\"\nwidth = 320\nheight = 180\nframe_rate = 25\n"+
-		"[streams.%[1]s.video]\nbitrate = \"500k\"\n[streams.%[1]s.segment]\nduration = \"1s\"\n", stream)
+		"[streams.%[1]s.video]\nbitrate = { max = \"500k\", mode = \"fixed\" }\n[streams.%[1]s.segment]\nduration = \"1s\"\n", stream)
 }
 
 // destination is a destination of the stream main that is patient with nobody.

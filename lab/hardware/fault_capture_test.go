@@ -18,7 +18,7 @@ width = 640
 height = 480
 frame_rate = 15
 [streams.main.video]
-bitrate = "6M"
+bitrate = { max = "6M", mode = "fixed" }
 `
 
 // loadFaultyReceiver loads vivid as an HDMI receiver with a signal of 640x480 at 60 Hz,

@@ -142,7 +142,7 @@ func TestStreamFollowsItsSource(t *testing.T) {
 	sendTiming(t, b, "720x576p50")
 	want := takeTiming(t, b, 720, 576)
 	sendTiming(t, b, "640x480p59")
-	d := start(t, b, "[streams.main.input]\nkind = \"capture\"\non_change = \"follow\"\n[streams.main.video]\nbitrate = \"6M\"\n")
+	d := start(t, b, "[streams.main.input]\nkind = \"capture\"\non_change = \"follow\"\n[streams.main.video]\nbitrate = { max = \"6M\", mode = \"fixed\" }\n")
 	d.awaitFrames(60)
 	if v := d.stream().Video; v.Width != 640 || v.Height != 480 {
 		t.Errorf("the stream is %dx%d", v.Width, v.Height)

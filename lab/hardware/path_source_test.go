@@ -25,7 +25,7 @@ kind = "file"
 path = "/tmp/shades.y4m"
 [streams.main.video]
 encoder = "hardware"
-bitrate = "4M"
+bitrate = { max = "4M", mode = "fixed" }
 `)
 	d.awaitFrames(places + 20)
 	if e := d.stream().Video.Encoder; e != "vh264 (hardware)" {
@@ -92,7 +92,7 @@ height = 180
 frame_rate = 15
 [streams.main.video]
 encoder = "hardware"
-bitrate = "4M"
+bitrate = { max = "4M", mode = "fixed" }
 `)
 	d.awaitFrames(40)
 	if e := d.stream().Video.Encoder; e != "vh264 (hardware)" {

@@ -25,7 +25,7 @@ width = 320
 height = 180
 frame_rate = 15
 [streams.main.video]
-bitrate = "4M"
+bitrate = { max = "4M", mode = "fixed" }
 `
 
 // What the receivers decode is, to the bit, what the capture device showed: the

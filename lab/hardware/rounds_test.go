@@ -87,12 +87,12 @@ func (r *rig) round(n int) {
 	case 3:
 		r.reload(func(text string) string { return strings.Replace(text, "bitrate =", "gop = \"1s\"\nbitrate =", 1) })
 	case 4:
-		r.patch(`{"streams":{"main":{"video":{"max_bitrate":"20M"}}}}`)
+		r.patch(`{"streams":{"main":{"video":{"bitrate_ceiling":"20M"}}}}`)
 	case 5:
 		r.reload(func(text string) string {
 			lines := slices.Collect(strings.Lines(text))
 			return strings.Join(slices.DeleteFunc(lines, func(l string) bool {
-				return strings.HasPrefix(l, "gop =") || strings.HasPrefix(l, "max_bitrate =")
+				return strings.HasPrefix(l, "gop =") || strings.HasPrefix(l, "bitrate_ceiling =")
 			}), "")
 		})
 	}

@@ -10,12 +10,13 @@ import (
 	"strings"
 )
 
-// Goal is a figure and what it may be at most.
+// Goal is a figure and what it may be at most, or must be at least.
 type Goal struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 	Limit float64 `json:"limit"`
 	OK    bool    `json:"ok"`
+	Least bool    `json:"least,omitempty"` // Limit is what it must be at least
 	Title string  `json:"title"`
 	Low   float64 `json:"low"` // of the repeats, each reckoned by itself
 	High  float64 `json:"high"`
@@ -31,6 +32,13 @@ func AtMost(name, title string, limit, value float64, repeats []float64) Goal {
 	if math.IsNaN(value) {
 		g.Value, g.Unknown = 0, true // JSON knows no NaN
 	}
+	return g
+}
+
+// AtLeast is a goal of a value that must be limit at least; the rest is as of AtMost.
+func AtLeast(name, title string, limit, value float64, repeats []float64) Goal {
+	g := AtMost(name, title, limit, value, repeats)
+	g.Least, g.OK = true, value >= limit
 	return g
 }
 
@@ -57,7 +65,11 @@ func (g Goal) value() string {
 
 // Margin says for people how the value stands to the limit.
 func (g Goal) Margin() string {
-	switch by := 100 * (g.Value/g.Limit - 1); {
+	by := 100 * (g.Value/g.Limit - 1)
+	if g.Least {
+		by = 100 * (1 - g.Value/g.Limit)
+	}
+	switch {
 	case g.OK:
 		return "met"
 	case g.Unknown:
@@ -95,7 +107,11 @@ func PrintGoals(w io.Writer, goals []Goal) {
 func GoalTable(goals []Goal) Table {
 	t := Table{Columns: []string{"goal", "measured", "at most", ""}}
 	for _, g := range goals {
-		t.Rows = append(t.Rows, []string{g.Title, g.Measured(), Figure(g.Limit), g.Margin()})
+		limit := Figure(g.Limit)
+		if g.Least {
+			limit = "at least " + limit
+		}
+		t.Rows = append(t.Rows, []string{g.Title, g.Measured(), limit, g.Margin()})
 	}
 	return t
 }

@@ -23,6 +23,9 @@ func TestGoalsSayWhatIsMissed(t *testing.T) {
 		{AtMost("a", "", 5, 5.01, nil), "goal a 5.01 5 short", "**missed**, by less than 1 %"},
 		{AtMost("a", "", 0, 0, nil), "goal a 0 0 ok", "met"},
 		{AtMost("a", "", 0, 0.2, nil), "goal a 0.2 0 short", "**missed**"},
+		{AtLeast("a", "", 0.5, 0.6, nil), "goal a 0.6 0.5 ok", "met"},
+		{AtLeast("a", "", 0.5, 0.4, nil), "goal a 0.4 0.5 short", "**missed** by 20 %"},
+		{AtLeast("a", "", 0.5, math.NaN(), nil), "goal a unknown 0.5 short", "**not known**: the measurement was too noisy"},
 		{AtMost("a", "", 1, math.NaN(), nil), "goal a unknown 1 short", "**not known**: the measurement was too noisy"},
 	} {
 		require.Equal(t, c.line, c.goal.String())

@@ -28,7 +28,7 @@ kind = "pattern"
 width = 640
 height = 360
 [streams.main.video]
-bitrate = "800k"
+bitrate = { max = "800k", mode = "fixed" }
 [streams.main.segment]
 duration = "1s"
 `

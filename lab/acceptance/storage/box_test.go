@@ -27,7 +27,7 @@ width = 640
 height = 360
 frame_rate = 25
 [streams.main.video]
-bitrate = "600k"
+bitrate = { max = "600k", mode = "fixed" }
 `
 
 // box is the daemon and its folders, which outlive it.

@@ -57,6 +57,7 @@ export const answers = {
     const incidents = scenario.incidents ? all.filter((i) => (i.at ? began - Date.parse(i.at) <= span * 1000 : span === Infinity)) : [];
     return { boot: { id: "5f3c1a70", began: at(273_912), clock: true }, incidents, next: 0 };
   },
+  "api/v1/streams/main/rate": (scenario, query) => scenario.rate?.answer(Number(query.get("since") ?? 0)),
   [recording]: () => recordings,
   [`${recording}/jobs`]: () => ({
     jobs: [{ id: 1, state: "running", format: "mp4", files: ["a.mp4"], result: "match.finished.mp4", progress: 0.42, eta_seconds: 31 }],

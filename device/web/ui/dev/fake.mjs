@@ -2,8 +2,8 @@
 //
 //   npm run build && node dev/fake.mjs PORT [http://BOX:8080]
 //
-// serves the page at /well/, /reconnecting/, /input/, /none/, /many/, /starting/, each with its own
-// status. /hls/ is passed on to a running box.
+// serves the page at /well/, /reconnecting/, /input/, /none/, /many/, /starting/, and, with
+// a bit rate that follows a link, /rate/, /crowd/, /poor/, /fixed/, /alone/. /hls/ is passed on to a running box.
 import { createServer, request } from "node:http";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -25,6 +25,7 @@ createServer((req, res) => {
   if (!scenarios[scenario]) return res.writeHead(404).end(Object.keys(scenarios).join(" "));
   if (file === "api/v1/status") return res.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(scenarios[scenario]().snapshot));
   if (file === "api/v1/events") return events(scenario, res);
+  if (req.method === "POST" && file.endsWith("/preflight")) return preflight(res);
   const answer = answers[file.replace(/\/$/, "")]?.(scenarios[scenario](), url.searchParams);
   if (answer) return res.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
   readFile(path.join(dist, path.normalize(file || "index.html"))).then(
@@ -40,6 +41,22 @@ function pass(req, res) {
   });
   onward.on("error", () => res.writeHead(502).end());
   onward.end();
+}
+
+// preflight answers step by step, as the box does.
+async function preflight(res) {
+  res.writeHead(200, { "Content-Type": "application/x-ndjson" });
+  const steps = [
+    { name: "configuration", verdict: "good", text: "srt caller, latency 2 s" },
+    { name: "clock", verdict: "warning", text: "the clock is not set by a time server" },
+    { name: "resolve", verdict: "good", text: "203.0.113.7" },
+    { name: "connect", verdict: "bad", text: "nothing listens at 203.0.113.7:9000" },
+  ];
+  for (const step of steps) {
+    await new Promise((done) => setTimeout(done, 400));
+    res.write(`${JSON.stringify({ step })}\n`);
+  }
+  res.end(`${JSON.stringify({ report: { go: false, reason: "nothing listens at 203.0.113.7:9000", steps } })}\n`);
 }
 
 function events(scenario, res) {

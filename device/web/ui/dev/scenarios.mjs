@@ -1,6 +1,8 @@
 // The states that the page is looked at in. Each is made anew for every
 // snapshot, so that its numbers move.
 
+import { Rate } from "./rate.mjs";
+
 const began = Date.now();
 const ago = (s) => new Date(Date.now() - s * 1000).toISOString();
 const since = (s) => new Date(began - s * 1000).toISOString();
@@ -177,9 +179,27 @@ const recording = () => ({
   remaining_seconds: 40_697,
 });
 
+// Streams whose bit rate follows links; each goes on as long as the fake box runs.
+const rates = {
+  rate: new Rate({ paths: ["youtube", "studio"] }),
+  crowd: new Rate({ paths: ["youtube", "studio", "archive"] }),
+  poor: new Rate({ paths: ["phone"], max: 3e6 }),
+  fixed: new Rate({ paths: ["youtube"], mode: "fixed", max: 3e6 }),
+  alone: new Rate({ paths: [] }),
+};
+
+function following(name) {
+  const rate = rates[name];
+  const now = rate.status();
+  const s = stream({ rate: now, destinations: now.paths.map((p) => active(p.destination, "srt", `srt://${p.destination}.example.com:9000`)) });
+  s.video = { ...s.video, bitrate: now.video, target: now.target };
+  return { snapshot: box([s]), log: log.slice(0, 2), rate };
+}
+
 const idle = { video: null, audio: null, destinations: [], conditions: [] };
 
 export const scenarios = {
+  ...Object.fromEntries(Object.keys(rates).map((name) => [name, () => following(name)])),
   well: () => ({ snapshot: box([stream()]), log: log.slice(0, 2) }),
   reconnecting: () => ({
     snapshot: box([

@@ -21,6 +21,24 @@ export async function act(method: "POST" | "DELETE", path: string, body?: unknow
   await ask(path, init);
 }
 
+// lines asks the box to do something that takes its time, and passes the lines of
+// JSON that it answers as they come. Its end is the caller's to bring about.
+export async function lines<T>(path: string, signal: AbortSignal, each: (line: T) => void): Promise<void> {
+  const answer = await fetch(path, { method: "POST", signal });
+  if (!answer.ok) throw new Error(await words(answer));
+  const reader = answer.body!.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    rest += decoder.decode(value, { stream: !done });
+    const whole = rest.split("\n");
+    rest = done ? "" : whole.pop()!;
+    for (const line of whole) if (line.trim()) each(JSON.parse(line) as T);
+    if (done) return;
+  }
+}
+
 async function ask(path: string, init: RequestInit): Promise<Response> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), limit);

@@ -1,6 +1,7 @@
 // The box's status as GET /api/v1/status and its event stream give it. Times
 // are RFC 3339 strings of the box's clock.
 
+import type { RateState } from "./rate.ts";
 import type { RecorderState } from "./recordings.ts";
 
 export type Severity = "info" | "warning" | "error";
@@ -32,6 +33,7 @@ export interface Stream {
   hls: Hls | null;
   storage?: { recordings: number } | null;
   recording?: RecorderState | null;
+  rate?: RateState | null; // absent where nothing is encoded
   destinations: Destination[];
   groups?: Group[];
   conditions: Condition[];

@@ -1,11 +1,14 @@
+import { useRef } from "preact/hooks";
 import { act } from "../api.ts";
-import { causeText, commandPath, commands, groupLine, groupOf, levelOf } from "../destinations.ts";
+import { causeText, commandPath, commands, groupLine, groupOf, levelOf, Order } from "../destinations.ts";
 import type { Command } from "../destinations.ts";
 import { bitrate, bytes, clock, count, countdown, milliseconds, moment, plural } from "../format.ts";
+import { ailing, slow } from "../rate.ts";
 import { destinationLevel, forwardLevel } from "../summary.ts";
 import type { Destination, DestinationState, Forward, ForwardState, Group, Stream } from "../types.ts";
 import { useAction } from "./action.ts";
 import type { Run } from "./action.ts";
+import { CheckResult, useCheck } from "./check.tsx";
 import { Fact, Lost, Panel, State } from "./parts.tsx";
 
 interface Props {
@@ -17,6 +20,7 @@ interface Props {
 export function Destinations({ stream, boxNow, now }: Props) {
   const { destinations: all, groups = [] } = stream;
   const { failure, run } = useAction(() => {});
+  const order = useRef(new Order());
   const wanted = all.filter((d) => d.state !== "disabled");
   const active = wanted.filter((d) => d.state === "active").length;
   return (
@@ -33,8 +37,8 @@ export function Destinations({ stream, boxNow, now }: Props) {
         <p class="none">No destination is configured for this stream.</p>
       ) : (
         <ul>
-          {all.map((d) => (
-            <Row key={d.name} d={d} group={groupOf(d, groups)} stream={stream.name} run={run} boxNow={boxNow} now={now} />
+          {order.current.of(all, ailing(stream.rate), now).map((d) => (
+            <Row key={d.name} d={d} group={groupOf(d, groups)} slow={slow(stream.rate, d.name)} stream={stream.name} run={run} boxNow={boxNow} now={now} />
           ))}
         </ul>
       )}
@@ -56,15 +60,17 @@ function GroupLine({ g }: { g: Group }) {
 interface RowProps {
   d: Destination;
   group: Group | undefined;
+  slow: string; // what its link cannot take
   stream: string;
   run: Run;
   boxNow: number;
   now: number;
 }
 
-function Row({ d, group, stream, run, boxNow, now }: RowProps) {
+function Row({ d, group, slow, stream, run, boxNow, now }: RowProps) {
   const next = standing(d, boxNow);
-  const level = levelOf(d, d.forward ? forwardLevel(d.forward.state) : destinationLevel(d.state));
+  const check = useCheck(stream, d.name);
+  const level = levelOf(slow ? { ...d, alarm: slow } : d, d.forward ? forwardLevel(d.forward.state) : destinationLevel(d.state));
   return (
     <li class={`destination ${level}`}>
       <h3>
@@ -91,9 +97,14 @@ function Row({ d, group, stream, run, boxNow, now }: RowProps) {
             {labels[c]}
           </button>
         ))}
+        <button type="button" title="go the way to the receiver, step by step; nothing is published" aria-label={`Check ${d.name}`} disabled={check.running} onClick={check.start}>
+          {check.running ? "Checking…" : "Check"}
+        </button>
       </span>
+      <CheckResult check={check} name={d.name} />
       {d.reason && <p class="reason">{d.reason}</p>}
       {d.alarm && <p class="reason alarm">{d.alarm}</p>}
+      {slow && d.state === "active" && <p class="reason alarm">{slow}</p>}
       {d.state !== "disabled" && <Facts d={d} />}
       {d.errors.length > 0 && <Errors d={d} now={now} />}
     </li>

@@ -11,6 +11,7 @@ import { InputPanel } from "./input.tsx";
 import { Log } from "./log.tsx";
 import { Panel } from "./parts.tsx";
 import { Picture } from "./picture.tsx";
+import { RatePanel } from "./rate.tsx";
 import { RecordingPanel } from "./recording.tsx";
 import { StreamTabs } from "./tabs.tsx";
 
@@ -41,6 +42,7 @@ export function Page({ state, summary, choose }: Props) {
             <div class="front">
               {stream ? <Picture stream={stream} state={state} /> : <NoStream />}
               {stream && <Destinations key={stream.name} stream={stream} boxNow={state.boxNow} now={state.now} />}
+              {stream?.rate && <RatePanel key={`rate ${stream.name} ${box.started}`} stream={stream.name} rate={stream.rate} now={state.now} />}
               {stream && <RecordingPanel key={`rec ${stream.name}`} stream={stream} now={state.now} />}
               <Flight started={box.started} boxNow={state.boxNow} now={state.now} streams={streams.length} />
             </div>
