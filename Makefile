@@ -85,7 +85,7 @@ bench: ## measure CPU, memory and latency beside ffmpeg (BENCH_ARGS="…")
 	go run ./lab/bench $(BENCH_ARGS)
 
 bench-abr: ## measure bit rate controllers on links of many kinds (BENCH_ARGS="…")
-	@$(INSTALL) run
+	@$(INSTALL) test
 	go run ./lab/link/abrbench $(BENCH_ARGS)
 
 bench-hardware: lab-box ## measure capture and hardware encoder beside ffmpeg's, in the virtual ARM box (BENCH_ARGS="…")

@@ -95,12 +95,12 @@ func TestChangesThatCount(t *testing.T) {
 		{1800, half, true, false},
 		{2000, decision(700_000, rate.Restarting), true, true},
 	} {
-		_, got := c.add(step.at*time.Millisecond, step.d, step.slow)
+		_, got := c.add(step.at*time.Millisecond, step.d, step.d.Setting.Bitrate, step.slow)
 		if got != step.want {
 			t.Errorf("step %d: %v, want %v", i, got, step.want)
 		}
 	}
-	if c.last.text != "the link is back: whole pictures again" || c.last.from != 700_000 {
+	if c.last.text != "all pictures again" || c.last.code != "step" || c.last.from != 700_000 {
 		t.Errorf("last: %+v", c.last)
 	}
 }

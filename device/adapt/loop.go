@@ -175,6 +175,21 @@ func (l *Loop) set(e Encoder, s rate.Setting) {
 	}
 }
 
+// unskip has the encoder, if it was told, put out pictures, and those to come.
+func (l *Loop) unskip() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.setting
+	s.Skip, s.AudioOnly = false, false
+	if !l.decided || s == l.setting {
+		return
+	}
+	l.setting = s
+	if l.encoder != nil {
+		l.encoder.SetRate(s)
+	}
+}
+
 // now is what the loop works with at this moment.
 func (l *Loop) now() (c Config, members []*member, e Encoder) {
 	l.mu.Lock()

@@ -143,7 +143,9 @@ func TestCountersThatBeginAnewStillRise(t *testing.T) {
 		s.say(func(states []rate.PathState) rate.Decision {
 			d := at(3_000_000, rate.Steady)(states)
 			d.Setting.Key = flush
-			d.Paths[0].Advice.Flush = flush
+			for i := range d.Paths {
+				d.Paths[i].Advice.Flush = flush
+			}
 			return d
 		})
 		r := start(t, s)
@@ -168,7 +170,9 @@ func TestWithoutAnEncoderAllAdviceIsLifted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{next: func(states []rate.PathState) rate.Decision {
 			d := at(3_000_000, rate.Queueing)(states)
-			d.Paths[0].Shed = true
+			for i := range d.Paths {
+				d.Paths[i].Shed = true
+			}
 			return d
 		}}
 		r := start(t, s)

@@ -27,9 +27,9 @@ type changes struct {
 	decision rate.Decision // with it
 }
 
-// add takes a decision. slow says that this is a moment for what is not urgent.
-func (c *changes) add(now time.Duration, d rate.Decision, slow bool) (change, bool) {
-	to := d.Setting.Bitrate
+// add takes a decision that comes to a target. slow says that this is a moment for what
+// is not urgent.
+func (c *changes) add(now time.Duration, d rate.Decision, to int, slow bool) (change, bool) {
 	if !c.known {
 		c.known = true
 		c.last = change{at: now, to: to, code: string(d.Reason)}
@@ -48,25 +48,51 @@ func (c *changes) add(now time.Duration, d rate.Decision, slow bool) (change, bo
 	default:
 		return change{}, false
 	}
-	text := d.Reason.Words()
+	code, text := string(d.Reason), d.Reason.Words()
 	if stepped {
-		text += ": " + stepWords(d.Setting)
+		code, text = codeStep, stepWords(c.decision.Setting, d)
 	}
-	c.last = change{at: now, from: c.last.to, to: to, destination: d.Decider, code: string(d.Reason), text: text}
+	c.last = change{at: now, from: c.last.to, to: to, destination: d.Decider, code: code, text: text}
 	c.decision = d
 	return c.last, true
 }
 
-func stepWords(s rate.Setting) string {
-	switch stepOf(s) {
-	case stepHalfRate:
-		return "half as many pictures"
-	case stepHalfSize:
-		return "smaller pictures"
+// codeStep is the code of a change that is a step below the least bit rate, or back: the
+// reason of the target at that moment does not explain it.
+const codeStep = "step"
+
+// stepWords say what a step from before comes to, and why it is taken.
+func stepWords(before rate.Setting, d rate.Decision) string {
+	up := heightOf(d.Setting) > heightOf(before)
+	switch stepOf(d.Setting) {
 	case stepAudioOnly:
-		return "sound alone"
+		return "sound alone: the link does not carry pictures"
+	case stepHalfSize:
+		if up {
+			return "pictures again, half as many and smaller: the link is tried"
+		}
+		return "smaller pictures: the link carries less than half as many need"
+	case stepHalfRate:
+		if up {
+			return "pictures at full size again, half as many: the link carries them"
+		}
+		return "half as many pictures: the link carries less than the lowest bit rate"
 	}
-	return "whole pictures again"
+	if d.Decider == "" {
+		return "all pictures again"
+	}
+	return "all pictures again: the link carries them"
+}
+
+// heightOf orders the steps.
+func heightOf(s rate.Setting) int {
+	return slices.Index([]string{stepAudioOnly, stepHalfSize, stepHalfRate, stepFull}, stepOf(s))
+}
+
+// target is the bit rate within the bounds that are set: below the least one, the step
+// says what is done.
+func (r *run) target(d rate.Decision) int {
+	return max(r.config.Min, min(d.Setting.Bitrate, r.config.Max))
 }
 
 func abs(n int) int { return max(n, -n) }
@@ -138,7 +164,7 @@ func (r *run) show(now time.Duration, d rate.Decision, s summary, following bool
 	c := r.config
 	next := &status.Rate{
 		Mode: "adaptive", Policy: string(c.Policy), Min: c.Min, Max: c.Max,
-		Target: d.Setting.Bitrate, Video: r.video.rate(), Step: s.step,
+		Target: r.target(d), Video: r.video.rate(), Step: s.step,
 		Decider: s.decider, Code: s.code, Reason: s.reason,
 		Since: r.since(now), Paths: make([]status.RatePath, 0, len(r.members)),
 	}

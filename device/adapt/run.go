@@ -148,8 +148,10 @@ func (r *run) release() {
 	}
 }
 
-// end lifts all advice.
+// end lifts all advice, and what has the encoder leave all pictures out: nobody is left
+// who could have them come back. A panic in here, or in what decides, comes by, too.
 func (r *run) end() {
+	r.loop.unskip()
 	_, members, _ := r.loop.now()
 	r.members = members
 	r.release()
@@ -162,8 +164,8 @@ func (r *run) keep(now time.Duration, d rate.Decision, following bool) {
 	for _, m := range r.members {
 		r.outages(now, m)
 	}
-	pointDue := !following || now >= r.point
-	if c, is := r.changes.add(now, d, pointDue); is {
+	pointDue := now >= r.point
+	if c, is := r.changes.add(now, d, r.target(d), pointDue); is {
 		r.loop.history.change(c)
 		r.log.note(c)
 	}
@@ -172,7 +174,7 @@ func (r *run) keep(now time.Duration, d rate.Decision, following bool) {
 	r.loop.history.describe(r.config, s)
 	if pointDue {
 		r.point = next(r.point, now, pointInterval)
-		r.loop.history.point(now, d.Setting.Bitrate, r.video.rate(), r.members)
+		r.loop.history.point(now, r.target(d), r.video.rate(), r.members)
 	}
 	if !following || now >= r.shown || r.reported == nil {
 		r.shown = next(r.shown, now, statusInterval)

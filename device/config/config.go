@@ -106,7 +106,7 @@ type VideoBitrate struct {
 	Min    Bitrate `toml:"min" derived:"a tenth of max, and 150k or more" min:"64k" max:"100M" unit:"bits per second" help:"The least bit rate. Where a link carries less, the stream goes on with fewer pictures, then with smaller ones, then with sound alone."`
 	Start  Bitrate `toml:"start" derived:"half of max, and min or more" min:"64k" max:"100M" unit:"bits per second" help:"The bit rate with which the first destination begins whose link is not known yet. Without a connected destination it is max."`
 	Max    Bitrate `toml:"max" default:"2.5M" min:"64k" max:"100M" unit:"bits per second" help:"The highest bit rate: what the pictures get when every link carries it."`
-	Mode   string  `toml:"mode" default:"adaptive" enum:"adaptive|fixed" help:"adaptive: the bit rate follows what the links carry, within a second down and some seconds up; fixed: it is max, and a destination whose link carries less leaves pictures out."`
+	Mode   string  `toml:"mode" default:"adaptive" enum:"adaptive|fixed" help:"adaptive: the bit rate follows what the links carry, within a second down and some seconds up; fixed: it is max, whatever the links carry. The primary destination, or the only one connected, then gets as many pictures as its link takes, up to the next key picture each time; another is left sound alone when its link was too slow for seconds, and tried again."`
 	Policy string  `toml:"policy" default:"protect-primary" enum:"protect-primary|protect-all|best-for-most" help:"Which destination decides, of several. protect-primary: the primary one, the others leave pictures out where their links carry less; protect-all: the one with the slowest link; best-for-most: the bit rate of which all of them together get most."`
 }
 

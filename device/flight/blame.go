@@ -16,6 +16,7 @@ const (
 	inputBad                  // of a stream: no signal, failed, ended, starting anew
 	encoderBad                // of a stream: failed, recovering, dead
 	encoderBusy               // of a stream: it leaves pictures out for want of time
+	narrowed                  // of a stream: it leaves out more than bit rate, since a link carries too little
 	passthrough               // of a stream: no encoder takes part
 	linkBad                   // of a destination: timeouts, no route, packets sent again, round trips growing
 	serverBad                 // of a destination: it refused, answered with an error, hung up
@@ -45,6 +46,7 @@ var facts = map[fact]struct {
 	inputBad:      {ofStream, "no input, or a bad one"},
 	encoderBad:    {ofStream, "the encoder failed or recovers"},
 	encoderBusy:   {ofStream, "the encoder leaves pictures out"},
+	narrowed:      {ofStream, "fewer or smaller pictures, or none, for a slow link"},
 	passthrough:   {ofStream, "no encoder takes part"},
 	linkBad:       {ofDestination, "its link times out, sends again, or slows down"},
 	serverBad:     {ofDestination, "its receiver refused or hung up"},
@@ -125,6 +127,7 @@ var rules = []rule{
 	{picture, false, classNone, encoderBad, soon, output.BlameEncoder, "the encoder failed at that time"},
 	{timeline, false, classNone, diskBad, soon, output.BlameDisk, "storage failed or was slow at that time"},
 	{timeline, false, classNone, clockStepped, soon, output.BlameClock, "the time of day was set at that time"},
+	{symptoms{output.SymptomDiscontinuity}, false, classNone, narrowed, soon, output.BlameLink, "pictures of another size: a link carried too little, or more again"},
 	{symptoms{output.SymptomDiscontinuity}, false, classNone, reconfigured, soon, output.BlameEncoder, "the configuration was changed at that time"},
 	{symptoms{output.SymptomDiscontinuity}, false, classNone, boxStarted, stall, output.BlameEncoder, "the box had just begun anew"},
 	{symptoms{output.SymptomDiscontinuity}, false, classNone, always, 0, output.BlameInput, "the input did not go on where it was"},

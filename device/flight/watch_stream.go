@@ -84,6 +84,9 @@ func (w *watcher) signal(stream string, now, was *status.Signal) {
 }
 
 func (w *watcher) video(s, was *status.Stream) {
+	if narrow(s.Rate) || narrow(was.Rate) {
+		w.fact(narrowed, s.Name, "")
+	}
 	if s.Video == nil {
 		return
 	}
@@ -110,6 +113,9 @@ func (w *watcher) video(s, was *status.Stream) {
 		report(output.SymptomSkipped, output.Drop, n, hw.Driver+" left out pictures")
 	}
 }
+
+// narrow says that more is left out than bit rate.
+func narrow(r *status.Rate) bool { return r != nil && r.Step != "" && r.Step != "full" }
 
 func (w *watcher) segments(s, was *status.Stream) {
 	if s.HLS == nil || was.HLS == nil {

@@ -64,6 +64,7 @@ const (
 	badFact  = "[its link times out, sends again, or slows down]"
 	hungUp   = "[its receiver refused or hung up]"
 	noInput  = "[no input, or a bad one]"
+	small    = "[fewer or smaller pictures, or none, for a slow link]"
 )
 
 func TestWhatTheStatusTells(t *testing.T) {
@@ -96,6 +97,12 @@ func TestWhatTheStatusTells(t *testing.T) {
 			func(s *status.Stream) { s.Input.Dropped = 0 },
 			func(s *status.Stream) { s.Input.Dropped = 2; s.Video.Hardware.ErrorBuffers = 1 },
 		}, []string{"skipped encoder 5", "", "encoder encoder 1, skipped encoder 2"}},
+		{"a link carries too little", Told{}, []step{
+			func(s *status.Stream) { s.Rate = &status.Rate{Step: "full"} },
+			func(s *status.Stream) { s.Rate = &status.Rate{Step: "half-size"} },
+			func(s *status.Stream) { s.Rate = &status.Rate{Step: "full"} },
+			func(s *status.Stream) { s.Rate = nil },
+		}, []string{"", "+" + small, "", "-" + small}},
 		{"a queue runs over", Told{}, []step{func(s *status.Stream) { s.Destinations[0].Dropped = 40 }}, []string{"queue destination a 40"}},
 		{"a transport gives up", Told{}, []step{func(s *status.Stream) { s.Destinations[0].Lost = 4 }}, []string{"late destination a 4"}},
 		{"a connection breaks and comes back", Told{}, []step{

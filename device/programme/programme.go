@@ -207,7 +207,7 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 		sizes := p.sizes(encoder)
 		p.control.begin(&coding{
 			feed: feed, sizes: sizes, frameTime: frameTime(in.Video),
-			sound: slices.Contains(plan.kinds, media.Audio), hold: p.hub.HoldPictures,
+			sound: slices.Contains(plan.kinds, media.Audio), hold: p.hub.HoldPictures, skip: p.hub.SkipPictures,
 		})
 		defer p.control.end()
 		startVideo(ctx, group, in, feed, encoder, sizes, out)
@@ -293,6 +293,10 @@ func (p *Programme) video(w *watched) *status.Video {
 		target = p.control.current().Bitrate
 	}
 	v := w.meter.video(w.plan.videoEncoder, target)
+	if v != nil && w.feed != nil {
+		left := w.feed.Stats()
+		v.Divided, v.Skipped = left.Divided, left.Skipped
+	}
 	if v != nil && w.encoder != nil && w.encoder.hw != nil {
 		s := w.encoder.hw.Stats()
 		v.Hardware = &status.HardwareEncoder{

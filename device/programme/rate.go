@@ -18,6 +18,7 @@ type coding struct {
 	frameTime time.Duration // between the input's pictures; 0: not known
 	sound     bool          // there is sound beside the pictures
 	hold      func(bool)    // tells that no pictures come
+	skip      func(bool)    // tells that none come for a moment
 }
 
 // control keeps what the encoder's side was told, and does it. It has a lock of its
@@ -77,6 +78,7 @@ func (c *control) end() {
 	defer c.mu.Unlock()
 	if c.coding != nil {
 		c.coding.hold(false)
+		c.coding.skip(false)
 	}
 	c.coding = nil
 }
@@ -106,6 +108,7 @@ func (c *control) apply() {
 		Divider: min(max(1, s.Divider), encode.MaxDivider), FrameTime: run.frameTime, Skip: s.Skip, Stop: stop,
 	})
 	run.hold(stop)
+	run.skip(s.Skip && run.sound)
 }
 
 // counted is what was coded since the programme was made. It is written by the

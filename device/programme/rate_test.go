@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/status"
+	"github.com/encoderbox/encoderbox/encode"
 	"github.com/encoderbox/encoderbox/encode/rate"
 	"github.com/encoderbox/encoderbox/media"
 	"github.com/encoderbox/encoderbox/output/hub"
@@ -152,12 +154,48 @@ func TestSoundAloneAndPicturesAgain(t *testing.T) {
 	}
 }
 
+// Readers that cut by pictures must know that none come for a moment.
+func TestTheHubIsToldOfSkippedPictures(t *testing.T) {
+	x := runRated(t, patternSpec(), func(*Programme) {})
+	x.until("first picture", isKey)
+	for _, skip := range []bool{true, false} {
+		x.p.SetRate(rate.Setting{Bitrate: 400_000, Skip: skip})
+		if x.p.hub.PicturesSkipped() != skip || x.p.hub.PicturesHeld() {
+			t.Errorf("skip %v: %v, held %v", skip, x.p.hub.PicturesSkipped(), x.p.hub.PicturesHeld())
+		}
+	}
+}
+
 func TestWithoutSoundPicturesGoOn(t *testing.T) {
 	spec := patternSpec()
 	spec.Audio.Mode = "off"
 	x := runRated(t, spec, func(p *Programme) { p.SetRate(rate.Setting{Bitrate: 400_000, AudioOnly: true}) })
 	for range 5 {
 		x.until("picture", isPicture)
+	}
+}
+
+func TestPicturesLeftOutAreShown(t *testing.T) {
+	p := newProgramme(hub.New(media.NewClock()), status.NewStore("").Stream("main"))
+	m := &meter{next: media.WriterFunc(func(media.Packet) {}), counted: &p.counted, proof: media.Video, first: func() {}}
+	m.Write(media.Packet{Track: &media.Track{Codec: media.H264, Video: &media.VideoParams{Width: 320, Height: 180}}})
+	feed := encode.NewFeed(time.Minute)
+	put := func(ms int) {
+		b := media.NewBuffer(media.VideoFormat{}, [3]media.Plane{}, func(*media.Buffer) {})
+		feed.Put(media.Frame{Buffer: b, PTS: time.Duration(ms) * time.Millisecond})
+	}
+	put(0)
+	feed.Thin(encode.Thinning{Skip: true})
+	put(40)
+	put(80)
+	if v := p.video(&watched{meter: m, feed: feed}); v.Divided != 0 || v.Skipped != 2 {
+		t.Errorf("%+v", v)
+	}
+	if n := lost(&capture.Input{}, feed); n != 0 {
+		t.Errorf("%d pictures that nobody wanted count as lost", n)
+	}
+	if v := p.video(&watched{meter: m}); v.Skipped != 0 { // passthrough
+		t.Errorf("%+v", v)
 	}
 }
 

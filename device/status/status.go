@@ -118,6 +118,10 @@ type Video struct {
 	Target    int     `json:"target"`     // set, 0 for passthrough
 	Frames    uint64  `json:"frames"`
 	KeyFrames uint64  `json:"key_frames"`
+	// Pictures that came and were not coded, since a link carries less (Rate): Divided
+	// for a lower picture rate, Skipped while none was to be coded. They are not lost.
+	Divided uint64 `json:"divided"`
+	Skipped uint64 `json:"skipped"`
 	// Hardware is what the hardware encoder tells; null for others.
 	Hardware *HardwareEncoder `json:"hardware"`
 }

@@ -202,6 +202,42 @@ func TestBitrateThatIsKnownToBeIgnored(t *testing.T) {
 	})
 }
 
+// A rate controller's small steps do not each cost a restart; what matters does.
+func TestSmallChangesWaitWhereEachTakesARestart(t *testing.T) {
+	m := rated()
+	keys := make([]int, 20)
+	for i := range keys {
+		keys[i] = i * 50
+	}
+	play(t, m, Config{Quirks: Quirks{NoLiveBitrate: true}}, func(r *rig) {
+		r.send(60, keys...)
+		r.update(500_000)
+		r.send(45, keys...)
+		r.requireRate(100, 500_000)
+		for i := range 44 { // five a second, of 2 % and back, and slowly up
+			r.update(500_000 + 2000*i + 10_000*(i%2))
+			r.send(5, keys...)
+		}
+		require.Equal(t, uint64(1), r.stats().Restarts)
+		r.update(550_000)
+		r.send(75, keys...)
+		require.Equal(t, uint64(2), r.stats().Restarts, "a small change after a time")
+		r.requireRate(399, 550_000)
+		r.update(300_000)
+		r.send(55, keys...)
+		r.requireRate(454, 300_000)
+		require.Equal(t, uint64(3), r.stats().Restarts)
+		r.update(200_000)
+		r.send(1, keys...)
+		r.update(290_000) // taken back
+		r.send(60, keys...)
+		r.drain()
+		r.requireRate(515, 300_000)
+		require.Equal(t, uint64(3), r.stats().Restarts)
+		require.Empty(t, r.gaps())
+	})
+}
+
 func TestRestartsAreLimited(t *testing.T) {
 	m := rated()
 	m.busy = true

@@ -18,6 +18,10 @@ const (
 	// trialEvery is how often a stream is begun anew only to learn what became of
 	// a change. Each costs a key picture, at worst just when the uplink is short.
 	trialEvery = 20 * time.Second
+	// A rate controller makes small changes all the time. Where each takes a restart,
+	// those by less than coarseChange are put off until there was none for fineEvery.
+	coarseChange = 0.2
+	fineEvery    = 10 * time.Second
 )
 
 // change is a restart that is wanted: at the next key picture, or, where it is
@@ -169,7 +173,7 @@ func (r *run) applyBitrate(pts time.Duration) {
 		r.change.wanted = false
 		return
 	}
-	if r.change.wanted {
+	if r.change.wanted && r.worthRestart(want) {
 		return // the restart will bring it
 	}
 	r.trial.wanted, r.tried = false, false
@@ -188,7 +192,13 @@ func (r *run) applyBitrate(pts time.Duration) {
 		r.e.log.Warn("the encoder refuses a new bit rate while it runs: it is restarted for it", "error", err)
 		refuse(&r.e.stats.bitrate, err)
 	}
-	r.change = change{wanted: true, since: pts}
+	r.change = change{wanted: r.worthRestart(want), since: pts}
+}
+
+// worthRestart says whether the stream is to be begun anew for this bit rate.
+func (r *run) worthRestart(want int) bool {
+	share := float64(want) / float64(r.bitrate)
+	return share <= 1-coarseChange || share >= 1/(1-coarseChange) || time.Since(r.restart) >= fineEvery
 }
 
 // queue gives a raw buffer to the driver.

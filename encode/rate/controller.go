@@ -15,6 +15,7 @@ type Controller struct {
 	link   estimate
 	stall  stall
 	rescue rescue
+	drain  float64 // bits per second at which what waits is gone in half a budget, where nothing is lost
 
 	want float64 // what the target goes to; it follows when the change is worth it
 	// gain is what the encoder puts out of what it is told: 2 for one that puts out
@@ -77,7 +78,7 @@ func (c *Controller) Reconnected() {
 		return
 	}
 	if !c.stall.on {
-		c.stall.begin(0)
+		c.stall.begin(0, 0)
 	}
 	if rate := c.stall.frozen / 2 / c.gain; rate < float64(c.advice.Target) {
 		c.issue(rate, Restarting)
@@ -95,6 +96,8 @@ func (c *Controller) Step(s Sample) Advice {
 	c.learn(v)
 	c.settle(v)
 	switch {
+	case c.isChoked(v):
+		c.choke(v)
 	case v.isSilent():
 		c.outage(v)
 	case c.stall.on:
@@ -107,6 +110,10 @@ func (c *Controller) Step(s Sample) Advice {
 		c.grow(v)
 	}
 	c.rescue.step(&c.advice, v, c)
+	c.drain = 0
+	if v.repair == 0 && v.again == 0 {
+		c.drain = float64(v.waiting) * 8 / (v.budget.Seconds() / 2)
+	}
 	c.pace()
 	c.advice.Acked, c.advice.Queue, c.advice.Estimate = int(min(v.acked, math.MaxInt32)), v.queue, int(c.link.rate)
 	return c.advice
@@ -127,7 +134,8 @@ func (c *Controller) learn(v measure) {
 	if v.silence == 0 {
 		c.stall.flow += (v.flow - c.stall.flow) * min(v.since.Seconds()/flowMemory.Seconds(), 1)
 	}
-	if v.full > 0 {
+	c.stall.mending = c.stall.mending && (v.repair > 0 || v.at < c.stall.grace)
+	if v.full > 0 && !c.stall.mending {
 		c.link.take(v, float64(c.advice.Pace), float64(c.limits.Max))
 	}
 }
@@ -158,7 +166,7 @@ func (c *Controller) stay(why Reason) {
 // on the way, where nothing can be given up any more. Small changes are not worth a
 // system call.
 func (c *Controller) pace() {
-	p := paceRatio * min(max(float64(c.advice.Target), c.link.rate), float64(c.limits.Max))
+	p := paceRatio * min(max(float64(c.advice.Target), c.link.rate, c.drain), float64(c.limits.Max))
 	if old := float64(c.advice.Pace); p > old*1.05 || p < old*0.8 {
 		c.advice.Pace = int(p)
 	}

@@ -4,24 +4,33 @@ import "time"
 
 const (
 	// A queue above queueCut, per second of budget, is cut; above queueHold, nothing is
-	// raised: a path with more time can wait for a clearer sign.
-	queueCut, leastQueueCut   = 75 * time.Millisecond, 50 * time.Millisecond
-	queueHold, leastQueueHold = 40 * time.Millisecond, 25 * time.Millisecond
+	// raised: a path with more time can wait for a clearer sign. Less than the least is
+	// what a busy box makes of an empty path.
+	queueCut, leastQueueCut   = 75 * time.Millisecond, 80 * time.Millisecond
+	queueHold, leastQueueHold = 40 * time.Millisecond, 50 * time.Millisecond
 
 	// What waits takes this share of the budget at the present rate: from certain on it
 	// must not wait; below doubt, the average of a second tells more than the last moment.
-	doubt, certain = 0.15, 0.30
+	doubt, certain = 0.05, 0.20
 
 	// A queue is to be gone in this share of the budget. What is left for the picture
-	// meanwhile, of what is carried, is at least leastCut.
+	// meanwhile, of what is carried, is at least leastCut: what a link that varies takes now,
+	// it soon gives back, and each deep cut is a movement twice, down and up.
 	drainShare = 0.8
-	leastCut   = 0.40
+	leastCut   = 0.65
 	mostCut    = 0.95
+	// unsure is what is left of the target, at least, where bytes have waited for less than
+	// sure: what was acknowledged is what was written then, and another cut can follow.
+	unsure, sure = 0.5, 180 * time.Millisecond
+	// trusted is the share of the estimate that a single measure among gaps does not shake:
+	// a link that carries far less shows by the next one, or is choked.
+	trusted = 0.92
 
 	// reaction is how long, beyond the path's own delay, a change takes to be seen: the
 	// encoder's lag and what it wrote before.
 	reaction = 150 * time.Millisecond
-	// stalling: with no acknowledgement for so long it is the outage's rules that count.
+	// stalling: with no acknowledgement for so long it is the outage's rules that count, and
+	// nobody knows what the link carries until some have come again for ackSpan.
 	stalling = 100 * time.Millisecond
 )
 
@@ -34,13 +43,13 @@ func perBudget(v measure, perSecond, least time.Duration) time.Duration {
 
 // isFull: the target is more than the link carries.
 func (c *Controller) isFull(v measure) bool {
-	return v.queue > cutAt(v) || v.queue > holdAt(v) && v.backlog() > certain
+	return v.queue > cutAt(v) || v.queue > holdAt(v) && v.backlog() > certain && v.busy > sure
 }
 
 // cut lowers the target to what the link is seen to carry, less what drains the queue.
 func (c *Controller) cut(v measure) {
 	c.clean = v.at
-	if v.at < c.stall.grace || v.silence > stalling {
+	if v.at < c.stall.grace || v.silence > stalling || v.repair == 0 && v.sinceGap < ackSpan {
 		return
 	}
 	target := float64(c.advice.Target)
@@ -56,15 +65,18 @@ func (c *Controller) cut(v measure) {
 	}
 	carried := c.carried(v)
 	c.setPatience(carried, v)
-	if carried > 0 && (v.repair == 0 || v.jammed > 0) {
-		c.link.set(carried, v.at)
-	}
 	late := v.queue.Seconds()
 	if v.repair == 0 {
 		late = max(late, float64(v.waiting)*8/max(carried, 1)-(v.base+leastDue).Seconds())
 	}
 	drain := 1 - late/(drainShare*v.budget.Seconds())
 	rate := carried * min(max(drain, leastCut), mostCut) / c.gain
+	if v.busy < sure {
+		rate = max(rate, unsure*target)
+	}
+	if carried > 0 && (v.repair == 0 || v.jammed > 0) {
+		c.link.set(max(carried, rate*c.gain), v.at)
+	}
 	if rate > 0.97*target {
 		return // it drains already
 	}
@@ -96,7 +108,7 @@ func (c *Controller) carried(v measure) float64 {
 		return v.jammed
 	}
 	// Gaps hold acknowledgements up: what was known before counts too.
-	return max(v.acked, 0.85*c.link.rate)
+	return max(v.acked, trusted*c.link.rate)
 }
 
 // setPatience: a limit that held twice is left alone for longer.

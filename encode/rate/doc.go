@@ -27,8 +27,10 @@
 //
 //	acknowledgements   overdue: nothing for 250 ms      outage.go  frozen estimate, little is coded
 //	                   flow again                                  restart at half, what piled up goes first
-//	queue, per second  over 75 ms, or what waits takes  cut.go     down to what is carried, less what
-//	of budget          over 30 % of the budget                     drains the queue in 80 % of the budget
+//	                   stand still while packets        choke.go   half, or what was carried before, and
+//	                   are sent again, or given up                 half again while that lasts: no outage
+//	queue, per second  over 75 ms (80 ms at least), or  cut.go     down to what is carried, less what
+//	of budget          what waits takes over 20 % of it            drains the queue in 80 % of the budget
 //	                   over 40 ms                                  stay
 //	                   less                             grow.go    up
 //
@@ -37,7 +39,12 @@
 // moment rather than of the last second depends on how much time there is left. A queue
 // that two cuts do not shorten is the delay of another way: a hand-over.
 //
-// Growth is fast (55 % a second) up to 88 % of what the link is known to carry, slow from
+// Nothing is cut by what was acknowledged while acknowledgements stood still, nor by more than
+// half while bytes have waited for a moment only: a box, or a receiver, that does not get to
+// run for a tenth of a second is no slow link. Nor is the pace ever so low that what waits
+// would take half of the budget, as long as nothing is lost.
+//
+// Growth is fast (35 % a second) up to 88 % of what the link is known to carry, slow from
 // there, and ends at 97 %. That is less the more single measures differ (estimate.go). When
 // nothing has been measured for some seconds, more is tried, in small steps. Below 3 % no
 // increase is issued.
@@ -49,7 +56,7 @@
 // # What else is asked for (rescue.go)
 //
 // A picture that would wait for more than 60 % of the budget is not to be coded. In an
-// outage, where nobody knows how long that will be, pictures are coded on at a quarter of
+// outage, where nobody knows how long that will be, pictures are coded on at a sixth of
 // the rate, so that those that turn out to be in time are there; and key pictures are
 // asked for often, since the first one behind what the transport drops is where the
 // receiver goes on. What waits before the transport and is older than the budget is

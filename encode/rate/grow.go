@@ -7,22 +7,23 @@ const (
 	headway = 0.97
 	// near is the share of it from which on growth is slow.
 	near = 0.88
-	// Growth per second. fast doubles in 1.6 s: what is too much shows after some 0.4 s,
-	// which makes an overshoot of a fifth. slow, near the limit, must stay below what a
+	// Growth per second. fast doubles in 2.3 s: what is too much shows after some 0.4 s,
+	// which makes an overshoot of a seventh; faster, a link that varies is only followed down
+	// and up again. slow, near the limit, must stay below what a
 	// queue that is not cut yet takes; beyond it, where nothing broke, steady.
-	fast, steady, slow = 0.55, 0.25, 0.10
+	fast, steady, slow = 0.35, 0.25, 0.10
+	// lossyBias: between acknowledgements that gaps hold up, a rate comes out too low.
+	lossyBias = 1.06
 	// Increases below step are not issued: the picture is worse for each.
 	step = 0.03
 	// used is the share of its target that an encoder must use for it to be raised.
 	used = 0.75
 
 	// Patience is how long to stay at a limit before more is tried: the more often it
-	// broke there, the longer; but where nothing is lost, a queue shows at once, and
-	// trying is cheap. A link that keeps measuring low may be measured wrong: after bored
-	// without a queue more is tried all the same.
-	leastPatience = 3 * time.Second
-	shortPatience = 4 * time.Second
-	mostPatience  = 8 * time.Second
+	// broke there, the longer. A link that keeps measuring low may be measured wrong:
+	// after bored without a queue more is tried all the same.
+	leastPatience = 1500 * time.Millisecond
+	mostPatience  = 4 * time.Second
 	bored         = time.Minute
 )
 
@@ -39,6 +40,9 @@ func (c *Controller) grow(v measure) {
 		c.stay(Limited)
 		return
 	}
+	if v.repair > 0 && v.queue > holdAt(v)/8 {
+		c.clean = v.at // the limit is near: a queue shows late where there are gaps
+	}
 	speed, why := c.speed(v)
 	if speed == 0 {
 		c.stay(why)
@@ -54,10 +58,13 @@ func (c *Controller) grow(v measure) {
 // do gaps.
 func (c *Controller) speed(v measure) (float64, Reason) {
 	careful := 1 / (1 + 2*v.base.Seconds())
-	if v.repair > 0 {
+	if v.repair > 0 && !c.stall.mending {
 		careful /= 2
 	}
 	limit, want, tired := c.link.limit(), c.want*c.gain, c.tired(v)
+	if v.repair > 0 {
+		limit *= lossyBias
+	}
 	switch {
 	case limit == 0:
 		return fast * careful, Probing
@@ -78,10 +85,6 @@ func (c *Controller) speed(v measure) (float64, Reason) {
 
 // tired of staying at the limit, since nothing tells of it any more.
 func (c *Controller) tired(v measure) bool {
-	wait := c.patience
-	if v.repair == 0 {
-		wait = min(wait, shortPatience)
-	}
 	quiet := v.at - max(c.cutAt, c.clean)
-	return min(quiet, v.at-c.link.at) > wait || quiet > bored
+	return min(quiet, v.at-c.link.at) > c.patience || quiet > bored
 }

@@ -12,8 +12,8 @@ import "time"
 //     bits at the same quality.
 //   - sound only: nothing.
 //
-// A step down is taken after the bit rate was too low for a time that grows with
-// what the step costs. A step up needs more than the step to be taken, for longer;
+// A step down is taken after the bit rate was too low, and had a queue, for a time that
+// grows with what the step costs. A step up needs more than the step to be taken, for longer;
 // each one that did not last makes the next wait twice as long.
 type ladder struct {
 	step  ladderStep
@@ -36,27 +36,32 @@ const (
 
 // rung is what the ladder goes by.
 type rung struct {
-	video     float64 // bits per second that the deciding path has room for
-	min, max  float64 // the encoder's
-	congested bool    // the path has a queue
-	clean     bool    // it has none at all
-	silent    bool    // there is no sound to go on alone
-	frozen    bool    // what the path has room for is not known now
+	video    float64 // bits per second that the deciding path has room for
+	min, max float64 // the encoder's
+	// floors are the least bit rates of the steps that the encoder was seen to reach.
+	floors    [audioOnly]float64
+	congested bool // the path has a queue, or pictures are left out for one
+	clean     bool // it has none at all
+	silent    bool // there is no sound to go on alone
+	frozen    bool // what the path has room for is not known now
 }
 
 const (
 	halfRateNeeds, halfSizeNeeds = .6, .25
 	// stepUpNeeds is how much more than a step needs must be there to take it.
 	stepUpNeeds = 1.25
-	plenty      = 2
+	// floorUpNeeds is the same of what the encoder was measured to put out.
+	floorUpNeeds = 1.1
+	plenty       = 2
 	// trialGrace is how long pictures after none have to bring the target up again.
 	trialGrace  = 5 * time.Second
 	mostHold    = 2 * time.Minute
 	lastingStep = time.Minute // a step up that stood so long was right
 )
 
-// stepDownAfter is how long each step must have been too much.
-var stepDownAfter = [audioOnly]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
+// stepDownAfter is how long each step must have been too much, with a queue: a cut that
+// was a mistake is over by then. Smaller pictures are another track, and cost most.
+var stepDownAfter = [audioOnly]time.Duration{2 * time.Second, 5 * time.Second, 6 * time.Second}
 
 // stepUpAfter is how long each step must have fitted to be taken from below, at first.
 var stepUpAfter = [audioOnly]time.Duration{4 * time.Second, 8 * time.Second, 6 * time.Second}
@@ -95,6 +100,22 @@ func (l *ladder) actions() (divider, scale int, soundOnly bool) {
 	return 1, 1, false
 }
 
+// mostSeen is the longest time that one look at a path can stand for. On a busy box
+// looks come late, and what queued meanwhile says nothing of the link.
+const mostSeen = 3 * Interval
+
+// needs is what must be there to take a step up, by the bounds and by what the encoder
+// does there.
+func (r rung) needs(s ladderStep) float64 {
+	return min(max(r.min*stepNeeds(s)*stepUpNeeds, r.floors[s]*floorUpNeeds), r.max)
+}
+
+// tooLittle: the path has no room for the step. What the encoder puts out beyond what
+// it is told counts only where the path has a queue of it.
+func (r rung) tooLittle(s ladderStep) bool {
+	return r.video < r.min*stepNeeds(s) || (r.video < r.floors[s] && r.congested)
+}
+
 // advance takes at most one step.
 func (l *ladder) advance(dt time.Duration, r rung) {
 	for i := range l.stood {
@@ -109,12 +130,13 @@ func (l *ladder) advance(dt time.Duration, r rung) {
 	if r.frozen {
 		return
 	}
+	dt = min(dt, mostSeen)
 	if l.down(dt, r) || l.step == fullRate {
 		l.above = 0
 		return
 	}
 	up := l.step - 1
-	needs := min(r.min*stepNeeds(up)*stepUpNeeds, r.max)
+	needs := r.needs(up)
 	// With plenty, a queue says that more was tried, not that the step is too much.
 	fits := r.video >= needs && (!r.congested || r.video >= plenty*needs)
 	if l.step == audioOnly {
@@ -136,16 +158,22 @@ func (l *ladder) advance(dt time.Duration, r rung) {
 
 // down takes a step down where one is due.
 func (l *ladder) down(dt time.Duration, r rung) bool {
-	if l.step == audioOnly || r.video >= r.min*stepNeeds(l.step) {
+	if l.step == audioOnly || !r.tooLittle(l.step) {
 		l.below = 0
 		return false
 	}
-	if l.grace > 0 && !r.congested {
-		l.below = 0
+	if !r.congested { // it may be the target that is wrong
+		if l.grace > 0 {
+			l.below = 0
+		}
 		return false
 	}
 	l.below += dt
-	if l.below < stepDownAfter[l.step] || (l.step == halfSize && r.silent) {
+	after := stepDownAfter[l.step]
+	if s := l.stood[l.step]; s > 0 && s < failedReturn {
+		after /= 2 // it was only tried
+	}
+	if l.below < after || (l.step == halfSize && r.silent) {
 		return false
 	}
 	if l.stood[l.step] > 0 { // it did not last

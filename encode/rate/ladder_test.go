@@ -17,6 +17,9 @@ func climb(l *ladder, d time.Duration, r rung) (changes int) {
 	return changes
 }
 
+// lack is too little, with a queue.
+func lack(video float64) rung { return rung{video: video, min: 300, max: 6000, congested: true} }
+
 func room(video float64) rung { return rung{video: video, min: 300, max: 6000, clean: true} }
 
 func TestLadderSteps(t *testing.T) {
@@ -29,9 +32,12 @@ func TestLadderSteps(t *testing.T) {
 		want ladderStep
 	}{
 		{"enough", fullRate, room(310), long, fullRate},
-		{"too little for a moment", fullRate, room(200), 900 * time.Millisecond, fullRate},
-		{"too little for all pictures", fullRate, room(200), long, halfRate},
-		{"too little for half of them", fullRate, room(100), long, halfSize},
+		{"too little for a moment", fullRate, lack(200), 1900 * time.Millisecond, fullRate},
+		{"too little for all pictures", fullRate, lack(200), long, halfRate},
+		{"too little for half of them, for a moment", fullRate, lack(100), 6900 * time.Millisecond, halfRate},
+		{"too little for half of them", fullRate, lack(100), 7100 * time.Millisecond, halfSize},
+		{"too little for small ones, for a moment", fullRate, lack(20), 12900 * time.Millisecond, halfSize},
+		{"too little, it seems, but no queue", fullRate, room(20), long, fullRate},
 		{"too little for small ones", fullRate, rung{video: 20, min: 300, max: 6000, congested: true}, long, audioOnly},
 		{"no sound to go on with", fullRate, rung{video: 20, min: 300, max: 6000, congested: true, silent: true}, long, halfSize},
 		{"nothing is known", fullRate, rung{video: 20, min: 300, max: 6000, frozen: true}, long, fullRate},

@@ -14,6 +14,10 @@ type meter struct {
 	base     baseDelay
 	delay    time.Duration // of the byte acknowledged last
 	progress time.Duration // when that was
+	lag      time.Duration // by how much samples came late, lately: they know delays no better
+	free     time.Duration // when nothing waited for longer than it must
+	gapAt    time.Duration // when acknowledgements came again after they had stalled
+	dropAt   time.Duration // when something was given up last
 	largest  float64       // bytes of the largest burst written at once lately
 	train    train
 	jam      jam
@@ -32,6 +36,13 @@ type measure struct {
 	silence   time.Duration // since the last acknowledgement, while one is due
 	dropped   bool          // something was given up since the last measure
 
+	busy     time.Duration // how long bytes have waited for longer than on an empty path, without a pause
+	sinceGap time.Duration // acknowledgements had stalled, and came again
+	again    float64       // packets sent again lately, and what was acknowledged meanwhile
+	trickle  float64
+	before   float64 // acknowledged before silence
+	giving   bool    // something was given up lately
+
 	acked float64 // acknowledged lately
 	flow  float64 // the same over a second
 	// use is what was written in useSpan, of what the targets granted in it.
@@ -48,9 +59,9 @@ type measure struct {
 }
 
 // backlog is how long what waits will take at the present rate, as a share of the
-// budget.
+// budget. Of a short one it tells nothing: some pictures always wait.
 func (v measure) backlog() float64 {
-	return float64(v.waiting) * 8 / max(v.acked, 1) / v.budget.Seconds()
+	return float64(v.waiting) * 8 / max(v.acked, 1) / max(v.budget.Seconds(), leastBacklog)
 }
 
 const (
@@ -58,6 +69,7 @@ const (
 	unknownBudget  = 2 * time.Second
 	shortestBudget = 200 * time.Millisecond
 	longestBudget  = 30 * time.Second
+	leastBacklog   = 0.6 // seconds
 	// longestGap between two samples that tells what happened in between.
 	longestGap = time.Second
 	longestRTT = 5 * time.Second
@@ -158,10 +170,12 @@ func (m *meter) measure(s Sample, target float64) measure {
 	v := measure{at: p.at, since: p.at - last.at, budget: s.Budget, waiting: p.written - p.gone}
 	v.dropped = s.Dropped > m.last.Dropped
 	m.last = s
+	m.lag = max(v.since-2*Interval, m.lag-v.since/4)
 	m.delays(&v, last)
 	m.repairs(&v, s.RTT)
 	m.rates(&v, target)
 	m.queues(&v, target)
+	m.chokes(&v)
 	return v
 }
 
@@ -196,6 +210,7 @@ func (m *meter) queues(v *measure, target float64) {
 			v.queue = max(v.queue, min(now.delay-v.base, m.excessBacklog(*v, target)))
 		}
 	}
+	v.queue = max(v.queue-max(m.lag, 0), 0)
 	v.full = m.train.take(m.hist.last(), *v)
 	if v.repair > 0 || m.jam.on {
 		v.full, v.jammed = m.jam.take(ready, *v)
@@ -224,6 +239,9 @@ func (m *meter) bursts(last, p point, target float64) float64 {
 func (m *meter) delays(v *measure, last point) {
 	p := m.hist.last()
 	if p.acked > last.acked {
+		if p.at-m.progress > stalling && last.waiting() > 0 {
+			m.gapAt = p.at
+		}
 		m.progress = p.at
 		m.delay = p.at - m.hist.writeTime(p.gone-1)
 		m.base.learn(p.at, m.delay)
@@ -240,9 +258,13 @@ func (m *meter) delays(v *measure, last point) {
 	} else {
 		p.delay = v.base // nothing was on the way
 	}
+	if p.delay < v.base+trainDelay || v.waiting < 2*packetSize { // less is no queue
+		m.free = p.at
+	}
+	v.busy, v.sinceGap = p.at-m.free, p.at-m.gapAt
 	v.age = max(age-v.base, 0)
 	if v.waiting > 0 && v.age > leastDue {
-		v.silence = p.at - m.progress
+		v.silence = max(p.at-m.progress-max(m.lag, 0), 0)
 	}
 }
 

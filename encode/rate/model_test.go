@@ -20,6 +20,7 @@ type model struct {
 	seed     uint64
 	length   time.Duration
 	change   func(*Sample) bool // what becomes of samples; false: it is lost
+	starved  bool               // encoder, sender and receiver are now and then not run for a while
 
 	now      time.Duration
 	random   *rand.Rand
@@ -32,6 +33,7 @@ type model struct {
 	again    []timed
 	flying   []timed
 	acks     []timed
+	heard    time.Duration // by the receiver, which asks for what it misses
 	packets  []packet
 	first    int // not acknowledged at the sender
 	fresh    int // never sent
@@ -94,23 +96,43 @@ func (m *model) run(law Law, l Limits) result {
 	m.random = rand.New(rand.NewPCG(m.seed, 1))
 	m.advice = Advice{Target: l.Start}
 	m.rate = float64(l.Start)
+	var encoder, sender, receiver pauses
 	m.out.Budget = m.budget
 	usable := 0.0
 	for ; m.now < m.length; m.now += time.Millisecond {
 		c := m.capacity(m.now)
 		usable += min(c, float64(l.Max)) / 8000
-		if time.Duration(m.picture)*testPicture <= m.now {
+		if !m.pauses(&encoder) && time.Duration(m.picture)*testPicture <= m.now {
 			m.code()
 		}
-		m.send()
+		if !m.pauses(&sender) {
+			m.send()
+		}
 		m.carry(c)
-		m.receive()
+		if !m.pauses(&receiver) {
+			m.receive()
+		}
 		if m.now%Interval == 0 {
 			m.sample(law)
 		}
 	}
 	m.judge(usable)
 	return m.result
+}
+
+// pauses is when a part of the model is not run.
+type pauses struct{ from, to time.Duration }
+
+// pauses are of 50 to 300 ms, each two seconds or so.
+func (m *model) pauses(p *pauses) bool {
+	if !m.starved {
+		return false
+	}
+	if m.now >= p.to {
+		p.from = m.now + time.Duration(m.random.ExpFloat64()*float64(2*time.Second))
+		p.to = p.from + 50*time.Millisecond + time.Duration(m.random.Int64N(int64(250*time.Millisecond)))
+	}
+	return m.now >= p.from
 }
 
 func (m *model) code() {
@@ -156,7 +178,7 @@ func (m *model) send() {
 	m.tokens = min(m.tokens+pace/8000, pace/8000+1400)
 	for m.tokens > 0 {
 		n := -1
-		if len(m.again) > 0 && m.again[0].at <= m.now {
+		if len(m.again) > 0 && m.again[0].at <= m.now && m.now-m.heard < 200*time.Millisecond {
 			n = m.again[0].n
 			m.again = m.again[1:]
 			if n < m.first {
@@ -215,7 +237,7 @@ func (m *model) carry(capacity float64) {
 func (m *model) receive() {
 	for len(m.flying) > 0 && m.flying[0].at <= m.now {
 		p := &m.packets[m.flying[0].n]
-		m.flying = m.flying[1:]
+		m.flying, m.heard = m.flying[1:], m.now
 		if p.got {
 			continue
 		}

@@ -11,6 +11,7 @@ type stall struct {
 	since  time.Duration // when they stopped
 	grace  time.Duration // until then, what piled up is no sign of too high a target
 
+	mending  bool // what was lost in the outage is still being sent again
 	settling bool // acknowledgements flow again since resumed; acked was acknowledged by then
 	resumed  time.Duration
 	acked    uint64
@@ -22,10 +23,12 @@ const (
 	// What the encoder is given, of what was delivered before: at first, as if it were a
 	// hand-over's gap; and then so little that the backlog of a whole budget is sent,
 	// when the link is back, faster than it came about.
-	firstShare, longShare = 0.60, 0.25
+	firstShare, longShare = 0.60, 0.15
 	// shortShare of the budget is what a gap takes at most, after which the link is as
-	// it was; after a longer one it begins with restartShare of that.
+	// it was, and leastShort of any budget; after a longer one it begins with restartShare
+	// of that.
 	shortShare   = 0.25
+	leastShort   = 500 * time.Millisecond
 	restartShare = 0.5
 )
 
@@ -38,18 +41,19 @@ func (v measure) isSilent() bool {
 	return v.silence > limit
 }
 
-// begin freezes the estimate.
-func (s *stall) begin(since time.Duration) {
-	s.on, s.short, s.settling, s.frozen, s.since = true, false, false, s.flow, since
+// begin freezes the estimate: what was delivered, but at least what the link was given
+// without a sign that it would not carry it.
+func (s *stall) begin(since time.Duration, least float64) {
+	s.on, s.short, s.settling, s.frozen, s.since = true, false, false, max(s.flow, least), since
 }
 
 // outage: nothing gets through.
 func (c *Controller) outage(v measure) {
 	if !c.stall.on {
-		c.stall.begin(v.at - v.silence)
+		c.stall.begin(v.at-v.silence, min(float64(c.advice.Target)*c.gain, c.link.rate))
 	}
 	share := firstShare
-	c.stall.short = v.silence.Seconds() < shortShare*v.budget.Seconds()
+	c.stall.short = v.silence < max(time.Duration(shortShare*float64(v.budget)), leastShort)
 	if !c.stall.short {
 		share = longShare
 	}
@@ -63,9 +67,13 @@ func (c *Controller) outage(v measure) {
 // resume: acknowledgements flow again. What piled up goes first.
 func (c *Controller) resume(v measure) {
 	s := &c.stall
-	s.on, s.settling, s.resumed, s.acked = false, true, v.at, c.meter.hist.last().acked
+	s.on, s.settling, s.resumed = false, true, v.at
+	// What came with the first of them counts: a program that was not run for a while had
+	// all acknowledged at once, and nothing was wrong with the link.
+	s.acked = c.meter.hist.at(max(c.meter.hist.n-2, 0)).acked
 	s.grace = v.at + v.base + time.Duration(graceShare*float64(v.budget))
 	c.link.set(s.frozen, v.at)
+	s.mending = true
 	c.cutAt, c.clean = v.at, v.at
 	c.same = sameQueue{}
 	c.meter.train, c.meter.jam = train{}, jam{}

@@ -11,13 +11,14 @@ type rescue struct {
 }
 
 const (
-	// rescueSpacing is the least time between two key pictures that are asked for.
+	// rescueSpacing is the least time between two key pictures that are asked for; in an
+	// outage it is a tenth of how long that lasts, or of the budget, between these.
 	rescueSpacing = 400 * time.Millisecond
-	// in an outage, between these, a tenth of it
-	rescueLeast = 150 * time.Millisecond
-	rescueMost  = time.Second
-	skipOver    = 0.6 // of the budget: a picture that would wait longer is not coded
-	skipUnder   = 0.3
+	rescueLeast   = 150 * time.Millisecond
+	rescueMost    = time.Second
+	// A picture that would wait for more than skipOver of the budget is not coded, until
+	// it would wait for less than skipUnder.
+	skipOver, skipUnder = 0.6, 0.3
 )
 
 func (r *rescue) step(a *Advice, v measure, c *Controller) {
@@ -31,6 +32,9 @@ func (r *rescue) skip(a *Advice, v measure, c *Controller) {
 	rate := v.acked
 	if c.stall.on || v.at < c.stall.grace {
 		rate = c.stall.frozen
+	}
+	if c.isChoked(v) { // acknowledgements tell nothing then
+		rate = max(rate, c.link.rate)
 	}
 	rate = max(rate, float64(c.limits.Min)/4)
 	wait := float64(v.waiting) * 8 / rate
@@ -46,8 +50,7 @@ func (r *rescue) skip(a *Advice, v measure, c *Controller) {
 // keys asks for a key picture after a gap, unless one is behind the gap already; and
 // during an outage ahead of the gap there will be: the transport drops what is too
 // old from the front, and the first key picture behind that is where the receiver
-// goes on. The spacing grows with the outage, so that of a long one the same share is
-// lost.
+// goes on.
 func (r *rescue) keys(a *Advice, v measure, c *Controller) {
 	gone := c.meter.hist.last().gone
 	if v.dropped && (v.at-r.keyAt > rescueSpacing || gone >= r.keyPos) {

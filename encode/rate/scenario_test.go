@@ -81,7 +81,7 @@ func TestControllerUsesALinkThatIsSteadyLossyOrFar(t *testing.T) {
 	}{
 		"6 Mb/s":            {model{capacity: constant(6e6)}, 0.92, 30},
 		"1.2 Mb/s":          {model{capacity: constant(1.2e6)}, 0.92, 30},
-		"2 % loss":          {model{capacity: constant(6e6), loss: 0.02}, 0.75, 30},
+		"2 % loss":          {model{capacity: constant(6e6), loss: 0.02}, 0.75, 35},
 		"RTT 250 ms":        {model{capacity: constant(6e6), delay: fixedDelay(125 * time.Millisecond)}, 0.92, 30},
 		"more than is used": {model{capacity: constant(20e6)}, 0.90, 30},
 	} {
@@ -180,4 +180,46 @@ func TestControllerOnAMobileLink(t *testing.T) {
 	if late > 60 || sum/5 < 0.7 {
 		t.Errorf("%d of 18000 late, share %.3f", late, sum/5)
 	}
+}
+
+// A perfect link and a box, or a receiver, that has more to do than it can: nothing says
+// that the link would carry less.
+func TestControllerBearsABoxThatIsStarved(t *testing.T) {
+	for _, budget := range []time.Duration{200 * time.Millisecond, 2 * time.Second} {
+		t.Run(budget.String(), func(t *testing.T) {
+			rounds(t, func() model {
+				return model{capacity: constant(100e6), length: time.Minute, budget: budget, starved: true, delay: fixedDelay(time.Millisecond)}
+			}, func(t *testing.T, seed uint64, r result) {
+				sum, low := 0.0, 0
+				for _, target := range r.targets {
+					sum += target
+					if target < 0.1*float64(testLimits.Max) {
+						low++
+					}
+				}
+				mean := sum / float64(len(r.targets)) / float64(testLimits.Max)
+				if mean < 0.5 || low > len(r.targets)/10 {
+					t.Errorf("seed %d: %.2f of the highest on average, below a tenth of it in %d of %d samples", seed, mean, low, len(r.targets))
+				}
+			})
+		})
+	}
+}
+
+// Packets are lost where far too much is sent, and what is acknowledged stands still before
+// the first of them: not an outage, and not a matter of a second.
+func TestControllerLowersTheTargetOfAChokedLink(t *testing.T) {
+	rounds(t, func() model {
+		return model{length: 40 * time.Second, room: 30_000, capacity: func(at time.Duration) float64 {
+			if at > 20*time.Second && at < 30*time.Second {
+				return 0.8e6
+			}
+			return 8e6
+		}}
+	}, func(t *testing.T, seed uint64, r result) {
+		down := r.when(20*time.Second, func(target float64) bool { return target <= 2e6 })
+		if end := r.targets[len(r.targets)-1]; down > 900*time.Millisecond || r.late > 60 || end < 3e6 {
+			t.Errorf("seed %d: down after %v, %d late, %.0f at the end", seed, down, r.late, end)
+		}
+	})
 }

@@ -22,7 +22,8 @@ const (
 type StreamConfig struct {
 	Min, Start, Max int
 	Policy          Policy
-	// Fixed: the encoder stays at Max; paths are followed, and shed, all the same.
+	// Fixed: the encoder stays at Max. Paths are followed all the same, and shed, but
+	// late, and never the primary one, nor one that is the only one connected.
 	Fixed bool
 }
 
@@ -188,12 +189,15 @@ func (s *Stream) set(c choice, dt, now time.Duration, hasPaths bool) {
 	} else {
 		before := s.ladder.step
 		s.ladder.advance(dt, rung{
-			video: video, min: float64(s.config.Min), max: float64(s.config.Max),
-			congested: c.path != nil && c.path.congested(),
+			video: video, min: float64(s.config.Min), max: float64(s.config.Max), floors: s.encoder.floors.least,
+			congested: c.path != nil && (c.path.congested() || c.path.advice.Skip),
 			clean:     c.path == nil || c.path.clean(),
 			silent:    s.encoder.silent(),
 			frozen:    c.path != nil && c.path.advice.Reason == Outage,
 		})
+		if s.ladder.step != before {
+			s.encoder.stepped()
+		}
 		if s.ladder.step != before && (before >= halfSize || s.ladder.step == halfSize) {
 			s.wantKey = true // another track, or the first picture after none
 		}
@@ -226,6 +230,7 @@ func (s *Stream) set(c choice, dt, now time.Duration, hasPaths bool) {
 	}
 	s.setting.Divider, s.setting.Scale, s.setting.AudioOnly = s.ladder.actions()
 	s.setting.Skip = skip && s.skipped <= maxSkip
+	s.encoder.floors.at(s.ladder.step, now)
 	s.encoder.commanded(float64(s.setting.Bitrate), s.target, now)
 }
 

@@ -22,6 +22,8 @@ type encoderView struct {
 	steady       time.Duration
 	elapsed      time.Duration // between the last two counters
 	wanted, made float64
+	pictures     pictureTime
+	floors       encoderFloors
 	highest      [2]float64 // targets of this second and the one before
 	gain         float64    // output / command
 	low          float64    // the last gain under one
@@ -101,6 +103,7 @@ func (v *encoderView) observe(e EncoderState, now, dt time.Duration, whole, codi
 	if video, audio, ok := v.all.step(e, now); ok {
 		v.heard(audio)
 		if coding && video < 20*float64(most) {
+			v.floors.second(video, max(v.highest[0], v.highest[1]), now, v.inert)
 			v.obeyed(video)
 		}
 		v.highest[1], v.highest[0] = v.highest[0], 0
@@ -110,12 +113,28 @@ func (v *encoderView) observe(e EncoderState, now, dt time.Duration, whole, codi
 	}
 	v.wanted += v.setting * v.elapsed.Seconds()
 	v.made += made * v.elapsed.Seconds()
+	v.pictures.add(e.Pictures - v.last.Pictures)
 	if v.steady += v.elapsed; v.steady >= gainTime {
+		present := v.pictures.share(v.steady)
 		if v.wanted > 0 {
-			v.gained(v.made / v.wanted)
+			g := corrected(v.made/v.wanted, present)
+			if v.floors.window(v.wanted/v.steady.Seconds(), g, now, v.inert) {
+				v.gained(g)
+			}
 		}
 		v.steady, v.wanted, v.made = 0, 0, 0
 	}
+}
+
+// corrected is what output / command tells of the encoder where only a share of the
+// pictures reached it. Rate controls go by the pictures they get: few pictures and
+// few bits are no shortfall. Nor are few pictures and all the bits an excess: it is
+// the bits a second that the path has to carry.
+func corrected(gain, present float64) float64 {
+	if gain >= 1 || present <= 0 {
+		return gain
+	}
+	return min(gain/present, 1)
 }
 
 func bits(bytes uint64, in time.Duration) float64 { return float64(bytes) * 8 / in.Seconds() }
@@ -195,7 +214,7 @@ func (v *encoderView) gained(g float64) {
 
 // obeyed takes a second's bit rate of video, and compares it with what was wanted.
 func (v *encoderView) obeyed(video float64) {
-	wanted := max(v.highest[0], v.highest[1])
+	wanted := max(v.highest[0], v.highest[1], v.floors.now())
 	switch {
 	case wanted <= 0:
 		return
@@ -212,10 +231,15 @@ func (v *encoderView) obeyed(video float64) {
 	}
 }
 
+// stepped has what was seen of other pictures not count for those that come now.
+func (v *encoderView) stepped() { v.pictures, v.over = pictureTime{}, 0 }
+
 // command is what to tell the encoder so that it puts out target: no more than
-// most, since an encoder that falls short now may not do so with other pictures.
+// most, since an encoder that falls short now may not do so with other pictures;
+// and no less than floor, under which encoders do not go, or pictures are spoilt: an
+// encoder that puts out too much even so needs another step of the ladder.
 func (v *encoderView) command(target, floor, most float64) float64 {
-	return min(max(target/v.applied, floor/mostGain), most)
+	return min(max(target/v.applied, floor), most)
 }
 
 // commanded notes what the encoder was told, and what for.

@@ -70,11 +70,12 @@ func TestEncoderIgnores(t *testing.T) {
 	}
 }
 
-// Its path cannot carry what such an encoder puts out: video is left out there, too.
+// Its path cannot carry what such an encoder puts out, though it is told the least:
+// video is left out there, too.
 func TestEncoderIgnoresAndThePathIsFull(t *testing.T) {
 	g := newStage(testConfig, 1)
 	g.ignores = 4_000_000
-	g.puppets[0].says(1_000_000, TooOld, 1500*time.Millisecond)
+	g.puppets[0].says(100_000, TooOld, 1500*time.Millisecond)
 	if d := g.run(15 * time.Second); !d.Paths[0].Shed {
 		t.Errorf("not shed: %+v, reason %q", d.Setting, d.Reason)
 	}

@@ -12,9 +12,12 @@ type network struct {
 	links  []*testLink
 	paths  []*testPath
 
-	gain     float64 // of the encoder: what it puts out of what it is told
-	ignores  float64 // the rate that the encoder stays at; 0: it obeys
-	still    bool    // the pictures need a tenth of the bit rate
+	gain     float64                  // of the encoder: what it puts out of what it is told
+	ignores  float64                  // the rate that the encoder stays at; 0: it obeys
+	still    bool                     // the pictures need a tenth of the bit rate
+	least    func(Setting) float64    // what the encoder puts out at the least; nil: nothing
+	starved  func(time.Duration) bool // nothing runs here, but the links do; nil: never
+	missing  func(picture int) bool   // the encoder is too slow for this one; nil: for none
 	noSound  bool
 	overhead float64
 
@@ -24,12 +27,14 @@ type network struct {
 	picture  int
 	decision Decision
 	key      uint64
+	owed     int // bytes of sound that were recorded while nothing ran
 	each     func(Decision)
 }
 
 type testLink struct {
-	capacity float64 // bits per second
-	queued   float64 // bytes, of all paths
+	capacity float64                  // bits per second
+	queued   float64                  // bytes, of all paths
+	stuck    func(time.Duration) bool // nothing moves; nil: never
 }
 
 type testPath struct {
@@ -75,29 +80,38 @@ func (n *network) add(name string, l *testLink) *testPath {
 // run goes on for a time.
 func (n *network) run(d time.Duration) {
 	for end := n.now + d; n.now < end; n.now += time.Millisecond {
-		if n.now%Interval == 0 {
-			n.step()
+		if n.starved != nil && n.starved(n.now) {
+			n.told = append(n.told, n.told[len(n.told)-1])
+			n.owed += n.soundDue()
+		} else {
+			if n.now%Interval == 0 {
+				n.step()
+			}
+			n.code()
 		}
-		n.code()
 		n.carry()
 	}
 }
 
 func (n *network) code() {
 	n.told = append(n.told, float64(n.decision.Setting.Bitrate))
-	if n.now%(20*time.Millisecond) == 0 && !n.noSound {
-		n.write(320, false, false) // 128 kb/s
-		n.state.Audio += 320
+	if sound := n.owed + n.soundDue(); sound > 0 {
+		n.write(float64(sound), false, false)
+		n.state.Audio += uint64(sound)
+		n.owed = 0
 	}
 	if n.now%(33*time.Millisecond) != 0 {
 		return
 	}
 	set := n.decision.Setting
 	n.picture++
-	if set.Skip || set.AudioOnly || n.picture%set.Divider != 0 {
+	if set.Skip || set.AudioOnly || n.picture%set.Divider != 0 || (n.missing != nil && n.missing(n.picture)) {
 		return
 	}
 	rate := n.told[max(0, len(n.told)-150)] * n.gain
+	if n.least != nil {
+		rate = max(rate, n.least(set))
+	}
 	if n.ignores > 0 {
 		rate = n.ignores
 	}
@@ -113,6 +127,14 @@ func (n *network) code() {
 	n.state.Pictures++
 	n.state.Video += uint64(size)
 	n.write(float64(uint64(size)), true, key)
+}
+
+// soundDue is what is recorded in this millisecond: 128 kb/s.
+func (n *network) soundDue() int {
+	if n.now%(20*time.Millisecond) != 0 || n.noSound {
+		return 0
+	}
+	return 320
 }
 
 func (n *network) write(bytes float64, video, key bool) {
@@ -136,6 +158,9 @@ func (n *network) write(bytes float64, video, key bool) {
 func (n *network) carry() {
 	for _, l := range n.links {
 		room := l.capacity / 8000
+		if l.stuck != nil && l.stuck(n.now) {
+			room = 0
+		}
 		share := 1.
 		if l.queued > room {
 			share = room / l.queued

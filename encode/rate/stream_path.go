@@ -19,8 +19,11 @@ type path struct {
 	connection uint64
 	budget     time.Duration
 	outage     time.Duration // for how long nothing was acknowledged
+	dropped    uint64        // that the connection gave up so far
+	drops      time.Duration // left, in which something given up counts
 	key        uint64        // the advice's, handled
 	overhead   overhead
+	proof      proof
 	shedding   shedding
 	rise       rise
 	shares     []string // replaced, never changed: decisions hold it
@@ -40,8 +43,11 @@ const (
 	pathBudgetMost    = 30 * time.Second
 
 	// Shares of the budget: a queue under the first is none, over the second the path
-	// carries less than it is given, over the third what is queued will come too late.
-	queueNone, queueSome, queueMuch = .04, .075, .35
+	// is congested, over the third it carries less than it is given if that lasts, over
+	// the last what is queued will come too late. The least of each is what a busy box
+	// does to a short budget: it has acknowledgements wait, but no link is full.
+	queueNone, queueSome, queueStands, queueMuch = .04, .075, .1, .35
+	leastNone, leastSome, leastStands, leastMuch = 30 * time.Millisecond, 50 * time.Millisecond, 80 * time.Millisecond, 120 * time.Millisecond
 )
 
 // match finds the path of each state, makes those that are new, and forgets those
@@ -130,7 +136,7 @@ func (p *path) observe(s *Stream, st PathState, dt time.Duration, e EncoderState
 	p.primary = st.Primary
 	p.connected = st.Connection != 0
 	if !p.connected {
-		p.outage = 0
+		p.outage, p.drops = 0, 0
 		p.overhead.pause()
 		return
 	}
@@ -139,13 +145,20 @@ func (p *path) observe(s *Stream, st PathState, dt time.Duration, e EncoderState
 			p.law.Reconnected()
 		}
 		p.connection = st.Connection
+		p.dropped, p.drops = st.Sample.Dropped, 0
 		p.overhead.pause()
 	}
+	p.drops = max(0, p.drops-dt)
+	if st.Sample.Dropped > p.dropped {
+		p.drops = droppedLately
+	}
+	p.dropped = st.Sample.Dropped
 	p.budget = pathBudgetUnknown
 	if b := st.Sample.Budget; b > 0 {
 		p.budget = min(max(b, pathBudgetLeast), pathBudgetMost)
 	}
 	p.overhead.step(s.clock.now, st.Sample, e, full && p.shedding.state == following)
+	p.proof.step(min(dt, mostSeen), p.clean(), p.given(s))
 	p.setLimits(p.bounds(s))
 	p.advice = p.law.Step(st.Sample)
 	p.advice.Target = min(max(p.advice.Target, 0), p.limits.Max)
@@ -159,7 +172,8 @@ func (p *path) observe(s *Stream, st PathState, dt time.Duration, e EncoderState
 }
 
 // bounds are the limits of the stream as the path counts. Its least lies far under
-// the encoder's least bit rate: how far under tells which step to take below it.
+// the encoder's least bit rate: how far under tells which step to take below it. A path
+// that is seen to carry that least carries it, though: it is given no less.
 func (p *path) bounds(s *Stream) Limits {
 	audio := s.encoder.audio()
 	l := Limits{
@@ -167,7 +181,7 @@ func (p *path) bounds(s *Stream) Limits {
 		Start: int(p.with(float64(s.config.Start), audio)),
 		Max:   int(p.with(float64(s.config.Max), audio)),
 	}
-	l.Min = min(l.Min, l.Max)
+	l.Min = min(max(l.Min, int(p.proof.rate())), l.Max)
 	l.Start = max(l.Start, l.Min)
 	return l
 }
@@ -202,15 +216,17 @@ func (p *path) video(rate int, s *Stream) float64 {
 	return max(0, float64(rate)/p.overhead.ratio-s.encoder.audio())
 }
 
-// queued compares the queue with a share of the budget.
-func (p *path) queued(share float64) bool {
-	return p.advice.Queue > time.Duration(share*float64(p.budget))
+// queued compares the queue with a share of the budget, and with the least time.
+func (p *path) queued(share float64, least time.Duration) bool {
+	return p.advice.Queue > max(time.Duration(share*float64(p.budget)), least)
 }
 
-func (p *path) congested() bool { return p.queued(queueSome) || p.advice.Reason == Dropping }
+func (p *path) congested() bool {
+	return p.queued(queueSome, leastSome) || p.advice.Reason == Dropping
+}
 
 func (p *path) clean() bool {
-	return p.connected && !p.queued(queueNone) && p.advice.Reason != Outage && p.advice.Reason != Dropping
+	return p.connected && !p.queued(queueNone, leastNone) && p.advice.Reason != Outage && p.advice.Reason != Dropping
 }
 
 // paced is the law's advice, with a pace that lets through what the path is given:

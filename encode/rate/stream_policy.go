@@ -103,7 +103,7 @@ func (s *Stream) decides(p *path) bool {
 func (s *Stream) slowest() choice {
 	least := float64(s.config.Min)
 	c := choice{}
-	under := false
+	var under *path
 	for _, p := range s.paths {
 		if !s.decides(p) || p.shedding.state != following {
 			continue
@@ -111,7 +111,9 @@ func (s *Stream) slowest() choice {
 		video, keep := s.carries(p), true
 		if video < least {
 			if p.shedding.grace == 0 {
-				under = true
+				if under == nil || video < s.carries(under) {
+					under = p
+				}
 				continue
 			}
 			video, keep = least, false // it comes back, and may go up from there
@@ -124,8 +126,8 @@ func (s *Stream) slowest() choice {
 	switch {
 	case c.path == nil:
 		return s.next()
-	case under: // until that one sheds
-		c.video = least
+	case under != nil: // until that one sheds, or is better
+		c = choice{path: under, video: least}
 	}
 	return c
 }

@@ -173,16 +173,19 @@ func TestFixed(t *testing.T) {
 	c := testConfig
 	c.Fixed = true
 	g := newStage(c, 2)
-	g.puppets[0].says(100_000, TooOld, 900*time.Millisecond)
-	g.puppets[0].advice.Skip = true
-	g.puppets[1].says(c.Max, AtMax, 0)
+	g.puppets[0].says(c.Max, AtMax, 0)
+	g.puppets[1].says(100_000, TooOld, 900*time.Millisecond)
+	g.puppets[1].advice.Skip = true
 	g.each = func(d Decision) {
 		s := d.Setting
 		if s.Bitrate != c.Max || s.Divider != 1 || s.Scale != 1 || s.AudioOnly || s.Skip || d.Decider != "" {
 			t.Fatalf("fixed, but %+v by %q", s, d.Decider)
 		}
 	}
-	if d := g.run(5 * time.Second); !d.Paths[0].Shed || d.Paths[1].Shed {
+	if d := g.run(5 * time.Second); d.Paths[0].Shed || d.Paths[1].Shed {
+		t.Errorf("shed %v %v soon", d.Paths[0].Shed, d.Paths[1].Shed)
+	}
+	if d := g.run(5 * time.Second); d.Paths[0].Shed || !d.Paths[1].Shed {
 		t.Errorf("shed %v %v, want the slow one only", d.Paths[0].Shed, d.Paths[1].Shed)
 	}
 }

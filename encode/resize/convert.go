@@ -25,20 +25,25 @@ func newConverter(f media.VideoFormat) *converter {
 
 func (c *converter) close() { c.yuv.Close() }
 
-// run converts from one channel to the other until the first is closed, and closes
-// the second. After an error, or the end of ctx, it releases what still comes.
-func (c *converter) run(ctx context.Context, from <-chan media.Frame, to chan<- media.Frame) (err error) {
+// run converts from one unbuffered channel to the other until the first is closed, a
+// picture cannot be converted, or ctx ends, and closes the second.
+func (c *converter) run(ctx context.Context, from <-chan media.Frame, to chan<- media.Frame) error {
 	defer close(to)
-	for frame := range from {
-		if err != nil || ctx.Err() != nil {
-			frame.Release()
-			continue
+	for {
+		var frame media.Frame
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case next, ok := <-from:
+			if !ok {
+				return nil
+			}
+			frame = next
 		}
-		var small media.Frame
-		small, err = c.convert(frame)
+		small, err := c.convert(frame)
 		frame.Release()
 		if err != nil {
-			continue
+			return err
 		}
 		select {
 		case to <- small:
@@ -46,7 +51,6 @@ func (c *converter) run(ctx context.Context, from <-chan media.Frame, to chan<- 
 			small.Release()
 		}
 	}
-	return err
 }
 
 // convert gives the frame in the other format, with its time and wish for a key.

@@ -242,6 +242,24 @@ func (broken) Run(context.Context, <-chan media.Frame, media.Writer) error {
 }
 func (broken) Update(encode.Settings) error { return nil }
 
+func TestAPictureThatCannotBeConvertedIsTold(t *testing.T) {
+	failed := make(chan error, 1)
+	p := play(t.Context(), t, Config{Settings: whole, Open: openSoftware, Failed: func(_ int, err error) { failed <- err }})
+	p.send(3)
+	p.runner.Set(300_000, 1, 2)
+	p.send(3)
+	bad := p.footage.Frame(p.put)
+	bad.Planes[0].Data = nil
+	p.feed.Put(bad)
+	p.put++
+	require.ErrorContains(t, <-failed, "resize")
+	p.send(5)
+	list := runs(t, p.end())
+	require.Len(t, list, 3)
+	require.Len(t, list[2], 5)
+	require.Equal(t, 320, list[2][0].Track.Video.Width)
+}
+
 func TestFullSizeThatFailsEndsTheRun(t *testing.T) {
 	footage := encodetest.NewFootage(whole.Format)
 	feed := encode.NewFeed(time.Second)

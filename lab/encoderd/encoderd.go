@@ -50,6 +50,7 @@ type Daemon struct {
 	tb     peer.TB
 	listen string
 	disk   string
+	client *http.Client
 }
 
 // Options of a daemon that differs from what Start makes.
@@ -63,6 +64,8 @@ type Options struct {
 	State  string // storage.state; a folder of its own when empty
 	Env    []string
 	Wrap   []string // a program and its arguments that run the daemon, such as unshare
+	// Place is where it runs, and where its page is asked.
+	Place peer.Place
 }
 
 // Start runs the daemon of binary with the TOML text, to which a listener on a
@@ -80,7 +83,7 @@ func Start(tb peer.TB, binary, toml string, env ...string) *Daemon {
 func Launch(tb peer.TB, o Options) *Daemon {
 	tb.Helper()
 	dir := tb.TempDir()
-	d := &Daemon{tb: tb, Config: filepath.Join(dir, "encoderd.toml"), Live: o.Live, State: o.State, listen: o.Listen, disk: o.Disk}
+	d := &Daemon{tb: tb, Config: filepath.Join(dir, "encoderd.toml"), Live: o.Live, State: o.State, listen: o.Listen, disk: o.Disk, client: o.Place.Client()}
 	if d.Live == "" {
 		d.Live = filepath.Join(dir, "live")
 	}
@@ -92,7 +95,7 @@ func Launch(tb peer.TB, o Options) *Daemon {
 	}
 	d.WriteConfig(o.TOML)
 	d.Process = peer.Start(tb, peer.Command{
-		Name: "encoderd", Args: append(slices.Clone(o.Wrap), o.Binary, "-config", d.Config), Dir: dir, Env: o.Env,
+		Name: "encoderd", Args: append(slices.Clone(o.Wrap), o.Binary, "-config", d.Config), Dir: dir, Env: o.Env, Place: o.Place,
 	})
 	return d
 }
@@ -202,7 +205,7 @@ func (d *Daemon) do(method, path, body string, code int) []byte {
 	if body != "" {
 		r.Header.Set("Content-Type", "application/merge-patch+json")
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := d.client.Do(r)
 	if err != nil {
 		d.tb.Fatalf("%s %s: %v", method, path, err)
 	}

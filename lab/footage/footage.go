@@ -35,6 +35,7 @@ var All = map[string]Clip{
 	"street-bframes":    StreetBFrames,
 	"street-video-only": StreetVideoOnly,
 	"street-long-gop":   StreetLongGOP,
+	"street-small":      StreetSmall,
 	"flash.mp4":         FlashMP4,
 	"flash.ts":          FlashTS,
 }
@@ -152,6 +153,13 @@ func flashClip(ctx context.Context, o FlashOptions) (string, error) {
 	args = append(args, x264("-bf", "0", "-g", "30", "-keyint_min", "30")...)
 	args = append(args, "-c:a", "aac", "-b:a", "128k")
 	return one(ctx, "flash", nil, append(args, container(o.File)...), o.File)
+}
+
+// StreetSmall is 20 s of the same pictures at half the width and height, 384×288, with
+// StreetMP4's key frames: what another step of an encoder makes of it.
+func StreetSmall(ctx context.Context) (string, error) {
+	return streetClip(ctx, "street-small", "street-small.mp4", 20,
+		x264("-vf", "scale=384:288", "-bf", "0", "-g", "50", "-keyint_min", "50"))
 }
 
 func streetClip(ctx context.Context, name, file string, seconds int, encode []string) (string, error) {

@@ -198,7 +198,7 @@ func (n *Nginx) get(ctx context.Context, path string) ([]byte, error) {
 		return nil, err
 	}
 	req.Close = true // nothing is left open for leak checkers to find
-	resp, err := n.place.client().Do(req)
+	resp, err := n.place.Client().Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -34,8 +34,8 @@ func (p Place) addr() netip.Addr {
 // host is the host and port of a server in the place.
 func (p Place) host(port int) string { return net.JoinHostPort(p.addr().String(), strconv.Itoa(port)) }
 
-// client makes requests from inside the place.
-func (p Place) client() *http.Client {
+// Client makes requests from inside the place. It leaves no connection open.
+func (p Place) Client() *http.Client {
 	if p.Do == nil {
 		return http.DefaultClient
 	}

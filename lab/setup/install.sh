@@ -161,6 +161,18 @@ check_go() {
 	fi
 }
 
+# open_tun: tests emulate links over TUN. Without the device they say so themselves; many
+# containers may have none.
+open_tun() {
+	[ -e /dev/net/tun ] && return
+	say "loads the kernel module tun: tests emulate links over it"
+	as_root modprobe tun 2>/dev/null || true
+	[ -e /dev/net/tun ] && return
+	# In a container the module may be there without its device.
+	as_root sh -c 'mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200' 2>/dev/null ||
+		say "there is no /dev/net/tun: tests over emulated links will fail; give the container the device (docker run --device /dev/net/tun)"
+}
+
 check_node() {
 	local have
 	have=$(node --version)
@@ -215,7 +227,7 @@ fi
 for purpose; do
 	case $purpose in
 	run) check_go ;;
-	test) check_go && build_minio ;;
+	test) check_go && open_tun && build_minio ;;
 	lint) check_go && build_golangci ;;
 	cross) check_go && for arch in $CROSS_ARCHES; do lab/setup/sysroot.sh "$arch"; done ;;
 	box) check_go && lab/setup/sysroot.sh arm64 && lab/setup/box.sh && fetch_modules ;;

@@ -193,8 +193,12 @@ func (d *Destination) Advise(a output.PathAdvice) {
 		l.gov.restrain(a)
 	}
 	d.mu.Unlock()
-	if shedding(a) != shedding(before) {
-		d.log.Info("bit rate policy", "holds back", shedding(a))
+	switch now := shedding(a); {
+	case now == shedding(before):
+	case now == "":
+		d.log.Info("bit rate policy: nothing is held back any more")
+	default:
+		d.log.Info("bit rate policy", "holds back", now)
 	}
 	if l != nil && a.Flush != before.Flush {
 		l.stale.Store(true)

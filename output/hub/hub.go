@@ -30,8 +30,9 @@ const (
 // any packet where the reader gets no video. All methods are safe for
 // concurrent use.
 type Hub struct {
-	clock *media.Clock
-	held  atomic.Bool // see HoldPictures
+	clock   *media.Clock
+	held    atomic.Bool // see HoldPictures
+	skipped atomic.Bool // see SkipPictures
 
 	mu         sync.Mutex // guards the fields below and orders Write with Subscribe
 	kinds      []media.Kind

@@ -15,11 +15,15 @@ type Join uint8
 // The ways of joining.
 const (
 	// JoinCached begins with the cached packets since the last sync point: at
-	// once, and up to a GOP behind. For files, HTTP and pushes.
+	// once, and up to a GOP behind. While pictures are held (Hub.HoldPictures) that
+	// may be long ago: then it begins with the next packet of sound. For pushes.
 	JoinCached Join = iota
 	// JoinNextKey begins at the next sync point and asks the encoder for one:
 	// no delay is carried along. For WebRTC and the like.
 	JoinNextKey
+	// JoinStill is JoinCached also while pictures are held, for those who show the
+	// last one again.
+	JoinStill
 )
 
 // Defaults of Options.
@@ -109,7 +113,7 @@ func (h *Hub) Subscribe(o Options) *Reader {
 	h.readers[r] = struct{}{}
 	r.choose()
 	switch {
-	case o.Join == JoinCached:
+	case o.Join == JoinStill, o.Join == JoinCached && !h.PicturesHeld():
 		r.pushCached()
 	case o.Join == JoinNextKey && h.requestKey != nil && r.takesVideo():
 		h.requestKey()
@@ -247,13 +251,13 @@ func (r *Reader) push(p media.Packet, sync bool) {
 		return
 	}
 	sync = sync || r.noVideo
-	if !r.synced && !sync {
+	if !r.mayBegin(p, sync) {
 		r.lose(p)
 		return
 	}
 	if r.n > 0 && (r.n == r.opts.MaxPackets || r.bytes+len(p.Data) > r.opts.MaxBytes) {
 		r.overflow(sync)
-		if !r.synced && !sync {
+		if !r.mayBegin(p, sync) {
 			r.lose(p)
 			return
 		}
@@ -264,6 +268,20 @@ func (r *Reader) push(p media.Packet, sync bool) {
 	r.synced, r.started = true, true
 	r.append(entry{p, sync})
 	r.notify()
+}
+
+// mayBegin says whether a packet can be queued: it is a sync point, or continues what
+// is there. While pictures are held no other sync point would come than sound, and
+// pictures are left out until a key picture. r.mu is held.
+func (r *Reader) mayBegin(p media.Packet, sync bool) bool {
+	if r.synced || sync {
+		return true
+	}
+	if p.Track.Kind() == media.Video || !r.hub.PicturesHeld() {
+		return false
+	}
+	r.noVideo = true
+	return true
 }
 
 // overflow makes room: it drops what lies before the newest sync point of the

@@ -138,7 +138,11 @@ func (d *Destination) Advise(a output.PathAdvice) {
 	if a == before {
 		return
 	}
-	if now := shedding(a); now != shedding(before) {
+	switch now := shedding(a); {
+	case now == shedding(before):
+	case now == "":
+		d.log.Info("bit rate policy: nothing is left out any more")
+	default:
 		d.log.Info("bit rate policy", "leaves out", now)
 	}
 	if f := d.flow; f != nil {

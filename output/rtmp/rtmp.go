@@ -11,6 +11,12 @@
 // for the others, and servers that offer Enhanced RTMP are the smaller part.
 // What the answer says is logged. A reconnect request is followed whether or not
 // the server has announced that it sends any.
+//
+// # Another size
+//
+// Pictures of another size go on in the same connection: new metadata and a new
+// decoder configuration before their first key picture, as FLV has it. nginx-rtmp,
+// lal and node-media-server record and hand on both.
 package rtmp
 
 import (
@@ -56,6 +62,7 @@ type conn struct {
 	link   *link
 	log    *slog.Logger
 	stream uint32 // message stream
+	agent  string
 
 	// Written by Write's goroutine alone:
 	video, audio *media.Track
@@ -121,13 +128,13 @@ func attempt(ctx context.Context, t output.Target, a address, o opening, tracks 
 			_ = l.sock.Close()
 		}
 	})
-	c := &conn{link: l, log: t.Log}
+	c := &conn{link: l, log: t.Log, agent: t.Agent}
 	c.chunks[media.Video] = chunkWriter{stream: videoChunks, typ: typeVideo}
 	c.chunks[media.Audio] = chunkWriter{stream: audioChunks, typ: typeAudio}
 	c.stream, err = l.publish(t.Agent, o)
 	if err == nil {
 		c.reader.Go(c.listen)
-		if err = c.open(tracks, t.Agent); err != nil {
+		if err = c.open(tracks); err != nil {
 			err = c.reason(explain(a, err))
 		}
 	}
@@ -150,11 +157,8 @@ func attempt(ctx context.Context, t output.Target, a address, o opening, tracks 
 }
 
 // open sends what goes before the first packet.
-func (c *conn) open(tracks []*media.Track, agent string) error {
-	err := c.link.send(&message.DataAMF0{
-		ChunkStreamID: publishChunks, MessageStreamID: wireStream(c.stream),
-		Payload: []any{"@setDataFrame", "onMetaData", metadata(tracks, agent)},
-	})
+func (c *conn) open(tracks []*media.Track) error {
+	err := c.link.send(c.metadata(tracks))
 	if err != nil {
 		return err
 	}
@@ -184,12 +188,13 @@ func (c *conn) open(tracks []*media.Track, agent string) error {
 }
 
 // Write sends one packet in one system call (RTMPS: in as many as it has TLS
-// records). It blocks while the server takes data, however slowly.
+// records). It blocks while the server takes data, however slowly. Another track of
+// H.264 goes on in the connection, with a key picture.
 func (c *conn) Write(p media.Packet) error {
 	if ended := c.ended.Load(); ended != nil {
 		return *ended
 	}
-	if p.Track != c.video && p.Track != c.audio {
+	if p.Track != c.video && p.Track != c.audio && !c.carries(p) {
 		return output.ErrTrackChanged
 	}
 	c.link.lock(0)
@@ -229,6 +234,11 @@ func (c *conn) write(p media.Packet) error {
 	dts, pts := media.ToTimescale(p.DTS-c.base, 1000), media.ToTimescale(p.PTS-c.base, 1000)
 	if p.Track == c.audio {
 		return c.sendMedia(media.Audio, uint32(dts), append(c.tag[:0], flvAAC, flvFrame), p.Data)
+	}
+	if p.Track != c.video {
+		if err := c.renew(p.Track); err != nil {
+			return err
+		}
 	}
 	if p.Key {
 		if err := c.refreshConfig(p, uint32(dts)); err != nil {

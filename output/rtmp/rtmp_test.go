@@ -177,15 +177,68 @@ func TestGomediaServerDecodesThePublication(t *testing.T) {
 	}
 }
 
-func TestANewTrackNeedsANewConnection(t *testing.T) {
+// small is a track of another size.
+func small() *media.Track {
+	params := *video.Video
+	params.Width, params.Height, params.PPS = 960, 540, pps2
+	return &media.Track{Codec: media.H264, Video: &params}
+}
+
+// Another size goes on in the connection; metadata and configuration come before its
+// first picture, at its time.
+func TestPicturesOfAnotherSize(t *testing.T) {
+	addr, done := server(t)
+	c := mustDial(t, target(t, "rtmp://"+addr+"/live/key"))
+	other := small()
+	of := func(p media.Packet) media.Packet { p.Track = other; return p }
+	mustWrite(t, c,
+		picture(0, 0, true, 100), sound(21, 10),
+		of(picture(33, 33, true, 70_000)), sound(42, 10), of(picture(66, 66, false, 50)),
+		picture(100, 100, true, 60),
+	)
+	c.Close()
+	got := <-done
+	var sizes []any
+	for i, m := range got.messages {
+		meta, ok := m.(*message.DataAMF0)
+		if !ok {
+			continue
+		}
+		width, _ := amf0.Object(meta.Payload[2].(amf0.ECMAArray)).Get("width")
+		if sizes = append(sizes, width); meta.Payload[1] != "onMetaData" {
+			t.Errorf("message %d: %+v", i, meta.Payload)
+		}
+		if v, ok := got.messages[i+1].(*message.Video); !ok || v.Type != message.VideoTypeConfig {
+			t.Errorf("after metadata comes %+v", got.messages[i+1])
+		}
+	}
+	if want := []any{1920.0, 960.0, 1920.0}; !slices.Equal(sizes, want) {
+		t.Errorf("widths in metadata: %v, want %v", sizes, want)
+	}
+	want := []string{
+		"video 0+0 config 68ce3c80", "audio 0 config rate 48000", "video 0+0 key=true 104 bytes", "audio 21 10 bytes",
+		"video 33+0 config 68ce3880", "video 33+0 key=true 70004 bytes", "audio 42 10 bytes", "video 66+0 key=false 54 bytes",
+		"video 100+0 config 68ce3c80", "video 100+0 key=true 64 bytes",
+	}
+	if l := log(got.messages); !slices.Equal(l[:min(len(want), len(l))], want) {
+		t.Errorf("server received\n%s\nwant\n%s", strings.Join(l, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestTracksThatNeedANewConnection(t *testing.T) {
 	addr, _ := server(t)
 	c := mustDial(t, target(t, "rtmp://"+addr+"/live/key"))
-	other := *video
-	p := picture(0, 0, true, 10)
-	p.Track = &other
-	if err := c.Write(p); !errors.Is(err, output.ErrTrackChanged) {
-		t.Errorf("got %v, want ErrTrackChanged", err)
+	mustWrite(t, c, picture(0, 0, true, 10))
+	late, otherSound := picture(33, 33, false, 10), sound(21, 10)
+	late.Track = small()
+	params := *audio.Audio
+	otherSound.Track = &media.Track{Codec: media.AAC, Audio: &params}
+	for name, p := range map[string]media.Packet{"no key picture": late, "sound": otherSound} {
+		if err := c.Write(p); !errors.Is(err, output.ErrTrackChanged) {
+			t.Errorf("%s: got %v, want ErrTrackChanged", name, err)
+		}
 	}
+	mustWrite(t, c, picture(66, 66, false, 10)) // the old track still goes on
 }
 
 // The server's pings are answered while media is written: two goroutines use

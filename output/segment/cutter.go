@@ -16,6 +16,7 @@ import (
 type cutter struct {
 	keysOnRequest func() bool // of the stream now
 	picturesHeld  func() bool // likewise, see still
+	requestKey    func()      // of the encoder, where it makes them
 	cfg           Config
 	limits        limits // of the run, from its first segment on
 	run           string
@@ -42,6 +43,9 @@ type cutter struct {
 	phase    phase        // of a source that is epoch-locked
 	key      media.Packet // the last key picture, while there are pictures
 	stills   uint64       // times it was shown again since the last real picture
+	begged   bool         // a key picture is asked for, for what comes after them
+	// heldUntil is up to when pictures were held back.
+	heldUntil time.Duration
 
 	unplaced, forcedCuts uint64
 }
@@ -109,8 +113,9 @@ func (c *cutter) add(p media.Packet) {
 	case l == nil || p.PTS < p.DTS || p.DTS < -c.offset || p.Track == c.refused:
 		c.unplaced++
 		c.needKey = c.needKey || l == c.lead()
+	case l == c.lead() && !c.real(p):
+		c.unplaced++
 	case l == c.lead():
-		c.real(p)
 		c.addLead(p)
 	default:
 		c.enqueue(p)

@@ -34,7 +34,7 @@ func (s *Segmenter) reportLate(l *lane) {
 	sample, cause := l.samples[len(l.samples)-1], s.packet
 	now := s.hub.Clock().Now()
 	late := now - sample.PTS
-	if late <= s.cfg.Duration/2 || l.part.late || cause.At < s.began || s.hub.PicturesHeld() {
+	if late <= s.cfg.Duration/2 || l.part.late || cause.At < s.began || s.cut.leftOut(sample.PTS) {
 		return
 	}
 	l.part.late = true

@@ -100,7 +100,7 @@ func (s *Segmenter) Update(cfg Config) error {
 func (s *Segmenter) Run(ctx context.Context, ready func()) error {
 	s.ready = ready
 	s.begin()
-	r := s.hub.Subscribe(hub.Options{Join: hub.JoinCached})
+	r := s.hub.Subscribe(hub.Options{Join: hub.JoinStill})
 	defer r.Close()
 	err := s.read(ctx, r)
 	s.cut.finish()
@@ -115,8 +115,9 @@ func (s *Segmenter) begin() {
 	s.began = s.hub.Clock().Now()
 	s.restore()
 	s.cut = &cutter{
-		keysOnRequest: s.hub.KeysOnRequest, picturesHeld: s.hub.PicturesHeld, clear: s.reporter.Clear,
-		cfg:           s.cfg, run: s.run, naming: s.naming(), offset: TimeOffset,
+		keysOnRequest: s.hub.KeysOnRequest, clear: s.reporter.Clear,
+		picturesHeld: func() bool { return s.hub.PicturesHeld() || s.hub.PicturesSkipped() }, requestKey: s.hub.RequestKey,
+		cfg: s.cfg, run: s.run, naming: s.naming(), offset: TimeOffset,
 		breakAt: s.resumed,
 		done:    s.closed, changed: s.publishOpen, missed: s.missed, report: s.reporter.Raise,
 	}

@@ -17,10 +17,14 @@ const stillPatience = 500 * time.Millisecond
 
 // still has segments go on while the encoder holds its pictures back: each that
 // sound has filled ends, and the next begins with the last key picture again, which
-// is what players need to go on with the sound. The first real picture is a key
-// picture too, so that nothing refers across.
+// is what players need to go on with the sound. The first real picture after that is
+// a key picture too, so that nothing refers across.
 func (c *cutter) still() {
-	if c.picturesHeld == nil || !c.picturesHeld() || c.leadKind != media.Video || len(c.queue) == 0 {
+	if c.picturesHeld == nil || !c.picturesHeld() || c.leadKind != media.Video {
+		return
+	}
+	c.heldUntil = c.queued
+	if len(c.queue) == 0 {
 		return
 	}
 	for len(c.open) > 0 && !c.needKey {
@@ -34,7 +38,7 @@ func (c *cutter) still() {
 		p.At = c.queue[len(c.queue)-1].At
 		c.stills++
 		c.report(ConditionStill, fmt.Sprintf(
-			"no pictures are coded, since a link carries no more than sound: segments show the last key picture, %d so far", c.stills))
+			"no pictures are coded, since a link does not carry them: segments show the last key picture, %d so far", c.stills))
 		before := c.newest()
 		c.addLead(p)
 		c.drain()
@@ -44,16 +48,31 @@ func (c *cutter) still() {
 	}
 }
 
-// real notes a picture that the encoder made.
-func (c *cutter) real(p media.Packet) {
+// leftOut says that pictures are held back, or were at a time and after it: what was
+// captured then is no measure of how late anything is.
+func (c *cutter) leftOut(at time.Duration) bool {
+	return at <= c.heldUntil || c.picturesHeld()
+}
+
+// real notes a picture that the encoder made. false: it cannot be decoded here, since
+// it refers to pictures before the one that was shown again. A key picture is asked for.
+func (c *cutter) real(p media.Packet) bool {
 	if c.leadKind != media.Video {
-		return
+		return true
 	}
-	if p.Key {
-		c.key = p
+	switch {
+	case p.Key:
+		c.key, c.begged = p, false
+	case c.stills > 0:
+		if !c.begged {
+			c.begged = true
+			c.requestKey()
+		}
+		return false
 	}
 	if c.stills > 0 {
 		c.stills = 0
 		c.clear(ConditionStill)
 	}
+	return true
 }

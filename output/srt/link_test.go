@@ -118,7 +118,19 @@ func TestCloseEndsABlockedWrite(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+	// libsrt keeps its lock of the sending side meanwhile.
+	meanwhile := time.Now()
+	conn := c.(*conn)
+	if err := errors.Join(conn.Pace(1_000_000), conn.Pace(2_000_000)); err != nil {
+		t.Error(err)
+	}
+	if p, ok := conn.Path(); !ok || p.Outstanding == 0 {
+		t.Errorf("the path of a blocked connection is %+v, %v", p, ok)
+	}
 	c.Close()
+	if took := time.Since(meanwhile); took > 10*time.Second {
+		t.Errorf("a blocked Write held the others up for %v", took)
+	}
 	if err := <-result; err == nil {
 		t.Error("Write returned without an error")
 	}

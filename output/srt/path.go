@@ -29,7 +29,6 @@ const (
 type watch struct {
 	mu    sync.Mutex // guards the fields below, and the socket against its end meanwhile
 	over  bool
-	paced int64            // SRTO_MAXBW as it is
 	acked uint64           // the most so far
 	bases [2]time.Duration // the shortest round trip of this window and of the one before; 0: none
 	since time.Time        // of this window
@@ -100,20 +99,24 @@ func (w *watch) base() time.Duration {
 	return w.bases[0]
 }
 
-// end has Path and Pace touch the socket no more.
+// end has Path touch the socket no more.
 func (w *watch) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
 }
 
-// Pace implements output.PathConn by SRTO_MAXBW, which takes effect at once. libsrt's
-// own guess (maxbw=0) follows the bit rate a second late, and queues meanwhile. An
-// option maxbw of the destination stays the limit; at a constant rate (mux_rate)
-// that is the pace.
+// Pace implements output.PathConn by SRTO_MAXBW, which takes effect at once, or, while
+// a Write runs, with its next message: libsrt sets no option while a Write waits for
+// room, which may last as long as the connection. Its own guess (maxbw=0) follows the
+// bit rate a second late, and queues meanwhile. An option maxbw of the destination
+// stays the limit; at a constant rate (mux_rate) that is the pace.
 func (c *conn) Pace(bitrate int) error {
 	if c.sender != nil {
 		return nil
+	}
+	if c.closing.Load() {
+		return c.over()
 	}
 	want := c.maxBW
 	if bitrate > 0 {
@@ -122,21 +125,32 @@ func (c *conn) Pace(bitrate int) error {
 			want = min(want, c.maxBW)
 		}
 	}
-	w := &c.watch
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case w.over:
-		return fmt.Errorf("connection to %s: %w", c.address, net.ErrClosed)
-	case w.paced == want:
+	c.pace.Store(want)
+	if !c.writing.TryLock() {
 		return nil
+	}
+	defer c.writing.Unlock()
+	return c.keepPace()
+}
+
+// keepPace sets the pace that is wanted. c.writing is held.
+func (c *conn) keepPace() error {
+	want := c.pace.Load()
+	switch {
+	case want == c.paced:
+		return nil
+	case c.closed:
+		return c.over()
 	}
 	if err := c.id.setMaxBW(want); err != nil {
 		return fmt.Errorf("srt: set SRTO_MAXBW of the connection to %s: %w", c.address, err)
 	}
-	w.paced = want
+	c.paced = want
 	return nil
 }
+
+// over is the error of what comes after Close.
+func (c *conn) over() error { return fmt.Errorf("connection to %s: %w", c.address, net.ErrClosed) }
 
 // Written is Path's.
 func (c *conn) Written() uint64 { return c.written.Load() }

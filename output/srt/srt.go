@@ -55,11 +55,13 @@ type conn struct {
 	pulse    pulse
 	listener *listener // nil but in listener mode
 
-	writing sync.Mutex // guards sock and closed: srtgo's methods copy and change the struct
+	writing sync.Mutex // guards sock, closed and paced: srtgo's methods copy and change the struct
 	sock    *srtgo.SrtSocket
 	closed  bool
+	paced   int64 // SRTO_MAXBW as it is
 
-	maxBW int64 // as the destination's options have it
+	pace  atomic.Int64 // SRTO_MAXBW as it is wanted
+	maxBW int64        // as the destination's options have it
 	watch watch
 
 	closing atomic.Bool
@@ -141,7 +143,8 @@ func (c *conn) ready() error {
 	if c.maxBW, err = c.id.maxBW(); err != nil {
 		return c.early("SRTO_MAXBW", err)
 	}
-	c.watch.paced = c.maxBW
+	c.paced = c.maxBW
+	c.pace.Store(c.maxBW)
 	if err := c.sock.SetSockOptInt(optSndTime, int(c.timeout.Milliseconds())); err != nil {
 		return c.early("SRTO_SNDTIMEO", err)
 	}
@@ -183,10 +186,11 @@ func (c *conn) send(buf []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if c.closed {
-		return fmt.Errorf("connection to %s: %w", c.address, net.ErrClosed)
+		return c.over()
 	}
 	c.feel()
 	for len(buf) > 0 {
+		_ = c.keepPace() // where it fails, so does what follows
 		n := min(len(buf), messageSize)
 		if _, err := c.sock.Write(buf[:n]); err != nil {
 			return c.broken(err)
@@ -200,7 +204,7 @@ func (c *conn) send(buf []byte) error {
 func (c *conn) broken(err error) error {
 	switch {
 	case c.closing.Load():
-		return fmt.Errorf("connection to %s: %w", c.address, net.ErrClosed)
+		return c.over()
 	case errors.Is(err, srtgo.ETimeout):
 		return fmt.Errorf("%w: %s has acknowledged nothing for %v: is the receiver stuck, or the uplink down?",
 			output.ErrStalled, c.address, c.timeout)

@@ -20,7 +20,8 @@ const (
 
 // congestion is the control asked for: on a 6 Mb/s uplink with a deep buffer a
 // greedy sender keeps 0.1 s of queue in it, CUBIC over half a second; and it takes
-// no lost packet for a full link.
+// no lost packet for a full link. Any process may ask for it, but only the system can
+// load its module (systemd/encoderd.service).
 const congestion = "bbr"
 
 // Control is for net.Dialer.Control: the kernel does not hoard data, fills no

@@ -55,18 +55,20 @@ func cacheFile(o options, r trial.Runner, t trial.Trial) string {
 	return filepath.Join(o.out, "abr", r.Name(), fmt.Sprintf("%s_%s_%s_%d.json", t.Scenario.Name, t.Law.Name, t.Transport, t.Seed))
 }
 
+// chosen are a runner's trials that are asked for.
+func (o options) chosen(r trial.Runner) (some []trial.Trial) {
+	for _, t := range r.Trials(o.seeds) {
+		if o.only.MatchString(t.Name()) {
+			some = append(some, t)
+		}
+	}
+	return some
+}
+
 // runAll runs the chosen trials that have no result yet. What was run is kept at once,
 // so that a run that was ended goes on where it was.
 func runAll(ctx context.Context, o options, r trial.Runner, w io.Writer) ([]trial.Outcome, error) {
-	var todo []trial.Trial
-	for _, t := range r.Trials(o.seeds) {
-		if o.only.MatchString(t.Name()) {
-			todo = append(todo, t)
-		}
-	}
-	if len(todo) == 0 {
-		return nil, fmt.Errorf("-only %s: matches nothing", o.only)
-	}
+	todo := o.chosen(r)
 	if err := os.MkdirAll(filepath.Join(o.out, "abr", r.Name()), 0o755); err != nil {
 		return nil, err
 	}
@@ -101,7 +103,7 @@ func runOne(ctx context.Context, o options, r trial.Runner, t trial.Trial, out *
 	file := cacheFile(o, r, t)
 	if !o.fresh {
 		err := measure.Load(file, out)
-		if err == nil && out.Version == r.Version() {
+		if err == nil && out.Version == r.Version(t) {
 			return true, nil
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -112,6 +114,6 @@ func runOne(ctx context.Context, o options, r trial.Runner, t trial.Trial, out *
 	if err != nil {
 		return false, err
 	}
-	*out = trial.NewOutcome(t, r.Version(), records, t.Seed == 1)
+	*out = trial.NewOutcome(t, r.Version(t), records, t.Seed == 1)
 	return false, measure.Save(file, out)
 }

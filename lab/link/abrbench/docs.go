@@ -28,6 +28,9 @@ func (r *report) document(o options) error {
 	if err := r.plots(o, &b); err != nil {
 		return err
 	}
+	if r.Simulated != nil {
+		fmt.Fprintf(&b, "#### Beside the simulator\n\n%s\n", r.comparison().Markdown())
+	}
 	for _, t := range r.transports() {
 		fmt.Fprintf(&b, "#### %s\n\n%s\n", strings.ToUpper(t), r.table(t).Markdown())
 	}

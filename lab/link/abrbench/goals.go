@@ -3,8 +3,10 @@ package main
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/encoderbox/encoderbox/lab/link/law"
+	"github.com/encoderbox/encoderbox/lab/link/realtime"
 	"github.com/encoderbox/encoderbox/lab/link/score"
 	"github.com/encoderbox/encoderbox/lab/measure"
 )
@@ -88,12 +90,21 @@ var compared = [...]string{"steps", "outage-3s", "lte", "5g"}
 
 // rtmp are the goals beside a law of RTMP: over all compared scenarios, of each seed.
 func (m *goalMaker) rtmp(peer string) {
+	var where []string
+	for _, s := range compared {
+		if m.row(s, law.Ours, law.RTMP) != nil && m.row(s, peer, law.RTMP) != nil {
+			where = append(where, s)
+		}
+	}
+	if len(where) == 0 {
+		return
+	}
 	var delays, late, good []float64
 	for seed := range m.Seeds {
 		var us, them score.Result
-		for _, s := range compared {
+		for _, s := range where {
 			a, b := m.row(s, law.Ours, law.RTMP), m.row(s, peer, law.RTMP)
-			if a == nil || b == nil || seed >= len(a.Seeds) || seed >= len(b.Seeds) {
+			if seed >= len(a.Seeds) || seed >= len(b.Seeds) {
 				return
 			}
 			for sum, r := range map[*score.Result]score.Result{&us: a.Seeds[seed], &them: b.Seeds[seed]} {
@@ -106,10 +117,10 @@ func (m *goalMaker) rtmp(peer string) {
 		late = append(late, ratio(float64(us.Late), float64(them.Late)))
 		good = append(good, ratio(us.Goodput, them.Goodput))
 	}
-	where := ", RTMP, steps, outage, LTE and 5G together, median"
-	m.most("delay-of-"+peer, "p95 delay as a part of "+peer+"'s"+where, 0.2, measure.Median(delays), delays)
-	m.most("late-of-"+peer, "Late or lost pictures as a part of "+peer+"'s"+where, 0.1, measure.Median(late), late)
-	m.least("goodput-of-"+peer, "On-time goodput as a part of "+peer+"'s"+where, 1, measure.Median(good), good)
+	of := ", RTMP, " + strings.Join(where, ", ") + " together, median"
+	m.most("delay-of-"+peer, "p95 delay as a part of "+peer+"'s"+of, 0.2, measure.Median(delays), delays)
+	m.most("late-of-"+peer, "Late or lost pictures as a part of "+peer+"'s"+of, 0.1, measure.Median(late), late)
+	m.least("goodput-of-"+peer, "On-time goodput as a part of "+peer+"'s"+of, 1, measure.Median(good), good)
 }
 
 // ratio is NaN where there is nothing to compare with, and 0 of nothing to nothing.
@@ -125,11 +136,15 @@ func ratio(a, b float64) float64 {
 
 // fixed are the goals beside a fixed bit rate.
 func (m *goalMaker) fixed(transport string) {
-	if us, them := m.row("rtt-20", law.Ours, transport), m.row("rtt-20", fixed, transport); us != nil && them != nil {
-		each := pairs(us, them, func(a, b score.Result) float64 { return ratio(goodput(a), goodput(b)) })
-		m.least("goodput-of-fixed-"+transport, "On-time goodput as a part of fixed 3 Mb/s on 6 Mb/s, "+transport+", median", 1.5, measure.Median(each), each)
+	more, less := "rtt-20", "low"
+	if m.Name == realtime.Name { // of its four
+		more, less = "loss-2", "steps"
 	}
-	m.worst("stall-"+transport, "Bad or missing pictures on 1.5 Mb/s, s, "+transport+", the worst seed", "low", transport, 0, bad)
+	if us, them := m.row(more, law.Ours, transport), m.row(more, fixed, transport); us != nil && them != nil {
+		each := pairs(us, them, func(a, b score.Result) float64 { return ratio(goodput(a), goodput(b)) })
+		m.least("goodput-of-fixed-"+transport, "On-time goodput as a part of fixed 3 Mb/s on 6 Mb/s ("+more+"), "+transport+", median", 1.5, measure.Median(each), each)
+	}
+	m.worst("stall-"+transport, "Bad or missing pictures where fixed 3 Mb/s stalls ("+less+"), s, "+transport+", the worst seed", less, transport, 0, bad)
 }
 
 // movement is a goal of the scenario that moves the bit rate most.

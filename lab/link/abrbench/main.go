@@ -17,7 +17,7 @@ import (
 	"syscall"
 
 	"github.com/encoderbox/encoderbox/lab/link/netns"
-	"github.com/encoderbox/encoderbox/lab/link/real"
+	"github.com/encoderbox/encoderbox/lab/link/realtime"
 	"github.com/encoderbox/encoderbox/lab/link/scenario"
 	"github.com/encoderbox/encoderbox/lab/link/trace"
 	"github.com/encoderbox/encoderbox/lab/link/trial"
@@ -25,8 +25,8 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == real.SenderArgument { // started by another abrbench
-		os.Exit(exit(func(ctx context.Context) error { return real.Sender(ctx, os.Stdin, os.Stdout) }))
+	if len(os.Args) > 1 && os.Args[1] == realtime.SenderArgument { // started by another abrbench
+		os.Exit(exit(func(ctx context.Context) error { return realtime.Sender(ctx, os.Stdin, os.Stdout) }))
 	}
 	os.Exit(netns.Main(func() int {
 		return exit(func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout) })
@@ -47,6 +47,7 @@ func exit(f func(context.Context) error) int {
 // options of a run.
 type options struct {
 	seeds   int
+	first   uint64         // seed of the simulator
 	only    *regexp.Regexp // of trials' names
 	sim     bool           // the simulator alone
 	out     string         // folder of the results
@@ -59,17 +60,20 @@ type options struct {
 
 	realSeeds   int
 	realWorkers int
-	quick       bool // of the real ones
+	quick       bool   // of the real ones
+	samples     string // folder
 }
 
 func parse(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("abrbench", flag.ContinueOnError)
 	f.IntVar(&o.seeds, "seeds", 5, "how often each scenario is run under each law, each time with other content, losses and mobile links")
+	f.Uint64Var(&o.first, "first-seed", 1, "of the simulator: seeds that nothing was tuned with tell whether a law is fitted to those it was")
 	only := f.String("only", "", "run only what the regular `expression` matches (\"lte: belacoder over srt\"); goals need all that they compare")
 	f.BoolVar(&o.sim, "sim", false, "the simulator alone, no real transports")
 	f.IntVar(&o.realSeeds, "real-seeds", 3, "how often each scenario is run over real transports, in real time")
-	f.IntVar(&o.realWorkers, "real-workers", 3, "how many runs over real transports go on at a time")
+	f.IntVar(&o.realWorkers, "real-workers", 4, "how many runs over real transports go on at a time")
+	f.StringVar(&o.samples, "samples", "", "keep what the laws were told over real transports, and said, in this `folder` as CSV")
 	f.BoolVar(&o.quick, "quick", false, "real transports for some seconds only: to see whether everything works")
 	f.StringVar(&o.out, "out", "build/bench", "`folder` for the results as JSON")
 	f.StringVar(&o.docs, "docs", "", "write the tables into this `file`, between its markers, and plots into the folder of its name beside it")
@@ -97,8 +101,12 @@ func parse(args []string) (options, error) {
 		return o, errors.New("-workers, -real-workers and -real-seeds must be 1 or more")
 	case o.mean < 0 || o.mean > 0 && o.traces == nil:
 		return o, errors.New("-mean must be above 0, and needs -trace")
-	case o.docs != "" && (o.traces != nil || *only != ""):
-		return o, errors.New("-docs shows every scenario: it cannot be used with -only or -trace")
+	case o.first < 1:
+		return o, errors.New("-first-seed must be 1 or more")
+	case o.docs != "" && o.first > 1:
+		return o, errors.New("-docs shows the seeds from 1 on: it cannot be used with -first-seed")
+	case o.docs != "" && (o.traces != nil || *only != "" || o.quick):
+		return o, errors.New("-docs shows every scenario: it cannot be used with -only, -trace or -quick")
 	}
 	return o, nil
 }
@@ -116,15 +124,26 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	var reports []*report
 	for _, r := range runners {
 		o := o.of(r)
+		if len(o.chosen(r)) == 0 {
+			continue
+		}
 		outcomes, err := runAll(ctx, o, r, w)
 		if err != nil {
 			return err
 		}
 		rep := newReport(r.Name(), o, outcomes)
+		if b, ok := r.(realtime.Bench); ok {
+			if rep.Simulated, err = beside(b, rep); err != nil {
+				return err
+			}
+		}
 		if err := measure.Save(rep.file(o), rep); err != nil {
 			return err
 		}
 		reports = append(reports, rep)
+	}
+	if len(reports) == 0 {
+		return fmt.Errorf("-only %s: matches nothing", o.only)
 	}
 	for _, rep := range reports {
 		rep.print(w)
@@ -162,7 +181,7 @@ func (o options) runners(ctx context.Context) (all []trial.Runner, end func(), e
 	if err != nil {
 		return nil, nil, err
 	}
-	all = append(all, trial.Simulator{Build: build, Workers: o.workers, Scenarios: scenarios})
+	all = append(all, trial.Simulator{Build: build, First: o.first, Workers: o.workers, Scenarios: scenarios})
 	if o.sim || o.traces != nil {
 		return all, func() {}, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/encoderbox/encoderbox/lab/link/law"
+	"github.com/encoderbox/encoderbox/lab/link/realtime"
 	"github.com/encoderbox/encoderbox/lab/link/scenario"
 	"github.com/encoderbox/encoderbox/lab/link/score"
 	"github.com/encoderbox/encoderbox/lab/link/trial"
@@ -24,9 +25,11 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-seeds 0", "-seeds must be from 1 to 1000"},
 		{"-only (", "-only: error parsing regexp: missing closing ): `(`"},
-		{"-workers 0", "-workers must be 1 or more"},
+		{"-workers 0", "-workers, -real-workers and -real-seeds must be 1 or more"},
 		{"-mean 3", "-mean must be above 0, and needs -trace"},
-		{"-docs a.md -only lte", "-docs shows every scenario: it cannot be used with -only or -trace"},
+		{"-docs a.md -only lte", "-docs shows every scenario: it cannot be used with -only, -trace or -quick"},
+		{"-first-seed 0", "-first-seed must be 1 or more"},
+		{"-docs a.md -first-seed 101", "-docs shows the seeds from 1 on: it cannot be used with -first-seed"},
 		{"lte", `"lte" is not an option`},
 	} {
 		_, err := parse(strings.Fields(c.args))
@@ -44,9 +47,9 @@ type counted struct {
 	fail    string
 }
 
-func (c counted) Name() string    { return "counted" }
-func (c counted) Version() string { return c.version }
-func (c counted) Parallel() int   { return 1 }
+func (c counted) Name() string               { return "counted" }
+func (c counted) Version(trial.Trial) string { return c.version }
+func (c counted) Parallel() int              { return 1 }
 
 func (c counted) Trials(seeds int) []trial.Trial {
 	return trial.Simulator{Scenarios: scenario.All()[:1]}.Trials(seeds)
@@ -87,9 +90,7 @@ func TestARunGoesOnWhereItWas(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, ran, 6)
 
-	o.only = regexp.MustCompile("nothing")
-	_, err = runAll(t.Context(), o, c, &log)
-	require.EqualError(t, err, "-only nothing: matches nothing")
+	require.EqualError(t, run(t.Context(), []string{"-sim", "-only", "nothing"}, &log), "-only nothing: matches nothing")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	o.only = regexp.MustCompile("")
@@ -165,4 +166,31 @@ func TestTheDocumentIsWritten(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(svg), "</svg>")
 	}
+}
+
+func TestRealRunsStandBesideTheSimulators(t *testing.T) {
+	trials := realtime.Bench{}.Trials(2)
+	var all []trial.Outcome
+	for _, t := range trials {
+		all = append(all, trial.Outcome{Scenario: t.Scenario.Name, Law: t.Law.Name, Transport: t.Transport, Seed: t.Seed, Result: score.Result{OnTime: .5, PSNR: 40.04, Goodput: 3e6, Back: -1}})
+	}
+	r := newReport(realtime.Name, options{seeds: 2}, all)
+	require.Len(t, r.Rows, 4*7+3)
+	require.Equal(t, "40.0", r.table(law.SRT).Rows[0][14])
+	var names []string
+	for _, g := range r.Goals {
+		names = append(names, strings.TrimPrefix(g.Name, "abr-real-"))
+	}
+	for _, name := range []string{"gain-lte", "gain-outage-3s", "back-step", "late-of-obs", "goodput-of-rootencoder", "goodput-of-fixed-srt", "stall-srt", "outage-bad"} {
+		require.Contains(t, names, name)
+	}
+	r.Rows = r.Rows[:1] // the one with the software encoder over SRT
+	var err error
+	r.Simulated, err = beside(realtime.Bench{}, r)
+	require.NoError(t, err)
+	require.Len(t, r.Simulated, 1)
+	table := r.comparison()
+	require.Equal(t, []string{"steps-live", law.Ours, law.SRT, "0.50"}, table.Rows[0][:4])
+	require.Equal(t, "–", table.Rows[0][11], "no step back in the real run")
+	require.NotEqual(t, "–", table.Rows[0][12])
 }

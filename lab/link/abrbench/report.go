@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/lab/link/law"
+	"github.com/encoderbox/encoderbox/lab/link/realtime"
 	"github.com/encoderbox/encoderbox/lab/link/score"
 	"github.com/encoderbox/encoderbox/lab/link/trial"
 	"github.com/encoderbox/encoderbox/lab/measure"
@@ -20,6 +21,8 @@ type report struct {
 	Seeds   int             `json:"seeds"`
 	Rows    []*row          `json:"cases"`
 	Goals   []measure.Goal  `json:"goals"`
+	// Simulated is the same of the simulator, beside real transports.
+	Simulated []*row `json:"simulated,omitempty"`
 }
 
 // row is a scenario under a law over a transport.
@@ -75,6 +78,7 @@ func outageBad(r score.Result) float64 { return r.OutageBad }
 func down(r score.Result) float64      { return r.Down }
 func back(r score.Result) float64      { return r.Back }
 func movement(r score.Result) float64  { return r.Movement }
+func psnr(r score.Result) float64      { return r.PSNR }
 func goodput(r score.Result) float64   { return r.Goodput }
 
 // table is what was measured over one transport: medians of the seeds.
@@ -83,9 +87,16 @@ func (r *report) table(transport string) measure.Table {
 		"scenario", "law", "on-time share", "lowest – highest", "delay p50", "p95", "max, ms", "queue p95, ms",
 		"late or lost", "skipped", "bad s", "down s", "back s", "Mb/min",
 	}}
+	if r.Name == realtime.Name {
+		t.Columns = append(t.Columns, "PSNR, dB")
+	}
 	for _, w := range r.Rows {
 		if w.Transport == transport {
-			t.Rows = append(t.Rows, w.cells())
+			cells := w.cells()
+			if r.Name == realtime.Name {
+				cells = append(cells, fmt.Sprintf("%.1f", measure.Median(w.pick(psnr))))
+			}
+			t.Rows = append(t.Rows, cells)
 		}
 	}
 	return t
@@ -123,6 +134,10 @@ func (r *report) print(w io.Writer) {
 	for _, t := range r.transports() {
 		fmt.Fprintf(w, "\n%s over %s\n", r.Name, t)
 		r.table(t).Print(w)
+	}
+	if r.Simulated != nil {
+		fmt.Fprintf(w, "\n%s and sim\n", r.Name)
+		r.comparison().Print(w)
 	}
 	fmt.Fprintln(w)
 }

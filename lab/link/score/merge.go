@@ -25,7 +25,7 @@ func Merge(all []Result) Result {
 }
 
 func (r *Result) means() []*float64 {
-	return []*float64{&r.OnTime, &r.DelayP50, &r.DelayP95, &r.QueueP50, &r.QueueP95, &r.Bad, &r.Movement, &r.Goodput, &r.Usable}
+	return []*float64{&r.OnTime, &r.DelayP50, &r.DelayP95, &r.QueueP50, &r.QueueP95, &r.Bad, &r.Movement, &r.Goodput, &r.Usable, &r.PSNR}
 }
 
 func (r *Result) counts() []*int { return []*int{&r.Frames, &r.Late, &r.Lost, &r.Skipped} }

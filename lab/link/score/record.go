@@ -15,6 +15,7 @@ type Frame struct {
 	Key     bool
 	Skipped bool          // not coded
 	Arrived time.Duration // when its last byte was at the receiver, or Never
+	Noise   float64       // mean square difference of its luma from what the camera saw
 }
 
 // Point is a moment of a run, for plots and for the movement of the bit rate.
@@ -50,6 +51,9 @@ type Record struct {
 	Waits    []time.Duration // of each packet of ours in the link's queue; none where the log is not there
 	Changes  []Change
 	Arrived  time.Duration // what arrives after this is not known
+	// Moved is the mean square difference of the luma of what the camera saw in two
+	// Frames; nil where there are no pictures.
+	Moved func(a, b int) float64
 }
 
 // Base is another Base from a moment on.

@@ -29,9 +29,10 @@ type Result struct {
 	// that to 85 % of what a step up gave, or the end of an outage. -1: there was none.
 	Down     float64 `json:"down"`
 	Back     float64 `json:"back"`
-	Movement float64 `json:"movement"` // of the target, Mb/s up and down in each minute
-	Goodput  float64 `json:"goodput"`  // in time, bits per second
-	Usable   float64 `json:"usable"`   // bits per second
+	Movement float64 `json:"movement"`       // of the target, Mb/s up and down in each minute
+	Goodput  float64 `json:"goodput"`        // in time, bits per second
+	Usable   float64 `json:"usable"`         // bits per second
+	PSNR     float64 `json:"psnr,omitempty"` // of what is shown, luma, dB, mean; 0: not known
 }
 
 const (
@@ -62,7 +63,7 @@ func Judge(r *Record) Result {
 func (r *Record) pictures(res *Result) {
 	var delays []float64
 	var bytes float64
-	bad := r.bad()
+	bad := r.Bad()
 	for i, f := range r.Frames {
 		if f.At < r.From || f.At >= r.To {
 			continue
@@ -88,6 +89,7 @@ func (r *Record) pictures(res *Result) {
 	}
 	res.DelayP50, res.DelayP95, res.DelayMax = spread(delays)
 	res.OutageBad = r.outageBad(bad)
+	res.PSNR = r.psnr(bad)
 	res.Usable = r.usable(r.From, r.To)
 	if d := (r.To - r.From).Seconds(); d > 0 {
 		res.Goodput = bytes * 8 / d
@@ -112,8 +114,8 @@ func (r *Record) usable(from, to time.Duration) float64 {
 	return sum / float64(n)
 }
 
-// bad says of each frame whether the viewer misses it.
-func (r *Record) bad() []bool {
+// Bad says of each frame whether the viewer misses it.
+func (r *Record) Bad() []bool {
 	bad := make([]bool, len(r.Frames))
 	broken := false
 	for i, f := range r.Frames {

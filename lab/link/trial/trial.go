@@ -34,9 +34,9 @@ func (t Trial) Name() string {
 type Runner interface {
 	// Name is that of the results' folder, and in the names of goals: "sim".
 	Name() string
-	// Version changes with all that the results depend on: results of another one are
-	// not used again.
-	Version() string
+	// Version changes with all that the result of a trial depends on: results of
+	// another one are not used again.
+	Version(Trial) string
 	// Parallel is how many trials may run at a time.
 	Parallel() int
 	// Trials are all that there are, of so many seeds.
@@ -110,6 +110,7 @@ func newSeries(r *score.Record) *Series {
 // Simulator runs trials in no time.
 type Simulator struct {
 	Build     string // what Version says
+	First     uint64 // seed; 1 when zero
 	Workers   int
 	Scenarios []scenario.Scenario
 }
@@ -120,20 +121,22 @@ var _ Runner = Simulator{}
 func (Simulator) Name() string { return "sim" }
 
 // Version implements Runner.
-func (s Simulator) Version() string { return s.Build }
+func (s Simulator) Version(Trial) string { return s.Build }
 
 // Parallel implements Runner.
 func (s Simulator) Parallel() int { return s.Workers }
 
-// Trials implements Runner: every scenario under every law over every transport.
+// Trials implements Runner: every scenario under every law over every transport, with
+// seeds from First on.
 func (s Simulator) Trials(seeds int) []Trial {
 	var all []Trial
+	first := max(s.First, 1)
 	for _, transport := range []string{law.SRT, law.RTMP, law.HTTP} {
 		for _, sc := range s.Scenarios {
 			for _, l := range law.All() {
 				for seed := range uint64(seeds) {
 					if l.Over(transport) {
-						all = append(all, Trial{sc, l, transport, seed + 1})
+						all = append(all, Trial{sc, l, transport, first + seed})
 					}
 				}
 			}

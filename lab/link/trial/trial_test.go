@@ -24,11 +24,11 @@ func TestTheSimulatorsTrials(t *testing.T) {
 	all[0].Scenario.Length = 20 * time.Second
 	records, err := s.Run(t.Context(), all[0])
 	require.NoError(t, err)
-	o := NewOutcome(all[0], s.Version(), records, true)
+	o := NewOutcome(all[0], s.Version(Trial{}), records, true)
 	require.Equal(t, []string{"1", "steps", "ours", "srt"}, []string{o.Version, o.Scenario, o.Law, o.Transport})
 	require.Positive(t, o.OnTime)
 	require.Len(t, o.Series.Target, 80)
-	require.Nil(t, NewOutcome(all[0], s.Version(), records, false).Series)
+	require.Nil(t, NewOutcome(all[0], s.Version(Trial{}), records, false).Series)
 }
 
 func TestLinesOfARun(t *testing.T) {

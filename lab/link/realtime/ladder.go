@@ -1,4 +1,4 @@
-package real
+package realtime
 
 import (
 	"bytes"
@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -26,22 +24,31 @@ const (
 	perSecond = 30                      // pictures
 	Picture   = time.Second / perSecond // from one picture to the next
 	gop       = 60                      // pictures
-	seconds   = 20
 	width     = 1280
 	height    = 720
 )
 
-// rungs are the bit rates of the ladder, bits per second.
-var rungs = [...]int{ //nolint:gochecknoglobals // a constant array
-	150_000, 250_000, 350_000, 480_000, 650_000, 880_000, 1_200_000, 1_600_000, 2_200_000, 3_000_000, 4_000_000, 5_400_000, 8_000_000,
+// LadderSpec says what a ladder is made of.
+type LadderSpec struct {
+	Rungs    []int // bits per second, rising
+	Pictures int   // of the footage: whole GOPs
+}
+
+// FullLadder is what the bench uses: 20 s.
+func FullLadder() LadderSpec {
+	return LadderSpec{Pictures: 20 * perSecond, Rungs: []int{
+		150_000, 250_000, 350_000, 480_000, 650_000, 880_000, 1_200_000, 1_600_000, 2_200_000, 3_000_000, 4_000_000, 5_400_000, 8_000_000,
+	}}
 }
 
 // Ladder is the same footage at many bit rates. Pictures of one position have the same
 // place in a GOP on every rung, and all rungs share their parameter sets.
 type Ladder struct {
+	Dir      string `json:"-"` // where it is
 	SPS, PPS []byte
 	Rungs    []Rung // lowest first
 	data     []byte // mapped
+	luma     []byte // of the footage, see source; mapped
 }
 
 // Rung is the footage at one bit rate.
@@ -54,7 +61,7 @@ type Rung struct {
 type Stored struct {
 	At, Size int // in the file, of the NAL units behind their lengths
 	Key      bool
-	PSNR     float64 // of luma, dB; 0: not known
+	MSE      float64 // of luma: the mean square of its difference from the footage
 }
 
 // Data is a picture's NAL units, each behind its length. It must not be written to.
@@ -63,9 +70,12 @@ func (l *Ladder) Data(s Stored) []byte { return l.data[s.At : s.At+s.Size] }
 // Track describes the pictures.
 func (l *Ladder) Track() (*media.Track, error) { return h264.TrackFrom(l.SPS, l.PPS) }
 
+// Len is the number of pictures of the footage.
+func (l *Ladder) Len() int { return len(l.Rungs[0].Pictures) }
+
 // MakeLadder encodes the footage unless that has been done before, and returns the
 // folder that has the ladder. It takes minutes the first time.
-func MakeLadder(ctx context.Context) (dir string, err error) {
+func MakeLadder(ctx context.Context, spec LadderSpec) (dir string, err error) {
 	src, err := footage.StreetMP4(ctx)
 	if err != nil {
 		return "", err
@@ -74,7 +84,7 @@ func MakeLadder(ctx context.Context) (dir string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("find the cache folder: %w (set XDG_CACHE_HOME)", err)
 	}
-	dir = filepath.Join(cache, "encoderbox", "ladder-"+digestOf(src))
+	dir = filepath.Join(cache, "encoderbox", "ladder-"+spec.digest(src))
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", fmt.Errorf("make the cache folder: %w", err)
 	}
@@ -89,52 +99,61 @@ func MakeLadder(ctx context.Context) (dir string, err error) {
 	if _, err := os.Stat(filepath.Join(dir, indexFile)); err == nil {
 		return dir, nil
 	}
-	if err := buildLadder(ctx, src, dir); err != nil {
+	if err := spec.build(ctx, src, dir); err != nil {
 		return "", fmt.Errorf("encode the ladder: %w", err)
 	}
 	return dir, nil
 }
 
 const (
-	indexFile = "index.json"
-	dataFile  = "pictures.bin"
+	indexFile  = "index.json"
+	dataFile   = "pictures.bin"
+	sourceFile = "luma.gray"
 )
 
-// digestOf changes with all that makes the ladder. The footage's own name does with
-// what makes that.
-func digestOf(src string) string {
-	h := sha256.Sum256(fmt.Append(nil, src, rungs, encode("", "", 0), 3))
+// digest changes with all that makes the ladder. The footage's own name does with what
+// makes that.
+func (spec LadderSpec) digest(src string) string {
+	h := sha256.Sum256(fmt.Append(nil, src, spec.Rungs, spec.encode("", "", 0), thin(), 1))
 	return fmt.Sprintf("%x", h[:6])
+}
+
+// filter makes of the clip what is encoded: a camera of today has more pixels, and noise.
+func filter() string {
+	return fmt.Sprintf("scale=%d:%d:flags=fast_bilinear,noise=alls=2:allf=t:all_seed=7", width, height)
 }
 
 // encode is the command that makes one rung, always the same on one machine: one
 // thread.
-func encode(src, out string, bitrate int) []string {
+func (spec LadderSpec) encode(src, out string, bitrate int) []string {
 	b := fmt.Sprint(bitrate)
-	return []string{"ffmpeg", "-v", "error", "-nostdin", "-y", "-r", fmt.Sprint(perSecond), "-i", src, "-t", fmt.Sprint(seconds), "-an",
-		"-vf", fmt.Sprintf("scale=%d:%d:flags=fast_bilinear,noise=alls=6:allf=t:all_seed=7", width, height),
+	return []string{"ffmpeg", "-v", "error", "-nostdin", "-y", "-r", fmt.Sprint(perSecond), "-i", src, "-frames:v", fmt.Sprint(spec.Pictures), "-an",
+		"-vf", filter(),
 		"-c:v", "libx264", "-preset", "superfast", "-profile:v", "high", "-pix_fmt", "yuv420p", "-threads", "1",
 		"-b:v", b, "-maxrate", b, "-bufsize", fmt.Sprint(bitrate / 2), "-bf", "0", "-g", fmt.Sprint(gop), "-keyint_min", fmt.Sprint(gop), "-sc_threshold", "0",
 		"-x264-params", "aud=1:slices=1:sliced-threads=0:level=4.0:weightp=0:ref=1", "-f", "h264", out}
 }
 
-func buildLadder(ctx context.Context, src, dir string) error {
+func (spec LadderSpec) build(ctx context.Context, src, dir string) error {
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".ladder-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
+	if err := source(ctx, src, spec.Pictures, filepath.Join(tmp, sourceFile)); err != nil {
+		return err
+	}
 	out, err := os.Create(filepath.Join(tmp, dataFile))
 	if err != nil {
 		return err
 	}
 	defer out.Close()
 	l, at := &Ladder{}, 0
-	for _, bitrate := range rungs {
+	for _, bitrate := range spec.Rungs {
 		file := filepath.Join(tmp, "rung.h264")
-		args := encode(src, file, bitrate)
-		if text, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ffmpeg: %w: %s", err, strings.TrimSpace(string(text)))
+		args := spec.encode(src, file, bitrate)
+		if err := ffmpeg(ctx, args); err != nil {
+			return err
 		}
 		b, err := os.ReadFile(file)
 		if err != nil {
@@ -144,15 +163,25 @@ func buildLadder(ctx context.Context, src, dir string) error {
 		if err != nil {
 			return err
 		}
-		r := Rung{Bitrate: bitrate}
-		for _, p := range rung {
+		if len(rung) != spec.Pictures {
+			return fmt.Errorf("rung of %d b/s: %d pictures of %d", bitrate, len(rung), spec.Pictures)
+		}
+		noise, err := differences(ctx, src, file)
+		if err != nil {
+			return err
+		}
+		if len(noise) != len(rung) {
+			return fmt.Errorf("ffmpeg compared %d pictures of %d", len(noise), len(rung))
+		}
+		r := Rung{}
+		for i, p := range rung {
 			if _, err := out.Write(p.data); err != nil {
 				return err
 			}
-			r.Pictures = append(r.Pictures, Stored{At: at, Size: len(p.data), Key: p.key})
+			r.Pictures = append(r.Pictures, Stored{At: at, Size: len(p.data), Key: p.key, MSE: noise[i]})
 			at += len(p.data)
 		}
-		r.Bitrate = (at - r.Pictures[0].At) * 8 / seconds
+		r.Bitrate = (at - r.Pictures[0].At) * 8 * perSecond / spec.Pictures
 		l.Rungs = append(l.Rungs, r)
 		if err := os.Remove(file); err != nil {
 			return err
@@ -202,9 +231,6 @@ func (l *Ladder) pack(stream []byte, bitrate int) (all []coded, err error) {
 			return nil, fmt.Errorf("rung of %d b/s: picture %d is no key picture where one is due, or the reverse", bitrate, i)
 		}
 	}
-	if len(all) != perSecond*seconds {
-		return nil, fmt.Errorf("rung of %d b/s: %d pictures of %d", bitrate, len(all), perSecond*seconds)
-	}
 	return all, nil
 }
 
@@ -225,24 +251,32 @@ func OpenLadder(dir string) (*Ladder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the ladder: %w", err)
 	}
-	l := &Ladder{}
+	l := &Ladder{Dir: dir}
 	if err := json.Unmarshal(index, l); err != nil {
 		return nil, fmt.Errorf("open the ladder: %w", err)
 	}
-	f, err := os.Open(filepath.Join(dir, dataFile))
-	if err != nil {
+	if l.data, err = mapped(filepath.Join(dir, dataFile)); err != nil {
 		return nil, fmt.Errorf("open the ladder: %w", err)
 	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
+	if l.luma, err = mapped(filepath.Join(dir, sourceFile)); err != nil {
+		_ = unix.Munmap(l.data)
 		return nil, fmt.Errorf("open the ladder: %w", err)
-	}
-	if l.data, err = unix.Mmap(int(f.Fd()), 0, int(fi.Size()), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE); err != nil {
-		return nil, fmt.Errorf("map the ladder: %w", err)
 	}
 	return l, nil
 }
 
+func mapped(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return unix.Mmap(int(f.Fd()), 0, int(fi.Size()), unix.PROT_READ, unix.MAP_SHARED)
+}
+
 // Close unmaps the pictures.
-func (l *Ladder) Close() error { return unix.Munmap(l.data) }
+func (l *Ladder) Close() error { return errors.Join(unix.Munmap(l.data), unix.Munmap(l.luma)) }

@@ -1,4 +1,4 @@
-package real
+package realtime
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ type receiver struct {
 
 // receive starts the server of a transport; what it has goes into a.
 func receive(tb peer.TB, l *link.Link, transport string, latency time.Duration, a *arrivals) receiver {
-	place := peer.Place{Do: l.ReceiverNS().Do, Addr: l.ReceiverAddr()}
+	place := peer.Place{Do: urgently(l.ReceiverNS().Do), Addr: l.ReceiverAddr()}
 	switch transport {
 	case law.SRT:
 		return receiveSRT(tb, place, latency, a)

@@ -1,4 +1,4 @@
-package real
+package realtime
 
 import (
 	"time"
@@ -16,6 +16,7 @@ type job struct {
 	Limits    rate.Limits   `json:"limits"`
 	Length    time.Duration `json:"length"`
 	Start     int           `json:"start"` // picture of the footage to begin with
+	Live      bool          `json:"live"`  // the software encoder, from the footage's begin
 	Dir       string        `json:"dir"`   // for its files
 }
 
@@ -23,13 +24,24 @@ type job struct {
 type account struct {
 	Frames  []score.Frame   `json:"frames"` // of pictures from 0 on; Arrived is not known
 	Points  []score.Point   `json:"points"`
+	Samples []sampled       `json:"samples"`
 	Closed  []closedSegment `json:"closed"`  // of HTTP
 	Late    []time.Duration `json:"late"`    // by how much later than due pictures were given to the destination
-	Written uint64          `json:"written"` // by the transport's own count
-	Payload uint64          `json:"payload"` // of which pictures and sound
+	Payload uint64          `json:"payload"` // pictures and sound, bytes
+	Written uint64          `json:"written"` // of the first connection, by the transport's own count
+	Counted uint64          `json:"counted"` // Payload then
 	Numbers uint64          `json:"numbers"` // connections
 	Errors  []string        `json:"errors"`  // of the destination
 	First   int             `json:"first"`   // the number of Frames[0]
+	Footage []int           `json:"footage"` // what the camera saw in each of Frames: pictures of the ladder
+}
+
+// sampled is what a law was told, and what it said.
+type sampled struct {
+	At time.Duration `json:"at"` // from the start signal
+	rate.Sample
+	Advice     rate.Advice `json:"advice"`
+	Connection uint64      `json:"connection"`
 }
 
 // closedSegment is a file that was ready to be sent.

@@ -1,4 +1,4 @@
-package real
+package realtime
 
 import (
 	"bufio"
@@ -36,8 +36,8 @@ const (
 	soundSize  = soundRate / 8 * samples / sampleRate
 )
 
-// tsOverhead and others are what a transport adds, of what it carries, at usual bit
-// rates: the encoder is told so much less.
+// overhead is what a transport makes of what it carries, at usual bit rates: the
+// encoder is told so much less.
 func overhead(transport string) float64 {
 	if transport == law.SRT {
 		return 1.04
@@ -101,7 +101,6 @@ type target interface {
 type sender struct {
 	job       job
 	ladder    *Ladder
-	video     *media.Track
 	sound     *media.Track
 	hub       *hub.Hub
 	to        target
@@ -113,20 +112,30 @@ type sender struct {
 	connected chan string
 	account   account
 
-	mu     sync.Mutex // guards the two below
-	closed []closedSegment
-	errs   []string
+	camera camera
 
 	zero       time.Duration // on the monotonic clock
 	running    bool          // the start signal has come
-	number     int           // of the next picture
-	position   int           // of it in the footage
-	credit     float64       // bits that were not used
 	advice     rate.Advice
 	connection uint64
-	sounds     int      // access units written
-	written    []packet // given to the hub, oldest first
-	coded      []int    // bytes of each picture so far
+
+	mu      sync.Mutex // guards the fields below, and account.Payload
+	closed  []closedSegment
+	errs    []string
+	frames  []score.Frame // of all pictures so far, At on the monotonic clock
+	footage []int
+	written []packet // given to the hub, oldest first
+}
+
+// camera gives pictures and has them coded.
+type camera interface {
+	// sees is the picture of the footage that comes next.
+	sees() int
+	// picture takes the next picture, and has it coded as advised, or leaves it out.
+	picture(number int, at time.Duration, a rate.Advice)
+	// key asks for a key picture.
+	key()
+	close() error
 }
 
 type packet struct {
@@ -139,11 +148,7 @@ func newSender(j job) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sender{job: j, ladder: l, connected: make(chan string, 1), position: j.Start, sound: aac.Track(sampleRate, 2)}
-	if s.video, err = l.Track(); err != nil {
-		return nil, err
-	}
-	s.video.Video.FrameRate = media.Rational{Num: perSecond, Den: 1}
+	s := &sender{job: j, ladder: l, connected: make(chan string, 1), sound: aac.Track(sampleRate, 2)}
 	var ok bool
 	if s.spec, ok = law.ByName(j.Law); !ok {
 		return nil, fmt.Errorf("law %q: there is none", j.Law)
@@ -152,6 +157,9 @@ func newSender(j job) (*sender, error) {
 	s.advice.Target = j.Limits.Start
 	s.hub = hub.New(media.NewClock())
 	s.hub.Announce(media.Video, media.Audio)
+	if s.camera, err = s.newCamera(); err != nil {
+		return nil, err
+	}
 	if s.to, err = s.connect(); err != nil {
 		return nil, err
 	}
@@ -173,6 +181,12 @@ func (s *sender) failed(text string) {
 	if len(s.errs) < 20 {
 		s.errs = append(s.errs, text)
 	}
+}
+
+func (s *sender) reasons() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.errs, "; ")
 }
 
 // run sends until the end of the scenario.
@@ -210,7 +224,7 @@ func (s *sender) run(ctx context.Context, begin <-chan time.Duration) error {
 			break
 		}
 		if !s.running && now-start > patience {
-			return errors.New("no connection, or no start signal: " + strings.Join(s.errs, "; "))
+			return errors.New("no connection, or no start signal: " + s.reasons())
 		}
 		switch due {
 		case picture:
@@ -227,8 +241,16 @@ func (s *sender) run(ctx context.Context, begin <-chan time.Duration) error {
 			steps++
 		}
 	}
+	if err := s.camera.close(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for i, f := range s.frames[s.account.First:] {
+		f.At -= s.zero
+		s.account.Frames = append(s.account.Frames, f)
+		s.account.Footage = append(s.account.Footage, s.footage[s.account.First+i])
+	}
 	s.account.Errors = s.errs
 	for _, c := range s.closed {
 		c.At -= s.zero
@@ -240,8 +262,10 @@ func (s *sender) run(ctx context.Context, begin <-chan time.Duration) error {
 const patience = 20 * time.Second
 
 func (s *sender) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.running = true
-	s.account.First = s.number
+	s.account.First = len(s.frames)
 }
 
 // quiet is an access unit of sound: what is in it is of no interest.
@@ -251,64 +275,34 @@ func quiet() []byte {
 	return b
 }
 
-// picture gives the destination the next picture, or leaves it out.
+// picture is the camera's next.
 func (s *sender) picture(at time.Duration) {
-	f := score.Frame{At: monotonic() - s.zero, Arrived: score.Never}
-	number := s.number
-	s.number++
-	if s.advice.Skip {
-		f.Skipped = true
-		s.coded = append(s.coded, 0)
-	} else {
-		p := s.next()
-		f.Key, f.Bytes = p.Key, p.Size
-		data := s.ladder.Data(p)
-		unit := make([]byte, 0, len(data)+markerSize+8)
-		unit = h264.AppendUnit(unit, marker(number, len(data)))
-		unit = append(unit, data...)
-		s.coded = append(s.coded, len(unit))
-		s.write(media.Packet{Track: s.video, PTS: at, DTS: at, Key: p.Key, Data: unit})
-	}
-	f.Bytes = s.coded[number] + soundRate/8/perSecond
-	if s.running {
-		s.account.Frames = append(s.account.Frames, f)
-	}
+	s.mu.Lock()
+	number := len(s.frames)
+	s.frames = append(s.frames, score.Frame{At: monotonic(), Skipped: true, Bytes: soundRate / 8 / perSecond, Arrived: score.Never})
+	s.footage = append(s.footage, s.camera.sees())
+	s.mu.Unlock()
+	s.camera.picture(number, at, s.advice)
 }
 
-// next is the picture to code. Of the two rungs about what is told, the lower one is
-// taken while more has been coded than was told.
-func (s *sender) next() Stored {
-	bitrate := max(float64(s.advice.Target-soundRate)/overhead(s.job.Transport), float64(s.ladder.Rungs[0].Bitrate))
-	i := 0
-	for i+1 < len(s.ladder.Rungs) && float64(s.ladder.Rungs[i+1].Bitrate) <= bitrate {
-		i++
-	}
-	// A GOP of a rung, not a picture, has the rung's bit rate: what counts is which
-	// rungs were taken.
-	if i+1 < len(s.ladder.Rungs) {
-		low, high := float64(s.ladder.Rungs[i].Bitrate), float64(s.ladder.Rungs[i+1].Bitrate)
-		if s.credit+bitrate >= high {
-			i++
-			s.credit += bitrate - high
-		} else {
-			s.credit += bitrate - low
-		}
-		s.credit = min(max(s.credit, low-high), high-low)
-	}
-	p := s.ladder.Rungs[i].Pictures[s.position]
-	s.position = (s.position + 1) % len(s.ladder.Rungs[i].Pictures)
-	return p
-}
-
-// key has the next picture be a key picture.
-func (s *sender) key() {
-	n := len(s.ladder.Rungs[0].Pictures)
-	s.position = (s.position + gop - 1) / gop * gop % n
+// coded gives the destination a picture, from any goroutine. data are its NAL units.
+func (s *sender) coded(number int, noise float64, p media.Packet) {
+	unit := make([]byte, 0, len(p.Data)+markerSize+8)
+	unit = h264.AppendUnit(unit, marker(number, len(p.Data)))
+	p.Data = append(unit, p.Data...)
+	s.mu.Lock()
+	f := &s.frames[number]
+	f.At, f.Skipped, f.Key, f.Noise = monotonic(), false, p.Key, noise
+	f.Bytes += len(p.Data)
+	s.mu.Unlock()
+	s.write(p)
 }
 
 func (s *sender) write(p media.Packet) {
+	s.mu.Lock()
 	s.written = append(s.written, packet{monotonic(), len(p.Data)})
 	s.account.Payload += uint64(len(p.Data))
+	s.mu.Unlock()
 	s.hub.Write(p)
 }
 
@@ -331,15 +325,22 @@ func (s *sender) step() {
 	if w, ok := s.law.(law.QueueWatcher); ok {
 		w.Watch(s.ownQueue(path))
 	}
-	before := s.advice
-	s.advice = s.law.Step(rate.Sample(path))
+	before, sample := s.advice, rate.Sample(path)
+	s.advice = s.law.Step(sample)
+	if s.running {
+		s.account.Samples = append(s.account.Samples, sampled{monotonic() - s.zero, sample, s.advice, connection})
+	}
 	if s.advice.Key > before.Key || s.advice.Flush > before.Flush {
-		s.key()
+		s.camera.key()
 	}
 	if s.pacer {
 		s.to.Advise(output.PathAdvice{Pace: s.advice.Pace, Flush: s.advice.Flush})
 	}
-	s.account.Written = max(s.account.Written, path.Written)
+	if connection == 1 {
+		s.mu.Lock()
+		s.account.Written, s.account.Counted = path.Written, s.account.Payload
+		s.mu.Unlock()
+	}
 	s.point()
 }
 
@@ -347,21 +348,31 @@ func (s *sender) point() {
 	if !s.running {
 		return
 	}
-	const pictures = perSecond / 2
-	sum := 0
-	for _, n := range s.coded[max(0, len(s.coded)-pictures):] {
-		sum += n
-	}
 	a := s.advice
 	s.account.Points = append(s.account.Points, score.Point{
 		At: monotonic() - s.zero, Target: a.Target, Acked: a.Acked, Estimate: a.Estimate,
-		Encoded: sum*8*2 + soundRate, Queue: a.Queue, Reason: string(a.Reason),
+		Encoded: s.encoded(), Queue: a.Queue, Reason: string(a.Reason),
 	})
+}
+
+// encoded is the bit rate of the last half second.
+func (s *sender) encoded() int {
+	const pictures = perSecond / 2
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := 0
+	for _, f := range s.frames[max(0, len(s.frames)-pictures):] {
+		sum += f.Bytes
+	}
+	return sum * 8 * perSecond / pictures
 }
 
 // ownQueue is the queue before the socket, for laws that look at it.
 func (s *sender) ownQueue(p output.Path) law.OwnQueue {
-	n := min(s.queue(), len(s.written))
+	n := s.queue()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n = min(n, len(s.written))
 	waiting := s.written[len(s.written)-n:]
 	q := law.OwnQueue{Packets: n, Sent: p.Written - p.Dropped}
 	bytes := 0
@@ -378,7 +389,7 @@ func (s *sender) ownQueue(p output.Path) law.OwnQueue {
 	return q
 }
 
-// window notes when segments are closed.
+// closing notes when segments are closed.
 func (s *sender) closing(names []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,4 +1,4 @@
-package real
+package realtime
 
 import (
 	"time"
@@ -9,7 +9,7 @@ import (
 )
 
 // ways are what is run.
-var ways = [...]struct { //nolint:gochecknoglobals // a constant array
+var ways = [...]struct {
 	transport string
 	laws      []string
 }{
@@ -53,3 +53,15 @@ func Scenarios(quick bool) (all []scenario.Scenario) {
 func stepsOf(all ...trace.Step) func(uint64) (*trace.Trace, error) {
 	return func(uint64) (*trace.Trace, error) { return trace.Steps(all...) }
 }
+
+// liveName is that of the scenario with the software encoder.
+const liveName = "steps-live"
+
+// liveScenario is the first one with the software encoder.
+func liveScenario(quick bool) scenario.Scenario {
+	s := Scenarios(quick)[0]
+	s.Name, s.Title = liveName, s.Title+", software encoder"
+	return s
+}
+
+func isLive(s scenario.Scenario) bool { return s.Name == liveName }
