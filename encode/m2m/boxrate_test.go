@@ -117,13 +117,13 @@ func checkBoxStage(t *testing.T, s boxStage, packets []media.Packet, from, hold 
 	require.InDelta(t, hold.Seconds()*25/float64(s.divider), len(packets), 3, s.name)
 	require.Equal(t, s.width, packets[0].Track.Video.Width, s.name)
 	require.Equal(t, s.key, packets[0].Key, s.name)
-	bits, sum, follows := 0, 0, time.Duration(-1)
+	bits, follows := 0, time.Duration(-1)
 	const settled, window = 500 * time.Millisecond, 250 * time.Millisecond
 	for i, p := range packets {
 		if p.PTS >= from+settled {
 			bits += 8 * len(p.Data)
 		}
-		sum = 0
+		sum := 0
 		for _, q := range packets[:i] {
 			if q.PTS >= p.PTS-window {
 				sum += 8 * len(q.Data)

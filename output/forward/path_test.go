@@ -122,7 +122,7 @@ func TestAdvisePausesAndGoesOn(t *testing.T) {
 	for _, mode := range []string{"live_first", "in_order"} {
 		synctest.Test(t, func(t *testing.T) {
 			r, _ := pathRig(t, 20*segmentBytes, map[string]string{"store": mode})
-				r.start()
+			r.start()
 			r.play(10 * time.Second)
 			for range 2 {
 				r.dest.Advise(output.PathAdvice{Pause: true, Shed: true, Pace: 1})
