@@ -61,6 +61,7 @@ func TestABackupStandsInOnTheBox(t *testing.T) {
 
 		step := func(wait time.Duration, mainState, spareState group.State) status.Stream {
 			main.report(mainState)
+			synctest.Wait() // the group may hold the other for it
 			spare.report(spareState)
 			time.Sleep(wait)
 			synctest.Wait()

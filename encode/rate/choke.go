@@ -14,6 +14,8 @@ const (
 	// makes; leastChoked of them are more than a TCP sends that hears nothing.
 	chokedShare = 0.25
 	leastChoked = 8
+	// leastChokedAge is more than a moment in which nobody gets to run.
+	leastChokedAge = 100 * time.Millisecond
 	// packetSize is about what a packet holds, bytes.
 	packetSize = 1300
 	// A choked link carries, of the target, at most mostChoked; at least leastOfChoked is
@@ -40,7 +42,7 @@ func (m *meter) chokes(v *measure) {
 // isChoked: the link is given far more than it carries.
 func (c *Controller) isChoked(v measure) bool {
 	target := float64(c.advice.Target) * c.gain
-	if c.stall.on || v.at < c.stall.grace || v.trickle > leastOfChoked*target || v.age < max(stalling, 2*v.trip) {
+	if c.stall.on || v.at < c.stall.grace || v.trickle > leastOfChoked*target || v.age < max(leastChokedAge, 2*v.trip) {
 		return false
 	}
 	many := chokedShare * target / 8 * chokeSpan.Seconds() / packetSize

@@ -21,10 +21,11 @@ type Controller struct {
 	// gain is what the encoder puts out of what it is told: 2 for one that puts out
 	// twice that. Not much less than 1: what it leaves in an easy scene, it will want
 	// in the next.
-	gain  float64
-	cutAt time.Duration // of the last cut
-	clean time.Duration // when there was a queue last
-	same  sameQueue
+	gain   float64
+	cutAt  time.Duration // of the last cut
+	clean  time.Duration // when there was a queue last
+	same   sameQueue
+	regret regret
 
 	patience     time.Duration // how long to stay at the limit before it is tried
 	lastPatience time.Duration // after the last cut
@@ -106,6 +107,7 @@ func (c *Controller) Step(s Sample) Advice {
 		c.cut(v)
 	case v.queue > holdAt(v):
 		c.clean, c.want = v.at, float64(c.advice.Target)
+	case c.undo(v):
 	default:
 		c.grow(v)
 	}

@@ -29,9 +29,11 @@ const (
 	// reaction is how long, beyond the path's own delay, a change takes to be seen: the
 	// encoder's lag and what it wrote before.
 	reaction = 150 * time.Millisecond
-	// stalling: with no acknowledgement for so long it is the outage's rules that count, and
-	// nobody knows what the link carries until some have come again for ackSpan.
-	stalling = 100 * time.Millisecond
+	// stalling: with no acknowledgement for so long, though some bytes are overdue, nobody
+	// knows what the link carries until some have come again for ackSpan. A link that is too
+	// slow acknowledges all the time; this is one that stands still for a moment, as between
+	// two masts, or somebody who does not get to run. TCP's may be late by 40 ms.
+	stalling = 50 * time.Millisecond
 )
 
 func cutAt(v measure) time.Duration  { return perBudget(v, queueCut, leastQueueCut) }
@@ -49,7 +51,7 @@ func (c *Controller) isFull(v measure) bool {
 // cut lowers the target to what the link is seen to carry, less what drains the queue.
 func (c *Controller) cut(v measure) {
 	c.clean = v.at
-	if v.at < c.stall.grace || v.silence > stalling || v.repair == 0 && v.sinceGap < ackSpan {
+	if v.at < c.stall.grace || v.pause > stalling || v.repair == 0 && v.sinceGap < ackSpan {
 		return
 	}
 	target := float64(c.advice.Target)
@@ -81,6 +83,7 @@ func (c *Controller) cut(v measure) {
 		return // it drains already
 	}
 	c.same.note(v, c.cutAt, c.advice.Target)
+	c.regret.note(v, c.advice.Target, c.link, c.meter.hist.last().acked)
 	c.cutAt = v.at
 	switch {
 	case v.dropped:

@@ -39,9 +39,11 @@
 // moment rather than of the last second depends on how much time there is left. A queue
 // that two cuts do not shorten is the delay of another way: a hand-over.
 //
-// Nothing is cut by what was acknowledged while acknowledgements stood still, nor by more than
-// half while bytes have waited for a moment only: a box, or a receiver, that does not get to
-// run for a tenth of a second is no slow link. Nor is the pace ever so low that what waits
+// Nothing is cut while acknowledgements stand still, nor by what was acknowledged around that,
+// nor by more than half while bytes have waited for a moment only: a box, or a receiver, that
+// does not get to run for a tenth of a second is no slow link, and one that changes masts is
+// as fast as before. A cut is taken back when what came through since shows that it was for
+// nothing (regret.go). Nor is the pace ever so low that what waits
 // would take half of the budget, as long as nothing is lost.
 //
 // Growth is fast (35 % a second) up to 88 % of what the link is known to carry, slow from

@@ -30,9 +30,6 @@ type point struct {
 	delay   time.Duration // from write to acknowledgement
 }
 
-// waiting is how many bytes are neither acknowledged nor dropped.
-func (p point) waiting() uint64 { return p.written - p.gone }
-
 func (h *history) clear() { h.first, h.n, h.mayFill = 0, 0, false }
 
 // at returns the point of index i; 0 is the oldest.

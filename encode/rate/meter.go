@@ -16,6 +16,7 @@ type meter struct {
 	progress time.Duration // when that was
 	lag      time.Duration // by how much samples came late, lately: they know delays no better
 	free     time.Duration // when nothing waited for longer than it must
+	pause    time.Duration // measure.pause of the last sample
 	gapAt    time.Duration // when acknowledgements came again after they had stalled
 	dropAt   time.Duration // when something was given up last
 	largest  float64       // bytes of the largest burst written at once lately
@@ -34,6 +35,7 @@ type measure struct {
 	age       time.Duration // how old it is, beyond base
 	queue     time.Duration // the part of that which neither bursts nor repair explain
 	silence   time.Duration // since the last acknowledgement, while one is due
+	pause     time.Duration // since the last acknowledgement, while one is overdue
 	dropped   bool          // something was given up since the last measure
 
 	busy     time.Duration // how long bytes have waited for longer than on an empty path, without a pause
@@ -239,7 +241,7 @@ func (m *meter) bursts(last, p point, target float64) float64 {
 func (m *meter) delays(v *measure, last point) {
 	p := m.hist.last()
 	if p.acked > last.acked {
-		if p.at-m.progress > stalling && last.waiting() > 0 {
+		if m.pause > stalling {
 			m.gapAt = p.at
 		}
 		m.progress = p.at
@@ -263,6 +265,8 @@ func (m *meter) delays(v *measure, last point) {
 	}
 	v.busy, v.sinceGap = p.at-m.free, p.at-m.gapAt
 	v.age = max(age-v.base, 0)
+	v.pause = max(min(p.at-m.progress-max(m.lag, 0), v.age), 0)
+	m.pause = v.pause
 	if v.waiting > 0 && v.age > leastDue {
 		v.silence = max(p.at-m.progress-max(m.lag, 0), 0)
 	}
