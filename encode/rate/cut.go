@@ -34,6 +34,9 @@ const (
 	// slow acknowledges all the time; this is one that stands still for a moment, as between
 	// two masts, or somebody who does not get to run. TCP's may be late by 40 ms.
 	stalling = 50 * time.Millisecond
+	// sitOut is how long bytes may wait for a link that stands still again and again, after
+	// which it is one that is too slow, and acknowledges in bunches.
+	sitOut = 400 * time.Millisecond
 )
 
 func cutAt(v measure) time.Duration  { return perBudget(v, queueCut, leastQueueCut) }
@@ -48,10 +51,16 @@ func (c *Controller) isFull(v measure) bool {
 	return v.queue > cutAt(v) || v.queue > holdAt(v) && v.backlog() > certain && v.busy > sure
 }
 
+// standsStill: nobody knows now what the link carries, since for a moment it carried
+// nothing.
+func (v measure) standsStill() bool {
+	return v.pause > stalling || v.repair == 0 && v.sinceGap < ackSpan
+}
+
 // cut lowers the target to what the link is seen to carry, less what drains the queue.
 func (c *Controller) cut(v measure) {
 	c.clean = v.at
-	if v.at < c.stall.grace || v.pause > stalling || v.repair == 0 && v.sinceGap < ackSpan {
+	if v.at < c.stall.grace || v.silence > 2*stalling || v.standsStill() && v.busy < sitOut {
 		return
 	}
 	target := float64(c.advice.Target)
@@ -106,6 +115,9 @@ func (c *Controller) carried(v measure) float64 {
 	case v.repair == 0:
 		// A short dip of a link that varies is best sat out, as long as there is time.
 		sure := min(max((v.backlog()-doubt)/(certain-doubt), 0), 1)
+		if v.sinceGap < ackSpan {
+			sure = 0 // a moment may be one between two bunches
+		}
 		return sure*v.acked + (1-sure)*max(v.acked, v.flow)
 	case v.jammed > 0:
 		return v.jammed

@@ -24,7 +24,7 @@ func TestControllerSitsOutALinkThatPauses(t *testing.T) {
 		{60 * time.Millisecond, 2 * time.Second, 0.9},
 		{90 * time.Millisecond, 2 * time.Second, 0.9},
 		{120 * time.Millisecond, 2 * time.Second, 0.9},
-		{180 * time.Millisecond, 2 * time.Second, 0.88},
+		{180 * time.Millisecond, 2 * time.Second, 0.85},
 		// A key picture alone takes most of this budget.
 		{60 * time.Millisecond, 200 * time.Millisecond, 0.75},
 		{90 * time.Millisecond, 200 * time.Millisecond, 0.75},
@@ -42,7 +42,11 @@ func TestControllerSitsOutALinkThatPauses(t *testing.T) {
 					}
 				}
 				t.Logf("seed %d: share %.3f, %d late, %.1f Mb/min, %d below half", seed, r.share, r.late, r.movement, low)
-				if r.share < c.share || low > len(r.targets)/50 || r.late > 0 && c.budget > time.Second {
+				most := len(r.targets) / 50
+				if c.budget < time.Second {
+					most = len(r.targets) / 20
+				}
+				if r.share < c.share || low > most || r.late > 0 && c.budget > time.Second {
 					t.Errorf("seed %d: share %.3f, %d late, %d of %d below half", seed, r.share, r.late, low, len(r.targets))
 				}
 			})

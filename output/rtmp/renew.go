@@ -10,11 +10,21 @@ import (
 )
 
 // carries reports whether the connection goes on with the packet's track, which is
-// not one of its own: pictures of another size, from a key picture on. Sound of
-// another kind needs another connection, since servers set up once what they make of
-// it.
+// not one of its own: pictures of another size, from a key picture on, by the same
+// encoder. Sound of another kind, or pictures of another encoder, need another
+// connection: servers set up once what they make of them, and FFmpeg's FLV reader does
+// not decode what follows without a fault.
 func (c *conn) carries(p media.Packet) bool {
-	return c.video != nil && p.Key && p.Track.Codec == media.H264 && p.Track.Video != nil
+	return c.video != nil && p.Key && p.Track.Codec == media.H264 && p.Track.Video != nil &&
+		profile(c.video.Video) != 0 && profile(c.video.Video) == profile(p.Track.Video)
+}
+
+// profile is profile_idc (ISO/IEC 14496-10 §7.4.2.1.1), 0 where it is not known.
+func profile(v *media.VideoParams) byte {
+	if v == nil || len(v.SPS) < 2 {
+		return 0
+	}
+	return v.SPS[1]
 }
 
 // metadata is the message that tells a server of the tracks.
