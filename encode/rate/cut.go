@@ -85,6 +85,7 @@ func (c *Controller) cut(v measure) {
 	if v.busy < sure {
 		rate = max(rate, unsure*target)
 	}
+	link := c.link // what a cut for nothing goes back to
 	if carried > 0 && (v.repair == 0 || v.jammed > 0) {
 		c.link.set(max(carried, rate*c.gain), v.at)
 	}
@@ -92,7 +93,7 @@ func (c *Controller) cut(v measure) {
 		return // it drains already
 	}
 	c.same.note(v, c.cutAt, c.advice.Target)
-	c.regret.note(v, c.advice.Target, c.link, c.meter.hist.last().acked)
+	c.regret.note(v, c.advice.Target, link, c.meter.hist.last().acked)
 	c.cutAt = v.at
 	switch {
 	case v.dropped:

@@ -62,7 +62,7 @@ func (r *faultRig) damagedOnly() {
 func hangs() []fault {
 	return []fault{
 		{name: "it hangs until it is closed", begin: set("hang_mode", 1, "hang_after", 5), shows: reopens},
-		{name: "the device hangs for 3 s, whoever opens it", begin: set("hang_mode", 2, "hang_after", 1) + "sleep 3", end: set("hang_after", 0), shows: reopens, hole: 12e9},
+		{name: "the device hangs for 3 s, whoever opens it", begin: set("hang_mode", 2, "hang_after", 1) + "sleep 3", end: set("hang_after", 0), shows: beginsAnew, hole: 12e9},
 		{name: "it hangs every 60 pictures", begin: set("hang_mode", 3, "hang_after", 60), while: (*faultRig).tenSeconds, end: set("hang_after", 0, "hang_mode", 1), shows: reopens},
 		{
 			name:  "it hangs, and stopping it takes 2 s",
@@ -81,7 +81,7 @@ func failures() []fault {
 		{name: "EIO until it is stopped", begin: set("eio", 2), shows: reopens},
 		{name: "EIO for 2 s, whoever opens it", begin: set("eio", 3) + "sleep 2", end: set("eio", 0), shows: beginsAnew, hole: 12e9},
 		{name: "three times it cannot be opened", begin: set("open_fails", 3, "eio", 1), shows: reopens},
-		{name: "it is unplugged for 1 s", begin: "echo vh264 >" + vh264Driver + "unbind; sleep 1", end: "echo vh264 >" + vh264Driver + "bind", shows: reopens, hole: 12e9},
+		{name: "it is unplugged for 1 s", begin: "echo vh264 >" + vh264Driver + "unbind; sleep 1", end: "echo vh264 >" + vh264Driver + "bind", shows: beginsAnew, hole: 12e9},
 	}
 }
 
