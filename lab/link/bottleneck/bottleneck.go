@@ -187,7 +187,7 @@ func (l *Link) dequeue(now time.Duration) (queued, bool) {
 func (l *Link) depart(q queued) {
 	l.bytes -= q.Size
 	l.log(Event{At: l.slotAt, Kind: Dequeue, Packet: q.Packet, Queue: l.bytes, Wait: l.slotAt - q.at})
-	if l.loss.lost(l.c.Loss, l.random) {
+	if l.loss.lost(l.c.Loss, l.slotAt, l.random) {
 		l.log(Event{At: l.slotAt, Kind: Lost, Packet: q.Packet, Queue: l.bytes})
 		return
 	}

@@ -77,8 +77,8 @@ func TestLossIsAsOftenAndAsLongAsAsked(t *testing.T) {
 		var s lossState
 		lost, bursts, before := 0, 0, false
 		const n = 500_000
-		for range n {
-			now := s.lost(c.loss, random)
+		for i := range n {
+			now := s.lost(c.loss, time.Duration(i)*ms, random)
 			if now {
 				lost++
 			}
@@ -91,6 +91,20 @@ func TestLossIsAsOftenAndAsLongAsAsked(t *testing.T) {
 		require.InEpsilon(t, c.rate, c.loss.Mean(), 1e-6)
 		require.InEpsilon(t, c.mean, float64(lost)/float64(bursts), .08)
 	}
+}
+
+// A sender that sends one packet a second, as a TCP's timer does, finds every burst over.
+func TestABurstDoesNotWaitForPackets(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 1))
+	s := lossState{}
+	lost := 0
+	for i := range 10_000 {
+		s.bad = true
+		if s.lost(Bursts(.01, 8), time.Duration(i+1)*time.Second, random) {
+			lost++
+		}
+	}
+	require.InDelta(t, 10_000*.01/.99/8, lost, 10)
 }
 
 // A flow of a constant rate below the capacity waits for the next opportunity alone; one

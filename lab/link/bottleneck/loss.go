@@ -3,6 +3,7 @@ package bottleneck
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
 )
 
 // Loss is how packets are lost behind the queue: Rate of all packets, each by itself,
@@ -10,7 +11,9 @@ import (
 type Loss struct {
 	Rate float64
 	// Burst: before each packet the chain goes from good to bad with probability Begin
-	// and back with End; in the bad state a packet is lost with probability Bad.
+	// and back with End; in the bad state a packet is lost with probability Bad. No packet
+	// for burstEnds ends a burst too: what disturbs a link does not wait for the next one,
+	// and a TCP that sends one each time its timer fires would meet no other state.
 	Begin, End, Bad float64
 }
 
@@ -38,9 +41,17 @@ func (l Loss) check() error {
 	return nil
 }
 
-type lossState struct{ bad bool }
+const burstEnds = 100 * time.Millisecond
 
-func (s *lossState) lost(l Loss, random *rand.Rand) bool {
+type lossState struct {
+	bad  bool
+	last time.Duration // packet
+}
+
+// lost says whether a packet that goes at a time, later than those before it, is lost.
+func (s *lossState) lost(l Loss, at time.Duration, random *rand.Rand) bool {
+	s.bad = s.bad && at-s.last < burstEnds
+	s.last = at
 	if l.Begin > 0 {
 		change := l.Begin
 		if s.bad {
