@@ -73,6 +73,9 @@ func rounds(t *testing.T, m func() model, check func(t *testing.T, seed uint64, 
 	}
 }
 
+// The movement of the target is judged too, which even on a steady link is not none: it
+// rises from Start, and more is tried. With 2 % loss, of 40 seeds 38 come to 24 Mb/min at
+// most, and two, the first one among them, to 30.
 func TestControllerUsesALinkThatIsSteadyLossyOrFar(t *testing.T) {
 	for name, c := range map[string]struct {
 		m        model
@@ -81,7 +84,7 @@ func TestControllerUsesALinkThatIsSteadyLossyOrFar(t *testing.T) {
 	}{
 		"6 Mb/s":            {model{capacity: constant(6e6)}, 0.92, 30},
 		"1.2 Mb/s":          {model{capacity: constant(1.2e6)}, 0.92, 30},
-		"2 % loss":          {model{capacity: constant(6e6), loss: 0.02}, 0.75, 35},
+		"2 % loss":          {model{capacity: constant(6e6), loss: 0.02}, 0.75, 30},
 		"RTT 250 ms":        {model{capacity: constant(6e6), delay: fixedDelay(125 * time.Millisecond)}, 0.92, 30},
 		"more than is used": {model{capacity: constant(20e6)}, 0.90, 30},
 	} {

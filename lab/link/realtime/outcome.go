@@ -14,7 +14,8 @@ import (
 
 // outcome makes a record of what was sent and what arrived.
 func (b Bench) outcome(t trial.Trial, l *link.Link, up bottleneck.Config, zero time.Duration, to receiver, a *arrivals, tap *tap, got account) (*outcome, error) {
-	r := newRecord(t.Scenario, up.Trace, t.Transport)
+	r := t.Scenario.Record(up.Trace, t.Transport, 0)
+	r.Picture, r.Arrived = Picture, t.Scenario.Length+after
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	at := a.at

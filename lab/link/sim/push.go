@@ -7,11 +7,8 @@ import (
 	"github.com/encoderbox/encoderbox/lab/link/law"
 )
 
-// Properties of pushes over TCP.
-const (
-	segmentPictures = 60              // of HTTP
-	httpBudget      = 4 * time.Second // two segments to spare
-)
+// segmentPictures is how many pictures a segment of HTTP has.
+const segmentPictures = 60
 
 // push is a stream over TCP, with the program's own queue before the socket: RTMP, or
 // HTTP with a whole segment at a time.

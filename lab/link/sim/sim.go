@@ -147,7 +147,7 @@ func (w *world) connect(p *path) transport {
 	case law.RTMP:
 		return newPush(newTCP(p, newCubic()), w.spec, w.scenario.Latency, false)
 	case law.HTTP:
-		return newPush(newTCP(p, newCubic()), w.spec, httpBudget, true)
+		return newPush(newTCP(p, newCubic()), w.spec, scenario.HTTPBudget, true)
 	}
 	return newSRT(p, w.scenario.Latency)
 }
@@ -162,33 +162,12 @@ func (w *world) logged(e bottleneck.Event) {
 
 // record is what happened to a stream at one destination.
 func (w *world) record(s *sender, d *destination) *score.Record {
-	sc := w.scenario
-	r := &score.Record{
-		From: max(sc.Warm, s.from+sc.Warm), To: sc.Length, Max: sc.Limits.Max, Base: sc.RTT / 2, Budget: sc.Latency, Picture: Picture,
-		Usable: sc.Usable(w.config.Trace, payload(w.transport)), Points: d.points, Waits: d.waits, Arrived: sc.Length + after,
-	}
-	if w.transport == law.HTTP {
-		r.Budget = httpBudget
-	}
-	r.Patient = w.transport != law.SRT
-	if sc.Steps || len(sc.Outages) > 0 {
-		r.Changes = score.ChangesOf(r.Usable, r.From)
-	}
-	for _, step := range sc.Delays {
-		r.Bases = append(r.Bases, score.Base{From: step.From, Delay: step.Delay})
-	}
+	r := w.scenario.Record(w.config.Trace, w.transport, s.from)
+	r.Picture, r.Points, r.Waits, r.Arrived = Picture, d.points, d.waits, w.scenario.Length+after
 	for _, f := range d.frames.all {
-		if f.At < sc.Length {
+		if f.At < w.scenario.Length {
 			r.Frames = append(r.Frames, f)
 		}
 	}
 	return r
-}
-
-// payload is the part of a packet that is not headers.
-func payload(transport string) float64 {
-	if transport == law.SRT {
-		return float64(srtPayload) / (srtPayload + srtHeader)
-	}
-	return float64(segment) / (segment + tcpHeader)
 }

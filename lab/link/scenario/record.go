@@ -1,26 +1,26 @@
-package realtime
+package scenario
 
 import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/lab/link/law"
-	"github.com/encoderbox/encoderbox/lab/link/scenario"
 	"github.com/encoderbox/encoderbox/lab/link/score"
 	"github.com/encoderbox/encoderbox/lab/link/trace"
 )
 
-// httpBudget is what players of HLS have to spare: two segments.
-const httpBudget = 4 * time.Second
+// HTTPBudget is what players of HLS have to spare: two segments.
+const HTTPBudget = 4 * time.Second
 
-// newRecord is the record of a run in which nothing has happened yet, the same as the
-// simulator's.
-func newRecord(s scenario.Scenario, t *trace.Trace, transport string) *score.Record {
+// Record is that of a stream over a transport which begins at a moment of the scenario,
+// before anything has happened: what the link is, and what is judged. Picture, Arrived
+// and what happens are up to who runs it. t is what the link carries.
+func (s Scenario) Record(t *trace.Trace, transport string, begin time.Duration) *score.Record {
 	r := &score.Record{
-		From: s.Warm, To: s.Length, Max: s.Limits.Max, Base: s.RTT / 2, Budget: s.Latency, Picture: Picture,
-		Usable: s.Usable(t, payload(transport)), Arrived: s.Length + after, Patient: transport != law.SRT,
+		From: begin + s.Warm, To: s.Length, Max: s.Limits.Max, Base: s.RTT / 2, Budget: s.Latency,
+		Usable: s.Usable(t, payload(transport)), Patient: transport != law.SRT,
 	}
 	if transport == law.HTTP {
-		r.Budget = httpBudget
+		r.Budget = HTTPBudget
 	}
 	if s.Steps || len(s.Outages) > 0 {
 		r.Changes = score.ChangesOf(r.Usable, r.From)
