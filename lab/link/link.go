@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -186,11 +188,26 @@ func (l *Link) setCongestionControl(name string) error {
 	const path = "ipv4/tcp_congestion_control"
 	for _, n := range []*netns.Namespace{l.sender, l.receiver} {
 		if err := n.SetSysctl(path, name); err != nil {
-			known, _ := n.Sysctl("ipv4/tcp_available_congestion_control")
-			return fmt.Errorf("link: congestion control %q: this kernel has %q (modprobe tcp_%s?): %w", name, known, name, err)
+			available, _ := n.Sysctl("ipv4/tcp_available_congestion_control") // "" where there is no such file
+			allowed, _ := n.Sysctl("ipv4/tcp_allowed_congestion_control")
+			return fmt.Errorf("link: congestion control %q: %s: %w", name, refusal(name, available, allowed), err)
 		}
 	}
 	return nil
+}
+
+// refusal says why a namespace does not take a congestion control that the kernel says it
+// has, or has not, and what helps. Those that it has are not all for namespaces to take.
+func refusal(name, available, allowed string) string {
+	has := func(list string) bool { return slices.Contains(strings.Fields(list), name) }
+	if !has(available) {
+		return fmt.Sprintf("this kernel has %q (modprobe tcp_%s?)", available, name)
+	}
+	if has(allowed) {
+		return "this kernel has it, and allows it"
+	}
+	return fmt.Sprintf("this kernel has it, but a network namespace may take only those in /proc/sys/net/ipv4/tcp_allowed_congestion_control, %q"+
+		" (as root, outside of it: sysctl -w net.ipv4.tcp_allowed_congestion_control=%q)", allowed, strings.TrimSpace(allowed+" "+name))
 }
 
 // SenderNS is the namespace of the sender, for what sends.

@@ -267,6 +267,21 @@ func TestRefusedConfigurationsLeaveNothing(t *testing.T) {
 	}
 }
 
+func TestWhyACongestionControlIsRefused(t *testing.T) {
+	for name, c := range map[string]struct{ available, allowed, want string }{
+		"the kernel has it not":        {"reno bbr", "reno bbr", `this kernel has "reno bbr" (modprobe tcp_cubic?)`},
+		"not even one like it":         {"reno cubic2", "reno", `this kernel has "reno cubic2" (modprobe tcp_cubic?)`},
+		"it is not for a namespace":    {"reno bbr cubic", "reno bbr", `only those in /proc/sys/net/ipv4/tcp_allowed_congestion_control, "reno bbr" (as root, outside of it: sysctl -w net.ipv4.tcp_allowed_congestion_control="reno bbr cubic")`},
+		"for a reason of another kind": {"reno cubic", "reno cubic", "this kernel has it, and allows it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := refusal("cubic", c.available, c.allowed); !strings.HasSuffix(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestWhatIsNoIPv4IsCountedOnly(t *testing.T) {
 	l := started(t, Config{})
 	l.pump.mu.Lock()
