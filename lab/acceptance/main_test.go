@@ -8,8 +8,6 @@
 package acceptance
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"testing"
 
@@ -21,32 +19,8 @@ var binary string
 
 // sideBySide is how many tests run at once unless -parallel says otherwise:
 // more than there are cores, since a live stream costs a few percent of one.
-const sideBySide = "8"
+const sideBySide = 8
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	flag.Parse()
-	if !given("test.parallel") {
-		if err := flag.Set("test.parallel", sideBySide); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
-	dir, err := os.MkdirTemp("", "acceptance-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if binary, err = encoderd.Build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
-
-func given(name string) (yes bool) {
-	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
-	return yes
+func TestMain(m *testing.M) {
+	os.Exit(encoderd.Tests{Binary: &binary, SideBySide: sideBySide}.Run(m))
 }

@@ -7,8 +7,6 @@
 package push
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -24,32 +22,8 @@ const patience = 60 * time.Second
 
 // sideBySide is how many tests run at once unless -parallel says otherwise: each
 // encodes a small picture, and mostly waits for real time to pass.
-const sideBySide = "8"
+const sideBySide = 8
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		if err := flag.Set("test.parallel", sideBySide); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
-	dir, err := os.MkdirTemp("", "push-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if binary, err = encoderd.Build(dir); err == nil {
-		control, err = encoderd.BuildControl(dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(encoderd.Tests{Binary: &binary, Control: &control, SideBySide: sideBySide}.Run(m))
 }

@@ -6,7 +6,6 @@ package storage
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -22,6 +21,9 @@ var soak = flag.Bool("soak", false, "run the long forms: hours of trouble instea
 const (
 	patience = 60 * time.Second
 	chunk    = time.Second // of the segmenter
+	// sideBySide is how many tests run at once unless -parallel says otherwise: they mostly
+	// wait for real time to pass.
+	sideBySide = 8
 )
 
 // long is the second value with -soak.
@@ -32,28 +34,6 @@ func long[T any](everyday, soaking T) T {
 	return everyday
 }
 
-func TestMain(m *testing.M) { os.Exit(runAll(m)) }
-
-func runAll(m *testing.M) int {
-	flag.Parse()
-	// The tests mostly wait for real time to pass.
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		if err := flag.Set("test.parallel", "8"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
-	dir, err := os.MkdirTemp("", "storage-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if binary, err = encoderd.Build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(encoderd.Tests{Binary: &binary, SideBySide: sideBySide}.Run(m))
 }

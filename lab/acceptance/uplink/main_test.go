@@ -8,7 +8,6 @@
 package uplink
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -19,18 +18,6 @@ import (
 // binary is the daemon built from this tree.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(netns.Main(func() int { return run(m) })) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "uplink-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if binary, err = encoderd.Build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(netns.Main(func() int { return encoderd.Tests{Binary: &binary}.Run(m) }))
 }
