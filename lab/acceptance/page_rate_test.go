@@ -10,7 +10,8 @@ import (
 )
 
 // TestPageShowsWhyTheBitRateChanges pushes over a link that becomes slow, stops and
-// comes back, and reads on the page what the bit rate did, and why.
+// comes back, and reads on the page what the bit rate did, and why, and what was left out
+// where even the lowest one was too much.
 func TestPageShowsWhyTheBitRateChanges(t *testing.T) {
 	t.Parallel()
 	nginx := peer.StartNginx(t, peer.NginxOptions{})
@@ -32,6 +33,7 @@ url = "rtmp://%s/live/main"
 	page.await(`document.querySelector('.bitrate')`)
 	page.await(`document.querySelector('.bitrate').scrollIntoView() || document.querySelector('.bitrate canvas')`)
 	page.await(`/^platform/.test(document.querySelector('.paths tbody')?.innerText) && /Following/.test(document.querySelector('.paths').innerText)`)
+	page.await(`!document.querySelector('.bitrate .problem')`)
 	page.await(`/Sent to platform \d.*b\/s/.test(document.querySelector('.legend.rates').innerText.replace(/\s+/g, ' '))`)
 
 	gate.Trickle(100_000) // 0.8 Mb/s
@@ -39,6 +41,11 @@ url = "rtmp://%s/live/main"
 	page.await(`/decided by platform: \w/.test(document.querySelector('.rate-lead').innerText)`)
 	gate.Open()
 	page.await(`[...document.querySelectorAll('.changes li')].some(li => li.querySelector('.way.up'))`)
+
+	gate.Trickle(30_000) // less than the lowest bit rate
+	page.await(`/^(Half the (frame rate|size)|Sound only)/.test(document.querySelector('.bitrate .problem')?.innerText)`)
+	page.await(`/^\d+ pictures? left out so far/.test(document.querySelector('.left-out')?.innerText) && /half the frame rate|waited/.test(document.querySelector('.left-out').title)`)
+	gate.Open()
 
 	var marked bool
 	const mark = `document.querySelector('.changes button').focus(), document.querySelector('.changes button').dispatchEvent(new MouseEvent('mouseenter')),

@@ -37,6 +37,8 @@ function stream(over = {}) {
       target: 4_000_000,
       frames: Math.round(t * 30),
       key_frames: Math.round(t / 2),
+      divided: 0,
+      skipped: 0,
     },
     audio: { codec: "mp4a.40.2", encoder: "aac (software)", sample_rate: 48000, channels: 2, bitrate: 128_000 },
     hls: {

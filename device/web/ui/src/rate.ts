@@ -1,7 +1,7 @@
 // The bit rate of a stream as the status has it: what the encoder is told, whose
 // link decided it, and why. Pure functions.
 
-import { bitrate } from "./format.ts";
+import { bitrate, count } from "./format.ts";
 import type { Level } from "./summary.ts";
 
 export type Step = "full" | "half-rate" | "half-size" | "audio-only";
@@ -83,6 +83,18 @@ export function notice(r: RateState): { level: Level; text: string } | null {
       return { level: "error", text: `Sound only: no picture is sent, since ${least}.` };
   }
   return null;
+}
+
+// leftOut says how many pictures were not coded because of a link; null where all were.
+export function leftOut(v: { divided?: number; skipped?: number } | null | undefined): { text: string; title: string } | null {
+  const [divided, skipped] = [v?.divided ?? 0, v?.skipped ?? 0];
+  const all = divided + skipped;
+  if (all === 0) return null;
+  const parts = [
+    divided > 0 ? `${count(divided)} for half the frame rate` : "",
+    skipped > 0 ? `${count(skipped)} since they would have waited too long, or sound was sent alone` : "",
+  ];
+  return { text: `${count(all)} ${all === 1 ? "picture" : "pictures"} left out so far`, title: `not coded, as the link carried less: ${parts.filter(Boolean).join(", ")}` };
 }
 
 const states: Record<PathState, { level: Level; name: string; title: string }> = {

@@ -90,6 +90,8 @@ export interface Video {
   target: number;
   frames: number;
   key_frames: number;
+  divided: number; // pictures not coded, for a lower frame rate
+  skipped: number; // pictures not coded, while none was to be
   hardware: HardwareEncoder | null;
 }
 

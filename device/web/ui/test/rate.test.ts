@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ailing, headline, notice, pathState, roughly, shown, slow } from "../src/rate.ts";
+import { ailing, headline, leftOut, notice, pathState, roughly, shown, slow } from "../src/rate.ts";
 import type { RatePath, RateState } from "../src/rate.ts";
 
 function path(destination: string, over: Partial<RatePath> = {}): RatePath {
@@ -47,6 +47,15 @@ test("what is done below the lowest bit rate", () => {
   assert.match(notice({ ...rate, step: "half-size" })!.text, /^Half the size/);
   assert.deepEqual([notice({ ...rate, step: "audio-only" })!.level, headline({ ...rate, step: "audio-only" }).now], ["error", "Sound only"]);
   assert.equal(notice({ ...rate, step: "new" as never }), null, "a newer box");
+});
+
+test("how many pictures were left out", () => {
+  assert.deepEqual([leftOut(null), leftOut({}), leftOut({ divided: 0, skipped: 0 })], [null, null, null], "where all were coded, nothing is said");
+  assert.deepEqual(leftOut({ divided: 1, skipped: 0 }), { text: "1 picture left out so far", title: "not coded, as the link carried less: 1 for half the frame rate" });
+  assert.deepEqual(leftOut({ divided: 1200, skipped: 12 }), {
+    text: "1\u202f212 pictures left out so far",
+    title: "not coded, as the link carried less: 1\u202f200 for half the frame rate, 12 since they would have waited too long, or sound was sent alone",
+  });
 });
 
 test("an estimate has two digits", () => {

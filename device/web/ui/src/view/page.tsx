@@ -42,7 +42,7 @@ export function Page({ state, summary, choose }: Props) {
             <div class="front">
               {stream ? <Picture stream={stream} state={state} /> : <NoStream />}
               {stream && <Destinations key={stream.name} stream={stream} boxNow={state.boxNow} now={state.now} />}
-              {stream?.rate && <RatePanel key={`rate ${stream.name} ${box.started}`} stream={stream.name} rate={stream.rate} now={state.now} />}
+              {stream?.rate && <RatePanel key={`rate ${stream.name} ${box.started}`} stream={stream.name} rate={stream.rate} video={stream.video} now={state.now} />}
               {stream && <RecordingPanel key={`rec ${stream.name}`} stream={stream} now={state.now} />}
               <Flight started={box.started} boxNow={state.boxNow} now={state.now} streams={streams.length} />
             </div>

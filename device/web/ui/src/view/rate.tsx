@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api.ts";
 import { bitrate } from "../format.ts";
-import { headline, notice, pathState, shown } from "../rate.ts";
+import { headline, leftOut, notice, pathState, shown } from "../rate.ts";
 import type { RatePath, RateState } from "../rate.ts";
 import { RateFeed } from "../ratefeed.ts";
 import type { Feed } from "../ratefeed.ts";
 import { pathsOf } from "../ratehistory.ts";
 import type { Answer } from "../ratehistory.ts";
+import type { Video } from "../types.ts";
 import { Panel, State } from "./parts.tsx";
 import { Timeline } from "./timeline.tsx";
 
@@ -15,12 +16,13 @@ const spans = [2, 10]; // minutes
 interface Props {
   stream: string;
   rate: RateState;
+  video: Video | null;
   now: number;
 }
 
 // RatePanel is the bit rate that the encoder is told, what the link to a destination
 // makes of it, and why it changes.
-export function RatePanel({ stream, rate, now }: Props) {
+export function RatePanel({ stream, rate, video, now }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const feed = useFeed(stream, place);
   const [minutes, setMinutes] = useState(spans[0]!);
@@ -42,7 +44,7 @@ export function RatePanel({ stream, rate, now }: Props) {
   return (
     <div ref={place}>
       <Panel id="bitrate" title="Bit rate" aside={aside}>
-        <Lead rate={rate} path={paths.find((p) => p.destination === path)} />
+        <Lead rate={rate} video={video} path={paths.find((p) => p.destination === path)} />
         {paths.length + known.length === 0 ? (
           <p class="none">{`No destination is being sent to, so there is no link to follow: the encoder ${rate.mode === "fixed" ? "stays at" : "may use up to"} ${bitrate(rate.max)}.`}</p>
         ) : history ? (
@@ -78,9 +80,10 @@ function useFeed(stream: string, place: { current: HTMLElement | null }): Feed {
   return feed;
 }
 
-function Lead({ rate, path }: { rate: RateState; path: RatePath | undefined }) {
+function Lead({ rate, video, path }: { rate: RateState; video: Video | null; path: RatePath | undefined }) {
   const { now, what, rest } = headline(rate, path);
   const below = notice(rate);
+  const left = leftOut(video);
   return (
     <>
       <p class="rate-lead">
@@ -90,6 +93,11 @@ function Lead({ rate, path }: { rate: RateState; path: RatePath | undefined }) {
             {s}
           </span>
         ))}
+        {left && (
+          <span class="part left-out" title={left.title}>
+            {left.text}
+          </span>
+        )}
       </p>
       {below && <p class={`problem ${below.level}`}>{below.text}</p>}
     </>
