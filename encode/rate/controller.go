@@ -123,7 +123,7 @@ func (c *Controller) Step(s Sample) Advice {
 
 // learn takes what a measure tells of the encoder and of the link.
 func (c *Controller) learn(v measure) {
-	if v.useKnown && v.at-c.cutAt > v.useSpan {
+	if v.useKnown && v.at-c.cutAt > v.useSpan && !c.stall.on {
 		memory := gainMemory
 		if v.use > 1.3 {
 			memory /= 4

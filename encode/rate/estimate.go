@@ -18,6 +18,9 @@ const (
 	// linkMemory is over what time measures are averaged, spreadMemory their spread.
 	linkMemory   = 3 * time.Second
 	spreadMemory = 10 * time.Second
+	// coarse is how exactly the ends of a stretch are known: acknowledgements come in
+	// bunches, and samples at their own times. What that makes is no spread of the link.
+	coarse = 10 * time.Millisecond
 	// Where this share of the pace got through, it was the pace that was full: the link
 	// carries openRatio times that, or more.
 	pacedShare = 0.85
@@ -32,6 +35,7 @@ func (e *estimate) take(v measure, pace, most float64) {
 	open := v.full > pacedShare*pace && v.jammed == 0
 	if !open && v.jammed == 0 && e.rate > 0 && v.full < 1.25*e.rate { // more is no spread, but news
 		off := math.Abs(v.full-e.rate) / e.rate
+		off = max(off-coarse.Seconds()/v.fullSpan.Seconds(), 0)
 		e.spread += (off - e.spread) * min(max(since/spreadMemory.Seconds(), 0.02), 0.3)
 	}
 	switch {

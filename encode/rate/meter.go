@@ -54,6 +54,7 @@ type measure struct {
 	// full is what a full link carried in a stretch that ended now, 0 if none did; jammed
 	// that of one which lasts, where gaps hold acknowledgements up.
 	full, jammed float64
+	fullSpan     time.Duration // how long that stretch was
 
 	trip   time.Duration // how long it takes to send a lost packet again
 	wait   time.Duration // how long acknowledgements are held up by that
@@ -213,9 +214,9 @@ func (m *meter) queues(v *measure, target float64) {
 		}
 	}
 	v.queue = max(v.queue-max(m.lag, 0), 0)
-	v.full = m.train.take(m.hist.last(), *v)
+	v.full, v.fullSpan = m.train.take(m.hist.last(), *v)
 	if v.repair > 0 || m.jam.on {
-		v.full, v.jammed = m.jam.take(ready, *v)
+		v.full, v.jammed, v.fullSpan = m.jam.take(ready, *v)
 	}
 }
 

@@ -18,19 +18,19 @@ const (
 	trainDelay = 30 * time.Millisecond
 )
 
-// take returns the rate of a stretch that ends with this point; 0 where none does.
-func (t *train) take(p *point, v measure) float64 {
+// take returns the rate of a stretch that ends with this point, and how long it was; 0
+// where none does.
+func (t *train) take(p *point, v measure) (rate float64, long time.Duration) {
 	if v.repair > 0 { // what held the acknowledgements up was a gap
 		t.on = false
-		return 0
+		return 0, 0
 	}
 	waits := p.delay >= v.base+trainDelay
-	rate := 0.0
 	if t.on {
 		if waits {
 			t.last = *p
 		}
-		long := t.last.at - t.begin.at
+		long = t.last.at - t.begin.at
 		if long >= mostTrain || !waits && long >= leastTrain {
 			rate = bitRate(t.last.acked-t.begin.acked, long)
 			t.on = false
@@ -41,7 +41,7 @@ func (t *train) take(p *point, v measure) float64 {
 	} else if !t.on {
 		*t = train{true, *p, *p}
 	}
-	return rate
+	return rate, long
 }
 
 // jam is the same where gaps have acknowledgements come in jumps: there, a stretch must
@@ -58,8 +58,8 @@ const (
 )
 
 // take returns the rate of a stretch that ends with this sample, 0 where none does; and
-// that of the stretch so far.
-func (j *jam) take(ready *point, v measure) (full, sofar float64) {
+// that of the stretch so far, and how long it is.
+func (j *jam) take(ready *point, v measure) (full, sofar float64, long time.Duration) {
 	waits := v.queue > jamQueue && v.repair > 0
 	if waits {
 		if !j.on {
@@ -67,15 +67,15 @@ func (j *jam) take(ready *point, v measure) (full, sofar float64) {
 		}
 		j.last = *ready
 	}
-	long := j.last.at - j.begin.at
+	long = j.last.at - j.begin.at
 	if !j.on || long < leastJam {
 		j.on = j.on && waits
-		return 0, 0
+		return 0, 0, 0
 	}
 	sofar = bitRate(j.last.acked-j.begin.acked, long)
 	if waits && long < mostJam {
-		return 0, sofar
+		return 0, sofar, long
 	}
 	j.on = false
-	return sofar, sofar
+	return sofar, sofar, long
 }
