@@ -26,6 +26,9 @@ type Path struct {
 	// AppLimited: the transport has sent all that it was given, so that what was
 	// acknowledged since the last sample tells nothing of what the link can carry.
 	AppLimited bool
+	// Segment is how long the segments are, about, that the path is given whole, and
+	// between which it may be idle; 0: it is given everything as it is coded.
+	Segment time.Duration
 }
 
 // PathConn is a Conn that can tell of its path. Path and Pace may be called from any

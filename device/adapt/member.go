@@ -55,6 +55,7 @@ func (m *member) look(now time.Duration, log *slog.Logger) {
 	}
 	m.connected, m.seen = true, now
 	m.sample = rate.Sample(p)
+	m.sent.segment, m.acked.segment = p.Segment, p.Segment
 	m.sent.add(p.At, p.Written)
 	if gone := p.Outstanding + p.Dropped; gone <= p.Written {
 		m.acked.add(p.At, p.Written-gone)
@@ -128,7 +129,7 @@ func (m *member) point() status.RatePathPoint {
 	}
 	a := m.decision.Advice
 	p.Target, p.Estimate = a.Target, a.Estimate
-	p.Sent, p.Acked = m.sent.rate(), m.acked.rate()
+	p.Sent, p.Acked = rates(&m.sent, &m.acked)
 	p.Queue, p.RTT = milliseconds(a.Queue), milliseconds(m.sample.RTT)
 	return p
 }

@@ -90,6 +90,7 @@ func (c *Controller) Reconnected() {
 // Step implements Law. A sample that is not later than the one before it, or comes
 // after counters or clock have jumped, changes nothing.
 func (c *Controller) Step(s Sample) Advice {
+	c.meter.held = c.advice.Skip
 	v, ok := c.meter.take(s, float64(c.advice.Target), float64(c.limits.Max))
 	if !ok {
 		return c.advice
@@ -97,6 +98,8 @@ func (c *Controller) Step(s Sample) Advice {
 	c.learn(v)
 	c.settle(v)
 	switch {
+	case v.segment > 0:
+		c.segmentStep(v)
 	case c.isChoked(v):
 		c.choke(v)
 	case v.isSilent():

@@ -29,7 +29,7 @@ func FuzzController(f *testing.F) {
 			if a.Target < l.Min || a.Target > l.Max || a.Pace < 0 || a.Estimate < 0 || a.Acked < 0 || a.Queue < 0 {
 				t.Fatalf("%+v of %+v within %+v", a, s, l)
 			}
-			for _, x := range []float64{c.want, c.gain, c.link.rate, c.link.spread, c.stall.flow, c.stall.frozen, c.meter.largest} {
+			for _, x := range []float64{c.want, c.gain, c.link.rate, c.link.spread, c.stall.flow, c.stall.frozen, c.meter.largest, c.meter.segments.rate, c.meter.segments.use} {
 				if math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
 					t.Fatalf("not finite: %+v", c.link)
 				}
@@ -56,6 +56,7 @@ func act(c *Controller, l Limits, s *Sample, what byte, b []byte) Limits {
 		s.RTT, s.MinRTT = time.Duration(wild), time.Duration(wild>>7)
 	case 6:
 		s.Budget = time.Duration(wild)
+		s.Segment = time.Duration(wild) * time.Duration(what>>4&1)
 	case 7:
 		l = Limits{Min: int(int32(wild)), Start: int(int16(wild >> 32)), Max: int(int32(wild >> 24))}
 		c.SetLimits(l)

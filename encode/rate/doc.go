@@ -55,6 +55,16 @@
 // and every rate is divided by that (Controller.gain). One that does not use 75 % of its
 // target gets no more.
 //
+// # Segments (segment.go, segment_meter.go)
+//
+// A path that is given whole segments (Sample.Segment) is idle between them, by its nature,
+// and full while one is on its way. What an upload comes to, from its first acknowledgement
+// to its last, is what the link carries; what it loses to the request and the slow start
+// is counted apart. The target is such that an upload takes 80 % of a segment's duration; it is
+// lowered where it takes 90 %, and where what waits will not be gone, by 15 % of that, when
+// the next one comes. What the encoder uses, and what a path is given for each byte that is
+// coded (stream_overhead.go), is counted from segment to segment.
+//
 // # What else is asked for (rescue.go)
 //
 // A picture that would wait for more than 60 % of the budget is not to be coded. In an

@@ -22,6 +22,8 @@ type meter struct {
 	largest  float64       // bytes of the largest burst written at once lately
 	train    train
 	jam      jam
+	segments segments
+	held     bool // no pictures were coded since the last sample, as was asked for
 }
 
 // measure is what a sample, with those before it, tells of the path. Its times are on
@@ -56,6 +58,10 @@ type measure struct {
 	full, jammed float64
 	fullSpan     time.Duration // how long that stretch was
 
+	segment time.Duration // how long segments are; 0: the path is not given such
+	carries float64       // what the link carries while one is on its way; 0: not known
+	lost    time.Duration // what an upload takes beyond that
+
 	trip   time.Duration // how long it takes to send a lost packet again
 	wait   time.Duration // how long acknowledgements are held up by that
 	repair time.Duration // the part of wait that no queue makes longer; 0: nothing is lost
@@ -75,7 +81,9 @@ const (
 	leastBacklog   = 0.6 // seconds
 	// longestGap between two samples that tells what happened in between.
 	longestGap = time.Second
-	longestRTT = 5 * time.Second
+	// longestSegment that is believed.
+	longestSegment = 20 * time.Second
+	longestRTT     = 5 * time.Second
 
 	// minSpan is over what the least delay is the delay: acknowledgements that come in
 	// bunches, and most pictures larger than others, are over in that time.
@@ -104,6 +112,7 @@ const (
 func (m *meter) restart() {
 	m.hist.clear()
 	m.train, m.jam = train{}, jam{}
+	m.segments.restart()
 	m.delay = 0
 }
 
@@ -179,6 +188,9 @@ func (m *meter) measure(s Sample, target float64) measure {
 	m.rates(&v, target)
 	m.queues(&v, target)
 	m.chokes(&v)
+	if s.Segment > 0 {
+		m.segments.take(&v, s, last, p, target, m.held)
+	}
 	return v
 }
 

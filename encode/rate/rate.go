@@ -27,6 +27,7 @@ type Sample struct {
 	RTT, MinRTT   time.Duration
 	Budget        time.Duration
 	AppLimited    bool
+	Segment       time.Duration
 }
 
 // Law is one way to follow a path. Step takes the samples of one connection in
@@ -63,6 +64,7 @@ const (
 	NearLimit  Reason = "ceiling"     // slowly up: it broke here before
 	Waiting    Reason = "wait"        // another path of the same uplink is being tried
 	Limited    Reason = "app_limited" // not up: the encoder does not use what it has
+	Tight      Reason = "tight"       // down: a segment takes nearly as long as it lasts
 	Queueing   Reason = "queue"       // down: the queue grows
 	TooOld     Reason = "age"         // down: what is queued may come too late
 	Dropping   Reason = "dropped"     // down: the transport gave something up
@@ -88,6 +90,7 @@ var words = map[Reason]string{
 	NearLimit:  "more is tried slowly: this is near what the link could not carry",
 	Waiting:    "another destination on the same uplink is being tried",
 	Limited:    "the picture needs no more",
+	Tight:      "sending a segment takes nearly as long as it lasts",
 	Queueing:   "the link is too slow: a queue grows",
 	TooOld:     "what is queued may come too late",
 	Dropping:   "the link was too slow: something was given up",

@@ -29,6 +29,10 @@ func (r *rescue) step(a *Advice, v measure, c *Controller) {
 
 // skip: what is written now waits for all that waits already.
 func (r *rescue) skip(a *Advice, v measure, c *Controller) {
+	if v.segment > 0 && v.segment < v.budget {
+		a.Skip = segmentSkip(a.Skip, v)
+		return
+	}
 	rate := v.acked
 	if c.stall.on || v.at < c.stall.grace {
 		rate = c.stall.frozen

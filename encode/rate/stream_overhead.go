@@ -8,6 +8,7 @@ type overhead struct {
 	ratio float64
 	open  bool
 	from  time.Duration // the window's begin; in the future while things settle
+	seen  uint64        // written by the last sample; 0: there was none
 	// at the window's begin
 	written, dropped, video, audio uint64
 
@@ -28,13 +29,25 @@ const (
 )
 
 // pause ends the window: what follows does not belong to it.
-func (o *overhead) pause() { o.open = false }
+func (o *overhead) pause() { o.open, o.seen = false, 0 }
+
+// between: the path is given segments, and none just now. What is coded and what is
+// written are of the same pictures only at the moment in which one is.
+func (o *overhead) between(p Sample) bool {
+	wrote := o.seen > 0 && p.Written > o.seen
+	o.seen = p.Written
+	return p.Segment > 0 && !wrote
+}
 
 // step takes the path's sample and the encoder's counters. full: the path is given
 // all that is coded.
 func (o *overhead) step(now time.Duration, p Sample, e EncoderState, full bool) {
+	between := o.between(p)
 	if !full {
 		o.open = false
+		return
+	}
+	if between {
 		return
 	}
 	if !o.open { // for a window's length what comes is still what was queued before

@@ -62,7 +62,7 @@ func (r *metered) Read(p []byte) (int, error) {
 // are the segments that are closed; Outstanding those of them that wait for live, and
 // of the one that is being uploaded what the receiver's TCP has not acknowledged;
 // Dropped those that live has left to the backlog or given up. The backlog itself is
-// in none of them. Budget is spareSegments long.
+// in none of them. Budget is spareSegments long, Segment one.
 //
 // ok is false before the first segment, and while the last attempt of live has failed;
 // connection is another number after that. It may be called from any goroutine.
@@ -116,6 +116,7 @@ func (l *life) path() (p output.Path, connection uint64, ok bool) {
 		Retransmitted: socket.Retransmitted, RTT: socket.RTT, MinRTT: socket.MinRTT,
 		Budget:     spareSegments * w.TargetDuration,
 		AppLimited: o.current == nil || socket.AppLimited,
+		Segment:    w.TargetDuration,
 	}, o.number, true
 }
 

@@ -77,7 +77,7 @@ func TestPathOfLive(t *testing.T) {
 		if !ok || n != 1 || p.Outstanding != 0 || p.Dropped != 0 || p.Written < 8*segmentBytes || !p.AppLimited {
 			t.Errorf("all delivered: %+v %v %d", p, ok, n)
 		}
-		if p.Budget != 2*segmentDur || p.RTT != 30*time.Millisecond || p.MinRTT != 20*time.Millisecond || p.Retransmitted != 3 {
+		if p.Budget != 2*segmentDur || p.Segment != segmentDur || p.RTT != 30*time.Millisecond || p.MinRTT != 20*time.Millisecond || p.Retransmitted != 3 {
 			t.Errorf("%+v", p)
 		}
 		before := p

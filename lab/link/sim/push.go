@@ -7,8 +7,11 @@ import (
 	"github.com/encoderbox/encoderbox/lab/link/law"
 )
 
-// segmentPictures is how many pictures a segment of HTTP has.
-const segmentPictures = 60
+// segmentPictures is how many pictures a segment of HTTP has, httpSegment their duration.
+const (
+	segmentPictures = 60
+	httpSegment     = 2 * time.Second
+)
 
 // push is a stream over TCP, with the program's own queue before the socket: RTMP, or
 // HTTP with a whole segment at a time.
@@ -141,10 +144,14 @@ func (p *push) connection() uint64 { return 1 }
 func (p *push) sample() rate.Sample {
 	was := p.idle
 	p.idle = p.bytes == 0 && p.unsent() == 0
-	return rate.Sample{
+	s := rate.Sample{
 		At: p.clock.now, Written: p.wrote, Outstanding: uint64(p.bytes + p.buffered()), Dropped: p.dropped, Retransmitted: p.resent,
 		RTT: p.srtt, MinRTT: p.minRTT, Budget: p.budget, AppLimited: p.idle || was && p.bytes == 0,
 	}
+	if p.segmented {
+		s.Segment = httpSegment
+	}
+	return s
 }
 
 // ownQueue implements queued.
