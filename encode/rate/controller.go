@@ -14,6 +14,7 @@ type Controller struct {
 	meter  meter
 	link   estimate
 	stall  stall
+	hush   bool // next to nothing is sent
 	rescue rescue
 	drain  float64 // bits per second at which what waits is gone in half a budget, where nothing is lost
 
@@ -119,6 +120,7 @@ func (c *Controller) Step(s Sample) Advice {
 	if v.repair == 0 && v.again == 0 {
 		c.drain = float64(v.waiting) * 8 / (v.budget.Seconds() / 2)
 	}
+	c.hush = c.isHush(v)
 	c.pace()
 	c.advice.Acked, c.advice.Queue, c.advice.Estimate = int(min(v.acked, math.MaxInt32)), v.queue, int(c.link.rate)
 	return c.advice
@@ -171,6 +173,10 @@ func (c *Controller) stay(why Reason) {
 // on the way, where nothing can be given up any more. Small changes are not worth a
 // system call.
 func (c *Controller) pace() {
+	if c.hush {
+		c.advice.Pace = int(hushShare * max(c.stall.flow, float64(c.limits.Min)))
+		return
+	}
 	p := paceRatio * min(max(float64(c.advice.Target), c.link.rate, c.drain), float64(c.limits.Max))
 	if old := float64(c.advice.Pace); p > old*1.05 || p < old*0.8 {
 		c.advice.Pace = int(p)

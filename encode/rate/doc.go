@@ -68,9 +68,10 @@
 // # What else is asked for (rescue.go)
 //
 // A picture that would wait for more than 60 % of the budget is not to be coded. In an
-// outage, where nobody knows how long that will be, pictures are coded on at a sixth of
+// outage, where nobody knows how long that will be, pictures are coded on at a seventh of
 // the rate, so that those that turn out to be in time are there; and key pictures are
 // asked for often, since the first one behind what the transport drops is where the
-// receiver goes on. What waits before the transport and is older than the budget is
+// receiver goes on. Of all that, a packet now and then is sent (Controller.isHush): what is
+// sent into an outage waits somewhere on the way, and is delivered first, too late. What waits before the transport and is older than the budget is
 // flushed.
 package rate

@@ -18,6 +18,7 @@ type meter struct {
 	free     time.Duration // when nothing waited for longer than it must
 	pause    time.Duration // measure.pause of the last sample
 	gapAt    time.Duration // when acknowledgements came again after they had stalled
+	spoke    time.Duration // when the receiver was heard of last
 	dropAt   time.Duration // when something was given up last
 	largest  float64       // bytes of the largest burst written at once lately
 	train    train
@@ -37,6 +38,7 @@ type measure struct {
 	age       time.Duration // how old it is, beyond base
 	queue     time.Duration // the part of that which neither bursts nor repair explain
 	silence   time.Duration // since the last acknowledgement, while one is due
+	mute      time.Duration // since the receiver was heard of, if only by another round trip
 	pause     time.Duration // since the last acknowledgement, while one is overdue
 	dropped   bool          // something was given up since the last measure
 
@@ -181,6 +183,10 @@ func (m *meter) measure(s Sample, target float64) measure {
 
 	v := measure{at: p.at, since: p.at - last.at, budget: s.Budget, waiting: p.written - p.gone}
 	v.dropped = s.Dropped > m.last.Dropped
+	if s.RTT != m.last.RTT || s.Retransmitted > m.last.Retransmitted || p.acked > last.acked {
+		m.spoke = m.now
+	}
+	v.mute = m.now - m.spoke
 	m.last = s
 	m.lag = max(v.since-2*Interval, m.lag-v.since/4)
 	m.delays(&v, last)

@@ -238,6 +238,7 @@ func (m *model) receive() {
 	for len(m.flying) > 0 && m.flying[0].at <= m.now {
 		p := &m.packets[m.flying[0].n]
 		m.flying, m.heard = m.flying[1:], m.now
+		m.out.RTT = 2*m.delay(m.now) + m.now%(8*time.Millisecond) // never quite the same
 		if p.got {
 			continue
 		}

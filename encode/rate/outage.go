@@ -20,6 +20,13 @@ type stall struct {
 const (
 	// silentAfter is how long nothing is acknowledged, though it is due, in an outage.
 	silentAfter = 250 * time.Millisecond
+	// hushAfter is how long until next to nothing is sent: what is, waits somewhere on
+	// the way, is too late when the link is back, and is delivered first all the same. A
+	// packet now and then, hushShare of what was carried, finds out when that is.
+	hushAfter = 150 * time.Millisecond
+	hushShare = 0.03
+	// mostHush is how long that is believed in: some receivers speak of acknowledgements alone.
+	mostHush = 5 * time.Second
 	// What the encoder is given, of what was delivered before: at first, as if it were a
 	// hand-over's gap; and then so little that the backlog of a whole budget is sent,
 	// when the link is back, faster than it came about.
@@ -33,12 +40,24 @@ const (
 )
 
 // isSilent: nothing is acknowledged though it should have been long ago.
-func (v measure) isSilent() bool {
-	limit := silentAfter + v.base/2
+func (v measure) isSilent() bool { return v.silence > v.patience(silentAfter) }
+
+// patience is how long after the least such time silence is no accident.
+func (v measure) patience(least time.Duration) time.Duration {
+	least += v.base / 2
 	if v.repair > 0 {
-		limit += 2 * v.trip // what is sent again may be lost again
+		least += 2 * v.trip // what is sent again may be lost again
 	}
-	return v.silence > limit
+	return least
+}
+
+// isHush: next to nothing is to be sent until something is heard of the receiver, and
+// once it is, there is time for what was lost to be asked for.
+func (c *Controller) isHush(v measure) bool {
+	if v.silence > v.mute+2*Interval {
+		return v.mute > v.patience(2*silentAfter)
+	}
+	return c.stall.flow > 0 && v.silence > v.patience(hushAfter) && v.mute < mostHush
 }
 
 // begin freezes the estimate: what was delivered, but at least what the link was given

@@ -234,7 +234,7 @@ func (p *path) clean() bool {
 // rest back would make a queue where the link has none.
 func (p *path) paced(s *Stream) Advice {
 	a := p.advice
-	if a.Pace <= 0 || p.shedding.state == paused {
+	if a.Pace < a.Target || p.shedding.state == paused { // none, or that of an outage
 		return a
 	}
 	given := 0.

@@ -246,6 +246,16 @@ func TestPaceOfWhatIsGiven(t *testing.T) {
 	}
 }
 
+// In an outage next to nothing is sent, whatever a path is given.
+func TestPaceOfAnOutage(t *testing.T) {
+	g := newStage(testConfig, 1)
+	g.puppets[0].says(3_000_000, Outage, 0)
+	g.puppets[0].advice.Pace = 90_000
+	if d := g.run(time.Second); d.Paths[0].Advice.Pace != 90_000 {
+		t.Errorf("pace %d", d.Paths[0].Advice.Pace)
+	}
+}
+
 // Whoever decides gets pictures, though it shed before.
 func TestShedPathBecomesTheOnlyOne(t *testing.T) {
 	g := newStage(testConfig, 2)

@@ -1,6 +1,7 @@
 package rate
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -15,7 +16,7 @@ type puppet struct {
 
 func (p *puppet) Step(Sample) Advice {
 	a := p.advice
-	a.Pace = a.Target * 3 / 2
+	a.Pace = cmp.Or(a.Pace, a.Target*3/2)
 	return a
 }
 func (p *puppet) SetLimits(l Limits) { p.limits = l }
