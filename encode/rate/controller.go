@@ -25,6 +25,7 @@ type Controller struct {
 	gain   float64
 	cutAt  time.Duration // of the last cut
 	clean  time.Duration // when there was a queue last
+	roomy  time.Duration // when segments took no more than is to be, last
 	same   sameQueue
 	regret regret
 

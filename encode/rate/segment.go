@@ -76,17 +76,22 @@ func (c *Controller) segmentBehind(v measure) {
 	}
 }
 
-// segmentGrow raises the target to the limit, and trims what is far above it.
+// segmentGrow raises the target to the limit, and trims what is far above it, unless it is
+// so for a moment.
 func (c *Controller) segmentGrow(v measure) {
 	limit, target := c.segmentLimit(v), float64(c.advice.Target)
+	if target <= limit/segmentShare*segmentMost {
+		c.roomy = v.at
+	}
 	switch {
 	case c.link.rate == 0:
 		c.stay(Starting) // the first upload tells
 		return
-	case target > limit/segmentShare*segmentMost && v.waiting > 0:
-		if limit < target {
+	case target > limit/segmentShare*segmentMost:
+		if v.waiting > 0 && v.at-c.roomy > v.segment/2 {
 			c.issue(limit, Tight)
 		}
+		c.want = float64(c.advice.Target)
 		return
 	case c.advice.Target >= c.limits.Max:
 		c.stay(AtMax)
