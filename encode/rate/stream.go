@@ -174,6 +174,9 @@ func (s *Stream) Step(e EncoderState, states []PathState) Decision {
 	}
 
 	c := s.choose(dt)
+	if c.path != nil {
+		c.video = min(c.video, s.uplinks.share(s.paths, c.path, s))
+	}
 	s.keys(c)
 	s.shed(c, dt)
 	s.set(c, dt, now, len(states) > 0)
@@ -241,7 +244,7 @@ func (s *Stream) wanted(c choice, dt time.Duration, hasPaths bool) float64 {
 	}
 	if c.path != nil {
 		s.alone = 0
-		return min(c.video, s.uplinks.share(s.paths, c.path, s))
+		return c.video
 	}
 	s.alone += dt
 	switch {

@@ -195,9 +195,10 @@ func (n *network) step() {
 		if at := len(p.delivered) - int(p.delay/time.Millisecond); at > 0 {
 			acked = p.delivered[at-1]
 		}
+		trip := p.delay + time.Duration(p.link.queued*8/max(p.link.capacity, 1)*float64(time.Second))
 		states = append(states, PathState{Name: p.name, Primary: p.primary, Connection: p.connection, Sample: Sample{
 			At: time.Hour + n.now, Written: uint64(p.written), Outstanding: uint64(max(0, p.written-acked-p.dropped)),
-			Dropped: uint64(p.dropped), RTT: p.delay, MinRTT: p.delay, Budget: p.budget, AppLimited: p.link.queued < 100,
+			Dropped: uint64(p.dropped), RTT: min(trip, longestRTT), MinRTT: p.delay, Budget: p.budget, AppLimited: p.link.queued < 100,
 		}})
 	}
 	n.state.At = time.Hour + n.now

@@ -25,7 +25,7 @@ type path struct {
 	overhead   overhead
 	proof      proof
 	shedding   shedding
-	rise       rise
+	trip       trip
 	shares     []string // replaced, never changed: decisions hold it
 }
 
@@ -136,7 +136,7 @@ func (p *path) observe(s *Stream, st PathState, dt time.Duration, e EncoderState
 	p.primary = st.Primary
 	p.connected = st.Connection != 0
 	if !p.connected {
-		p.outage, p.drops = 0, 0
+		p.outage, p.drops, p.trip.known = 0, 0, false
 		p.overhead.pause()
 		return
 	}
@@ -145,6 +145,7 @@ func (p *path) observe(s *Stream, st PathState, dt time.Duration, e EncoderState
 			p.law.Reconnected()
 		}
 		p.connection = st.Connection
+		p.trip = trip{}
 		p.dropped, p.drops = st.Sample.Dropped, 0
 		p.overhead.pause()
 	}
@@ -153,6 +154,7 @@ func (p *path) observe(s *Stream, st PathState, dt time.Duration, e EncoderState
 		p.drops = droppedLately
 	}
 	p.dropped = st.Sample.Dropped
+	p.trip.step(s.clock.now, st.Sample)
 	p.budget = pathBudgetUnknown
 	if b := st.Sample.Budget; b > 0 {
 		p.budget = min(max(b, pathBudgetLeast), pathBudgetMost)

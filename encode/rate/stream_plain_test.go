@@ -38,7 +38,7 @@ func (p *plainLaw) Step(s Sample) Advice {
 	}
 	a := &p.advice
 	a.Acked = int(acked)
-	a.Queue = max(0, time.Duration(float64(least)*8/max(acked, 10_000)*1e9)-2*s.RTT)
+	a.Queue = max(0, time.Duration(float64(least)*8/max(acked, 10_000)*1e9)-2*s.MinRTT)
 	if a.Queue > 50*time.Millisecond {
 		a.Estimate = int(acked)
 	}

@@ -39,6 +39,9 @@ const (
 	// fixedShedAfter is shedAfter where the bit rate is fixed: whoever fixed it knows
 	// what the link carries, and the queues help themselves.
 	fixedShedAfter = 9 * time.Second
+	// sharedShedAfter is shedAfter on the uplink of the path that decides: the encoder goes
+	// down for both.
+	sharedShedAfter = 9 * time.Second
 	// shedFrom is the share of what a path is given that it must want at least.
 	shedFrom = .95
 	// lessFrom is the share of what was too much that may be tried soon.
@@ -206,8 +209,11 @@ func (s *Stream) shed(c choice, dt time.Duration) {
 			given = p.with(float64(s.config.Min), audio) // the encoder would go down to it
 		}
 		l := p.load(given)
-		if s.config.Fixed {
+		switch {
+		case s.config.Fixed:
 			l.tooMuch, l.after = l.tooMuch && l.much, fixedShedAfter
+		case p != c.path && s.shares(p, c.path):
+			l.fits, l.after = true, sharedShedAfter
 		}
 		if p.shedding.step(dt, l) {
 			s.wantKey = true

@@ -12,7 +12,7 @@ func (u *uplinks) group(paths []*path) {
 		again = false
 		for i, a := range paths {
 			for _, b := range paths[i+1:] {
-				if u.member[a.slot] == u.member[b.slot] || !u.shared(a, b) {
+				if u.member[a.slot] == u.member[b.slot] || !u.pair(a, b).shared {
 					continue
 				}
 				least := min(u.member[a.slot], u.member[b.slot])
@@ -29,6 +29,9 @@ func (u *uplinks) group(paths []*path) {
 		}
 	}
 }
+
+// shares: the path goes over the uplink of another one, nil for none.
+func (s *Stream) shares(p, with *path) bool { return with != nil && s.uplinks.together(p, with) }
 
 func (u *uplinks) together(a, b *path) bool { return u.member[a.slot] == u.member[b.slot] }
 
@@ -94,8 +97,8 @@ func (t *turn) next(u *uplinks, paths []*path, of, decider *path) {
 
 // share is the video bit rate that the uplink of the path that decides bears: all of
 // its paths are given the same, so that it is the mean of what they want. Those that
-// have shed take nothing but sound, and those that have just come back do not know
-// yet what they want.
+// have shed take nothing but sound. Those that have just come back do not know yet what
+// they want, but take their part.
 func (u *uplinks) share(paths []*path, decider *path, s *Stream) float64 {
 	most := float64(s.config.Max)
 	if len(decider.shares) == 0 {
@@ -103,13 +106,15 @@ func (u *uplinks) share(paths []*path, decider *path, s *Stream) float64 {
 	}
 	sum, n := 0., 0.
 	for _, p := range paths {
-		if !u.together(p, decider) || !s.decides(p) || p.shedding.state != following || p.shedding.grace > 0 {
+		if !u.together(p, decider) || !s.decides(p) || p.shedding.state != following {
 			continue
 		}
-		sum += s.carries(p)
 		n++
+		if p.shedding.grace == 0 || p == decider {
+			sum += s.carries(p)
+		}
 	}
-	if n == 0 {
+	if sum == 0 {
 		return most
 	}
 	return sum / n

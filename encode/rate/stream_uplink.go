@@ -2,20 +2,35 @@ package rate
 
 import "time"
 
-// uplinks notices which paths share an uplink: their queues rise together, within
-// 200 ms and by about as much, time and again.
+// uplinks notices which paths share an uplink: what goes through one queue sees the same
+// delay at the same time. That delay is each path's round trip beyond its least (trip).
+// The law's own Advice.Queue does not tell: it leaves out what bursts explain at a path's
+// target, and what a sender's own buffer holds is in it, so that two paths of one queue
+// have quite different ones.
+//
+// Over real links of their own, even ones that carry the same, the delays of two paths that
+// are given the same pictures were apart by 40 to 80 % of the higher one; over one link,
+// SRT and SRT or SRT and RTMP, by less than 8 %.
 //
 // Paths of one uplink take turns in probing, the one that decides every second time,
 // so that no two try for the same bit rate at once; and together they are not given
 // more than their targets come to.
 type uplinks struct {
-	used [maxPaths]bool
-	// score of a pair, the lower slot first; the higher slot first, 1 where the two
-	// are held to share.
-	score  [maxPaths][maxPaths]int8
+	used   [maxPaths]bool
+	pairs  [maxPaths * (maxPaths - 1) / 2]pair
 	member [maxPaths]int8 // the lowest slot of the uplink that a slot is of
 	turns  [maxPaths]turn // of a group, at its lowest slot
 	steps  uint64
+	now    time.Duration
+}
+
+// pair is what two paths' delays were like lately, while one of them was high: sums over
+// that time, of which the older counts less.
+type pair struct {
+	time   float32 // seconds
+	weight float32 // by how high the delays were
+	apart  float32 // the difference, as a share of the higher delay, by weight
+	shared bool
 }
 
 // turn says which path of a group may probe.
@@ -27,35 +42,37 @@ type turn struct {
 	other  bool   // the next turn is one of those
 }
 
-// rise finds the queue of a path rising.
-type rise struct {
-	low    time.Duration // the queue before
-	began  time.Duration // when it rose last
-	peak   time.Duration // by how much, since
-	queue  time.Duration
-	high   bool // it has not gone down again since
-	due    bool // it is to be compared with the others'
-	active bool // there is a queue to speak of
-	at     time.Duration
+// trip is by how much a path's round trip is longer than the least of 30 s; the
+// transports' own least ones are of different times.
+type trip struct {
+	base      baseDelay
+	last      [8]moment // of the round trips of tripSpan
+	newest    int
+	changed   time.Duration // when the transport measured it last
+	known     bool          // that was just now
+	low, high time.Duration // the excess, in tripSpan
 }
 
-const (
-	riseFrom, riseEnd = 25 * time.Millisecond, 10 * time.Millisecond
-	// riseCounts is the least rise that is compared: less may be a key picture, which
-	// all paths have at once, and links that are nearly full show.
-	riseCounts = 50 * time.Millisecond
-	// riseSame: so much, and twice as much, is the same.
-	riseSame = 40 * time.Millisecond
-	// riseTogether is how far apart two rises of one queue are, at most.
-	riseTogether = 200 * time.Millisecond
-	// riseCompare is how long after a rise the others are looked at.
-	riseCompare = 500 * time.Millisecond
-	// riseLow is how fast what counts as no queue grows: a queue that stays is not rising.
-	riseLow = 20 // ms per second
+type moment struct{ at, rtt time.Duration }
 
-	// sharedFrom rises in common, more than those apart, make one uplink of two paths;
-	// it is given up at sharedEnd. scoreMost and scoreLeast bound what is remembered.
-	sharedFrom, sharedEnd, scoreMost, scoreLeast = 3, 0, 5, -2
+const (
+	// tripHigh: less may be a key picture, which all paths have at once, and links that
+	// are nearly full show.
+	tripHigh = 40 * time.Millisecond
+	// tripSpan is by how much one transport may be later than another to tell of the same
+	// queue: all smooth what they measure.
+	tripSpan = 120 * time.Millisecond
+	// tripStale: transports tell the same round trip again while nothing is acknowledged,
+	// which may be of before the queue.
+	tripStale = 90 * time.Millisecond
+	// tripFull: a delay higher than that tells no more, so that what a busy box makes of one
+	// transport in an outage is soon forgotten.
+	tripFull = 150 * time.Millisecond
+	// pairMemory is how much time with a high delay counts, pairLeast how much tells.
+	pairMemory, pairLeast = 3 * time.Second, 600 * time.Millisecond
+	// Apart by less than sharedFrom of the higher one, the delays are those of one uplink,
+	// until they are apart by sharedEnd.
+	sharedFrom, sharedEnd = .15, .35
 
 	turnTime = time.Second
 	// farUnder its estimate, a path needs no turn: there is nothing to collide with.
@@ -66,7 +83,7 @@ const (
 func (u *uplinks) take() int {
 	for i := range u.used {
 		if !u.used[i] {
-			u.used[i] = true
+			u.used[i], u.member[i] = true, int8(i)
 			return i
 		}
 	}
@@ -75,8 +92,10 @@ func (u *uplinks) take() int {
 
 func (u *uplinks) free(slot int) {
 	u.used[slot] = false
-	for i := range u.score {
-		u.score[i][slot], u.score[slot][i] = 0, 0
+	for other := range maxPaths {
+		if other != slot {
+			*u.between(other, slot) = pair{}
+		}
 	}
 	for i := range u.turns {
 		if h := u.turns[i].holder; h != nil && h.slot == slot {
@@ -85,85 +104,75 @@ func (u *uplinks) free(slot int) {
 	}
 }
 
-func (u *uplinks) pair(a, b *path) *int8 { return &u.score[min(a.slot, b.slot)][max(a.slot, b.slot)] }
+func (u *uplinks) pair(a, b *path) *pair { return u.between(a.slot, b.slot) }
 
-// shared reports whether the pair is held to share an uplink.
-func (u *uplinks) shared(a, b *path) bool {
-	return u.score[max(a.slot, b.slot)][min(a.slot, b.slot)] != 0
+// between is the pair of two slots, which are not the same.
+func (u *uplinks) between(a, b int) *pair {
+	low, high := min(a, b), max(a, b)
+	return &u.pairs[high*(high-1)/2+low]
 }
 
-func (u *uplinks) setShared(a, b *path, on int8) {
-	u.score[max(a.slot, b.slot)][min(a.slot, b.slot)] = on
-}
-
-// observe takes the paths' queues; it reports whether other paths share an uplink
+// observe compares the paths' round trips; it reports whether other paths share an uplink
 // than before.
 func (u *uplinks) observe(paths []*path, now time.Duration) (changed bool) {
-	for _, p := range paths {
-		p.rise.step(p.connected && p.shedding.state != paused && p.outage == 0, p.advice.Queue, now)
-	}
-	for _, p := range paths {
-		if !p.rise.due || now-p.rise.began < riseCompare {
-			continue
-		}
-		p.rise.due = false
-		for _, other := range paths {
-			if other != p && other.rise.active && u.compare(p, other) {
-				changed = true
+	dt := min(now-u.now, mostSeen)
+	u.now = now
+	for i, a := range paths {
+		for _, b := range paths[i+1:] {
+			if a.tells() && b.tells() && max(a.trip.high, b.trip.high) >= tripHigh {
+				changed = u.pair(a, b).take(&a.trip, &b.trip, dt) || changed
 			}
 		}
 	}
 	return changed
 }
 
-// compare takes a rise of p's queue as a sign for or against one uplink with other.
-func (u *uplinks) compare(p, other *path) (changed bool) {
-	score := u.pair(p, other)
-	a, b := &p.rise, &other.rise
-	apart := max(a.began-b.began, b.began-a.began)
+// tells: the path's round trip is that of its link now.
+func (p *path) tells() bool {
+	return p.trip.known && p.connected && p.shedding.state != paused && p.outage == 0
+}
+
+// take takes the delays of a moment; it reports whether the pair is held for another one
+// than before.
+func (p *pair) take(a, b *trip, dt time.Duration) (changed bool) {
+	high := max(a.high, b.high)
+	apart := float32(max(a.low-b.high, b.low-a.high, 0)) / float32(high)
+	since := float32(dt.Seconds())
+	keep := 1 - since/float32(pairMemory.Seconds())
+	weight := since * float32(min(high, tripFull).Seconds())
+	p.time = p.time*keep + since
+	p.weight = p.weight*keep + weight
+	p.apart = p.apart*keep + weight*apart
+	was := p.shared
 	switch {
-	case b.began > 0 && apart <= riseTogether && alike(a, b):
-		if a.began > b.began || (a.began == b.began && p.slot < other.slot) {
-			*score = min(*score+1, scoreMost) // once for both
-		}
-	case a.peak >= riseCounts && !b.high && b.queue-b.low < a.peak/4 && apart > riseTogether:
-		*score = max(*score-1, scoreLeast)
+	case p.time < float32(pairLeast.Seconds()):
+	case p.apart <= sharedFrom*p.weight:
+		p.shared = true
+	case p.apart >= sharedEnd*p.weight:
+		p.shared = false
 	}
-	switch on := u.shared(p, other); {
-	case !on && *score >= sharedFrom:
-		u.setShared(p, other, 1)
-		return true
-	case on && *score <= sharedEnd:
-		u.setShared(p, other, 0)
-		return true
-	}
-	return false
+	return p.shared != was
 }
 
-// alike: two paths with one queue see it as high at the same time.
-func alike(a, b *rise) bool {
-	same := func(x, y time.Duration) bool { return max(x, y) <= 2*min(x, y)+riseSame }
-	return min(a.peak, b.peak) >= riseCounts && same(a.peak, b.peak) && same(a.queue-a.low, b.queue-b.low)
-}
-
-func (r *rise) step(active bool, queue, now time.Duration) {
-	if !active || !r.active {
-		*r = rise{active: active, low: queue, queue: queue, at: now}
+// step takes a sample of the connection.
+func (t *trip) step(now time.Duration, s Sample) {
+	rtt := min(s.RTT, longestRTT)
+	if rtt <= 0 || s.Outstanding == 0 {
+		t.known = false
 		return
 	}
-	dt := now - r.at
-	r.at, r.queue = now, queue
-	if queue < r.low {
-		r.low = queue
-	} else {
-		r.low = min(queue, r.low+dt*riseLow/1000)
+	if rtt != t.last[t.newest].rtt {
+		t.changed = now
 	}
-	above := queue - r.low
-	switch {
-	case !r.high && above >= riseFrom:
-		r.high, r.due, r.began, r.peak = true, true, now, above
-	case r.high:
-		r.peak = max(r.peak, above)
-		r.high = above > riseEnd
+	t.known = now-t.changed <= tripStale
+	t.base.learn(now, rtt)
+	t.newest = (t.newest + 1) % len(t.last)
+	t.last[t.newest] = moment{now, rtt}
+	least, most := rtt, rtt
+	for _, m := range t.last {
+		if m.rtt > 0 && now-m.at <= tripSpan {
+			least, most = min(least, m.rtt), max(most, m.rtt)
+		}
 	}
+	t.low, t.high = least-t.base.least(), most-t.base.least()
 }
