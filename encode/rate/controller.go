@@ -104,7 +104,7 @@ func (c *Controller) Step(s Sample) Advice {
 		c.segmentStep(v)
 	case c.isChoked(v):
 		c.choke(v)
-	case v.isSilent():
+	case c.isSilent(v):
 		c.outage(v)
 	case c.stall.on:
 		c.resume(v)

@@ -20,6 +20,9 @@ type stall struct {
 const (
 	// silentAfter is how long nothing is acknowledged, though it is due, in an outage.
 	silentAfter = 250 * time.Millisecond
+	// firstSilence is the same where nothing was ever acknowledged: nobody knows how long
+	// the path is.
+	firstSilence = 1500 * time.Millisecond
 	// hushAfter is how long until next to nothing is sent: what is, waits somewhere on
 	// the way, is too late when the link is back, and is delivered first all the same. A
 	// packet now and then, hushShare of what was carried, finds out when that is.
@@ -40,7 +43,12 @@ const (
 )
 
 // isSilent: nothing is acknowledged though it should have been long ago.
-func (v measure) isSilent() bool { return v.silence > v.patience(silentAfter) }
+func (c *Controller) isSilent(v measure) bool {
+	if c.stall.flow <= 0 {
+		return v.silence > firstSilence
+	}
+	return v.silence > v.patience(silentAfter)
+}
 
 // patience is how long after the least such time silence is no accident.
 func (v measure) patience(least time.Duration) time.Duration {
@@ -69,7 +77,11 @@ func (s *stall) begin(since time.Duration, least float64) {
 // outage: nothing gets through.
 func (c *Controller) outage(v measure) {
 	if !c.stall.on {
-		c.stall.begin(v.at-v.silence, min(float64(c.advice.Target)*c.gain, c.link.rate))
+		least := float64(c.advice.Target) * c.gain
+		if c.link.rate > 0 {
+			least = min(least, c.link.rate)
+		}
+		c.stall.begin(v.at-v.silence, least)
 	}
 	share := firstShare
 	c.stall.short = v.silence < max(time.Duration(shortShare*float64(v.budget)), leastShort)

@@ -34,7 +34,7 @@ func (c *Controller) segmentStep(v measure) {
 		c.link.set(min(v.carries, mostLink*float64(c.limits.Max)), v.at)
 	}
 	switch {
-	case v.isSilent() && v.silence > min(v.segment/2, mostSilence):
+	case c.isSilent(v) && v.silence > min(v.segment/2, mostSilence):
 		c.outage(v)
 	case c.stall.on:
 		c.resume(v)
