@@ -26,6 +26,7 @@ type Config struct {
 	Log     Log               `toml:"log" help:"What the daemon logs, on standard error."`
 	Storage Storage           `toml:"storage" help:"Where the box keeps what it makes."`
 	Board   Board             `toml:"board" help:"The hardware that the daemon runs on."`
+	Network Network           `toml:"network" help:"How the box is on the network."`
 	Streams map[string]Stream `toml:"streams" help:"One programme each: an input, its encoding, and its ways out."`
 
 	file     string          // where it was read from; "" when nowhere
@@ -184,6 +185,7 @@ func (s Stream) DestinationNames() []string { return slices.Sorted(maps.Keys(s.D
 // Clone is a copy that shares nothing that can be changed.
 func (c *Config) Clone() *Config {
 	n := *c
+	n.Network = c.Network.Clone()
 	n.Streams = make(map[string]Stream, len(c.Streams))
 	for name, s := range c.Streams {
 		d := make(map[string]Destination, len(s.Destinations))
@@ -199,6 +201,7 @@ func (c *Config) Clone() *Config {
 // file or a default, makes no difference.
 func (c *Config) Equal(o *Config) bool {
 	return c.HTTP == o.HTTP && c.Log == o.Log && c.Storage == o.Storage && c.Board == o.Board &&
+		c.Network.Equal(o.Network) &&
 		maps.EqualFunc(c.Streams, o.Streams, Stream.Equal)
 }
 

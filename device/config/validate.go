@@ -45,6 +45,7 @@ func (d *decoder) validate(c *Config, rules Rules) {
 		d.fail("streams", "no stream, expected at least one: [streams.main]")
 	}
 	d.validateBoard(c.Board, rules)
+	d.validateNetwork(c.Network)
 	marked, captured := "", map[string]string{}
 	for _, name := range c.StreamNames() {
 		path := "streams." + name

@@ -9,14 +9,15 @@ import "time"
 // Snapshot is the state of the whole box at one moment. Once published it is
 // never changed. Its JSON form is the body of GET /api/v1/status.
 type Snapshot struct {
-	Sequence   uint64      `json:"sequence"` // rises with every snapshot
-	Time       time.Time   `json:"time"`
-	Version    string      `json:"version"`
-	Hostname   string      `json:"hostname"`
-	Started    time.Time   `json:"started"`
-	Process    Process     `json:"process"`
-	Streams    []Stream    `json:"streams"`    // by name
-	Conditions []Condition `json:"conditions"` // of the box as a whole
+	Sequence   uint64             `json:"sequence"` // rises with every snapshot
+	Time       time.Time          `json:"time"`
+	Version    string             `json:"version"`
+	Hostname   string             `json:"hostname"`
+	Started    time.Time          `json:"started"`
+	Process    Process            `json:"process"`
+	Network    []NetworkInterface `json:"network"`    // by name
+	Streams    []Stream           `json:"streams"`    // by name
+	Conditions []Condition        `json:"conditions"` // of the box as a whole
 }
 
 // Process is what the daemon itself uses.

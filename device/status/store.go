@@ -37,7 +37,7 @@ func NewStore(version string) *Store {
 	s := &Store{changed: make(chan struct{}), arrived: make(chan struct{})}
 	s.snapshot = Snapshot{
 		Version: version, Hostname: host, Started: time.Now(),
-		Streams: []Stream{}, Conditions: []Condition{},
+		Network: []NetworkInterface{}, Streams: []Stream{}, Conditions: []Condition{},
 	}
 	s.publish()
 	return s

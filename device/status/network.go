@@ -1,0 +1,48 @@
+package status
+
+import (
+	"reflect"
+	"time"
+)
+
+// NetworkInterface is one network interface of the box; loopback is left out.
+type NetworkInterface struct {
+	Name string `json:"name"` // "eth0"
+	MAC  string `json:"mac"`
+	// State is "off" (kept down), "no cable", "no address", "link-local" (no DHCP
+	// server answers) or "up".
+	State     string   `json:"state"`
+	Up        bool     `json:"up"`        // not kept down
+	Carrier   bool     `json:"carrier"`   // a cable is plugged in and the other side is on
+	Speed     int      `json:"speed"`     // Mb/s; 0 where the driver does not tell
+	MTU       int      `json:"mtu"`       // bytes
+	Addresses []string `json:"addresses"` // "192.168.1.20/24"; IPv6 link-local ones last
+	Gateway   string   `json:"gateway"`   // of the default route by it; "" without one
+	DNS       []string `json:"dns"`
+	// Method is the configured one: "dhcp", "static" or "off"; "" where the box's
+	// distribution manages the interface.
+	Method string    `json:"method"`
+	Since  time.Time `json:"since"` // when State became what it is
+}
+
+// SetNetwork reports the interfaces, by name. They must not be changed afterwards.
+func (s *Store) SetNetwork(all []NetworkInterface) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if reflect.DeepEqual(s.snapshot.Network, all) {
+		return
+	}
+	s.snapshot.Network = all
+	s.publish()
+}
+
+// SetHostname reports the box's name.
+func (s *Store) SetHostname(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.snapshot.Hostname == name {
+		return
+	}
+	s.snapshot.Hostname = name
+	s.publish()
+}
