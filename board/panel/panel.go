@@ -40,7 +40,9 @@ type Event struct {
 // Keys delivers events.
 type Keys interface {
 	// Run delivers until ctx ends, then returns nil; an error is that of hardware that
-	// is gone. deliver is called from one goroutine and does not block.
+	// is gone. deliver is called from one goroutine and does not block. Keys that are
+	// down at the beginning are delivered as going down then; at the end no key is down
+	// any more, without an event.
 	Run(ctx context.Context, deliver func(Event)) error
 	Close() error
 }
@@ -49,7 +51,7 @@ type Keys interface {
 type Light interface {
 	// Set sets its brightness, 0 (off) to 1. The same as before does nothing.
 	Set(brightness float64) error
-	Close() error // leaves it off
+	Close() error // leaves it off, or to whom it belonged before
 }
 
 // Size is what a screen shows: characters, or pixels of one colour, on or off.
