@@ -175,23 +175,33 @@ func (d *decoder) failHere(n *node, key, format string, args ...any) {
 
 // unknown reports a key that the table does not have.
 func (d *decoder) unknown(path, key string, n *node, fields []field) {
+	d.failHere(n, join(path, shownKey(key)), "unknown key; %s", hint(key, fields))
+}
+
+// shownKey is a key as errors name it.
+func shownKey(key string) string {
+	if bareKey(key) {
+		return key
+	}
+	return quote(key)
+}
+
+// hint says what may have been meant by a key that a table does not have.
+func hint(key string, fields []field) string {
 	keys := make([]string, len(fields))
 	for i, f := range fields {
 		keys[i] = f.key
 	}
-	hint := "expected one of " + strings.Join(keys, ", ")
 	if i := slices.IndexFunc(fields, func(f field) bool { return f.was == key }); i >= 0 {
-		hint = fmt.Sprintf("it is called %q now", fields[i].key)
-	} else if s := suggest(key, keys); s != "" {
-		hint = fmt.Sprintf("did you mean %q?", s)
-	} else if other := tablesWith(reflect.TypeFor[Config](), "", key); len(other) > 0 {
-		hint = "it belongs in " + strings.Join(other, " or ")
+		return fmt.Sprintf("it is called %q now", fields[i].key)
 	}
-	shown := key
-	if !bareKey(key) {
-		shown = quote(key)
+	if s := suggest(key, keys); s != "" {
+		return fmt.Sprintf("did you mean %q?", s)
 	}
-	d.failHere(n, join(path, shown), "unknown key; %s", hint)
+	if other := tablesWith(reflect.TypeFor[Config](), "", key); len(other) > 0 {
+		return "it belongs in " + strings.Join(other, " or ")
+	}
+	return "expected one of " + strings.Join(keys, ", ")
 }
 
 func bareKey(s string) bool {

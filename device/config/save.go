@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"syscall"
 )
@@ -22,7 +20,12 @@ const PreviousSuffix = ".previous"
 // keeping what it can of the file's text. kept is false where the comments
 // could not be kept. On an error the file is as it was.
 func Store(file string, old, next *Config) (kept bool, err error) {
-	doc, err := os.ReadFile(file)
+	return StoreOn(OS{}, file, old, next)
+}
+
+// StoreOn is Store on another disk.
+func StoreOn(disk Disk, file string, old, next *Config) (kept bool, err error) {
+	doc, err := disk.ReadFile(file)
 	if err != nil {
 		return false, fmt.Errorf("config: save: %w", err)
 	}
@@ -34,37 +37,22 @@ func Store(file string, old, next *Config) (kept bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return kept, Save(file, out)
+	return kept, SaveOn(disk, file, out)
 }
 
 // Save writes a configuration file so that at every moment, also after a power
 // cut, the whole old or the whole new version stands under its name, and keeps
 // the version before as FILE.previous. A symbolic link stays one: what it
 // points to is written. The same content again writes nothing.
-func Save(file string, doc []byte) error {
-	return saveWith(file, doc, createTemp)
-}
+func Save(file string, doc []byte) error { return SaveOn(OS{}, file, doc) }
 
-// tempFile is what saving needs of a file.
-type tempFile interface {
-	io.WriteCloser
-	Name() string
-	Sync() error
-}
-
-func createTemp(dir, pattern string) (tempFile, error) {
-	return os.CreateTemp(dir, pattern) // mode 0600
-}
-
-func saveWith(file string, doc []byte, create func(dir, pattern string) (tempFile, error)) error {
-	target, err := filepath.EvalSymlinks(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		target, err = danglingTarget(file), nil
-	}
+// SaveOn is Save on another disk.
+func SaveOn(disk Disk, file string, doc []byte) error {
+	target, err := disk.Resolve(file)
 	if err != nil {
 		return saveError(file, err)
 	}
-	old, err := os.ReadFile(target)
+	old, err := disk.ReadFile(target)
 	switch {
 	case err == nil && bytes.Equal(old, doc):
 		return nil
@@ -72,20 +60,37 @@ func saveWith(file string, doc []byte, create func(dir, pattern string) (tempFil
 		return saveError(file, err)
 	}
 	existed := err == nil
-	temp, err := writeTemp(target, doc, create)
+	temp, err := writeTemp(disk, target, doc)
 	if err != nil {
 		return saveError(file, err)
 	}
 	if existed {
-		keepOwner(target, temp)
-		if err := keepPrevious(target, old, create); err != nil {
-			return saveError(file, errors.Join(err, os.Remove(temp)))
+		disk.KeepOwner(target, temp)
+		if err := keepPrevious(disk, target, old); err != nil {
+			return saveError(file, errors.Join(err, disk.Remove(temp)))
 		}
 	}
-	if err := os.Rename(temp, target); err != nil {
-		return saveError(file, errors.Join(err, os.Remove(temp)))
+	if err := disk.Rename(temp, target); err != nil {
+		return saveError(file, errors.Join(err, disk.Remove(temp)))
 	}
-	if err := syncFolder(filepath.Dir(target)); err != nil {
+	return syncFolder(disk, file, target)
+}
+
+// WriteFile writes a file that its owner alone can read, as safely as Save does, but
+// keeps no version before it.
+func WriteFile(disk Disk, file string, doc []byte) error {
+	temp, err := writeTemp(disk, file, doc)
+	if err != nil {
+		return saveError(file, err)
+	}
+	if err := disk.Rename(temp, file); err != nil {
+		return saveError(file, errors.Join(err, disk.Remove(temp)))
+	}
+	return syncFolder(disk, file, file)
+}
+
+func syncFolder(disk Disk, file, target string) error {
+	if err := disk.SyncFolder(filepath.Dir(target)); err != nil {
 		return fmt.Errorf("config: save %s: it was written, but may not survive a power cut: %w", file, err)
 	}
 	return nil
@@ -102,21 +107,9 @@ func saveError(file string, err error) error {
 	return fmt.Errorf("config: save %s: %w; the file is unchanged%s", file, err, advice)
 }
 
-// danglingTarget is where a file is to be made: behind a link to nothing, too.
-func danglingTarget(file string) string {
-	link, err := os.Readlink(file)
-	switch {
-	case err != nil:
-		return file
-	case filepath.IsAbs(link):
-		return link
-	}
-	return filepath.Join(filepath.Dir(file), link)
-}
-
 // writeTemp writes a file beside target down to the disk; the caller renames it.
-func writeTemp(target string, doc []byte, create func(dir, pattern string) (tempFile, error)) (string, error) {
-	f, err := create(filepath.Dir(target), "."+filepath.Base(target)+".*")
+func writeTemp(disk Disk, target string, doc []byte) (string, error) {
+	f, err := disk.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
 	if err != nil {
 		return "", err
 	}
@@ -125,40 +118,20 @@ func writeTemp(target string, doc []byte, create func(dir, pattern string) (temp
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
+		return "", errors.Join(err, disk.Remove(f.Name()))
 	}
 	return f.Name(), nil
 }
 
 // keepPrevious writes the old version beside target, as safely as the new one.
-func keepPrevious(target string, old []byte, create func(dir, pattern string) (tempFile, error)) error {
-	temp, err := writeTemp(target, old, create)
+func keepPrevious(disk Disk, target string, old []byte) error {
+	temp, err := writeTemp(disk, target, old)
 	if err != nil {
 		return fmt.Errorf("keep the previous version: %w", err)
 	}
-	keepOwner(target, temp)
-	if err := os.Rename(temp, target+PreviousSuffix); err != nil {
-		return errors.Join(fmt.Errorf("keep the previous version: %w", err), os.Remove(temp))
+	disk.KeepOwner(target, temp)
+	if err := disk.Rename(temp, target+PreviousSuffix); err != nil {
+		return errors.Join(fmt.Errorf("keep the previous version: %w", err), disk.Remove(temp))
 	}
 	return nil
-}
-
-// keepOwner gives a file the owner of another, where the daemon may: saved by
-// root, it stays readable for the user whose file it was.
-func keepOwner(from, to string) {
-	info, err := os.Stat(from)
-	if err != nil {
-		return
-	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok && (int(s.Uid) != os.Geteuid() || int(s.Gid) != os.Getegid()) {
-		_ = os.Chown(to, int(s.Uid), int(s.Gid)) // without the right to, it is the daemon's own
-	}
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

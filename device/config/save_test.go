@@ -62,15 +62,26 @@ func TestSaveFollowsLinks(t *testing.T) {
 
 // fullDisk writes some bytes and then has no space left, on the n-th file.
 type fullDisk struct {
-	tempFile
+	OS
+	made, failing int
+}
+
+func (d *fullDisk) CreateTemp(dir, pattern string) (File, error) {
+	f, err := d.OS.CreateTemp(dir, pattern)
+	d.made++
+	return &fullFile{f, d.made == d.failing}, err
+}
+
+type fullFile struct {
+	File
 	full bool
 }
 
-func (f *fullDisk) Write(b []byte) (int, error) {
+func (f *fullFile) Write(b []byte) (int, error) {
 	if !f.full {
-		return f.tempFile.Write(b)
+		return f.File.Write(b)
 	}
-	n, _ := f.tempFile.Write(b[:len(b)/2])
+	n, _ := f.File.Write(b[:len(b)/2])
 	return n, &os.PathError{Op: "write", Path: f.Name(), Err: syscall.ENOSPC}
 }
 
@@ -81,12 +92,7 @@ func TestSaveOnAFullDiskLeavesTheOldFileWhole(t *testing.T) {
 			file := filepath.Join(dir, "box.toml")
 			require.NoError(t, Save(file, []byte("zero")))
 			require.NoError(t, Save(file, []byte("one")))
-			made := 0
-			err := saveWith(file, []byte("two"), func(dir, pattern string) (tempFile, error) {
-				f, err := createTemp(dir, pattern)
-				made++
-				return &fullDisk{f, made == failing}, err
-			})
+			err := SaveOn(&fullDisk{failing: failing}, file, []byte("two"))
 			require.ErrorIs(t, err, syscall.ENOSPC)
 			require.ErrorContains(t, err, file)
 			require.ErrorContains(t, err, "the file is unchanged; free some space")

@@ -1,0 +1,238 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/status"
+)
+
+// How long a change may wait for its confirmation.
+const (
+	DefaultWindow = time.Minute
+	MinWindow     = 10 * time.Second
+	MaxWindow     = time.Hour
+)
+
+// ConditionUnconfirmed is raised while a change waits for its confirmation.
+const ConditionUnconfirmed = "config.unconfirmed"
+
+// pending is a change that runs and is not saved. It is immutable.
+type pending struct {
+	Pending
+	why      string
+	old, new *config.Config
+	left     func() time.Duration // by the monotonic clock: wall clocks are set
+}
+
+func secondsLeft(p *pending) int { return int(math.Ceil(max(0, p.left().Seconds()))) }
+
+// refusal is the error of another change meanwhile.
+func (p *pending) refusal() error {
+	return fmt.Errorf("config: %w: %s changed %s, undone in %d s; confirm or revert that first", ErrPending, p.By, few(p.Paths), secondsLeft(p))
+}
+
+func (k *Keeper) waiting() *pending {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.pending
+}
+
+func (k *Keeper) wait(p *pending) {
+	k.mu.Lock()
+	k.pending = p
+	k.mu.Unlock()
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// commitConfirmed has a change run and not saved.
+func (k *Keeper) commitConfirmed(ctx context.Context, by, why string, within time.Duration, next maker) (Done, error) {
+	if within == 0 {
+		within = DefaultWindow
+	}
+	if within < MinWindow || within > MaxWindow {
+		return Done{}, fmt.Errorf("config: commit confirmed within %s: expected %s to %s", within, config.Duration(MinWindow), config.Duration(MaxWindow))
+	}
+	p, done, err := k.try(by, why, within, next)
+	if err != nil || p == nil {
+		return done, err
+	}
+	k.tell(by, fmt.Sprintf("changed for %s unless confirmed,", config.Duration(within)), done)
+	err = k.apply(ctx, p.old, p.new)
+	return k.applied(ctx, done, err, func() error { return k.goBack(ctx, p) })
+}
+
+// try is all of a confirmed commit but Apply. It is nil where nothing changes.
+func (k *Keeper) try(by, why string, within time.Duration, next maker) (*pending, Done, error) {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	c, done, err := k.prepare(next)
+	if err != nil || len(done.Paths) == 0 {
+		return nil, done, err
+	}
+	k.mu.Lock()
+	watched := k.watched
+	k.mu.Unlock()
+	if !watched {
+		return nil, Done{}, errors.New("config: commit confirmed: the daemon is starting or stopping, and nobody would undo the change; commit it without confirmation")
+	}
+	if err := k.fileIsStartup(); err != nil {
+		return nil, Done{}, err
+	}
+	start := time.Now()
+	deadline := start.Add(within)
+	p := &pending{
+		Pending: Pending{By: by, Since: start.Round(0), Deadline: deadline.Round(0), Paths: done.Paths},
+		why:     why, old: c.old, new: c.next,
+		left: func() time.Duration { return time.Until(deadline) },
+	}
+	k.take(c.next)
+	k.wait(p)
+	return p, done, nil
+}
+
+// fileIsStartup refuses early what could not be confirmed later.
+func (k *Keeper) fileIsStartup() error {
+	doc, err := k.o.Disk.ReadFile(k.o.File)
+	if err != nil {
+		return fmt.Errorf("config: commit confirmed: %w", err)
+	}
+	cfg, err := config.Parse(k.o.File, doc, config.Rules{})
+	if err != nil || !cfg.Equal(k.Startup()) {
+		return fmt.Errorf("config: commit confirmed: %s: %w", k.o.File, config.ErrChanged)
+	}
+	return nil
+}
+
+// Confirm saves the change that waits for it. Where it cannot be saved, it goes on
+// waiting.
+func (k *Keeper) Confirm(by string) (Done, error) {
+	done, err := k.confirm(by)
+	if err == nil {
+		k.tell(by, "confirmed", done)
+	}
+	return done, err
+}
+
+func (k *Keeper) confirm(by string) (Done, error) {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	p := k.waiting()
+	if p == nil {
+		return Done{}, fmt.Errorf("config: confirm: %w: there was none, it was undone already, or it is saved", ErrNotPending)
+	}
+	done := Done{Paths: p.Paths}
+	k.keepFile(&done, "unknown", "found in the file")
+	if err := k.store(p.new, &done); err != nil {
+		return Done{}, fmt.Errorf("config: confirm: %w; the change is undone in %d s unless a confirmation succeeds", err, secondsLeft(p))
+	}
+	k.wait(nil)
+	who := p.By
+	if by != p.By {
+		who += ", confirmed by " + by
+	}
+	k.keepFile(&done, who, comment(p.why, p.Paths))
+	return done, nil
+}
+
+// Revert undoes the change that waits for its confirmation, now.
+func (k *Keeper) Revert(ctx context.Context, by string) error {
+	p := k.waiting()
+	if p == nil {
+		return fmt.Errorf("config: revert: %w: nothing to undo; config rollback 1 brings back the version before", ErrNotPending)
+	}
+	k.tell(by, "undone", Done{Paths: p.Paths})
+	return k.goBack(ctx, p)
+}
+
+// goBack has startup run again in place of a change, if that still waits.
+func (k *Keeper) goBack(ctx context.Context, p *pending) error {
+	k.changing.Lock()
+	still := k.waiting() == p
+	if still {
+		k.take(p.old)
+		k.wait(nil)
+	}
+	k.changing.Unlock()
+	if !still {
+		return nil
+	}
+	return k.apply(ctx, p.new, p.old)
+}
+
+// Run undoes changes that are not confirmed in time, and keeps the condition that tells
+// of them. It returns when ctx ends, and leaves a change that waits as it is: after a
+// restart the box comes up with startup, the configuration before.
+func (k *Keeper) Run(ctx context.Context) {
+	k.watch(true)
+	defer k.watch(false)
+	k.changing.Lock()
+	k.keepFile(&Done{}, "unknown", "found in the file")
+	k.changing.Unlock()
+	told := false
+	for {
+		p := k.waiting()
+		var tick <-chan time.Time
+		switch {
+		case p == nil && told:
+			k.o.Report.Clear(ConditionUnconfirmed)
+			told = false
+		case p != nil && p.left() <= 0:
+			k.expire(ctx, p)
+			continue
+		case p != nil:
+			k.o.Report.Raise(unconfirmed(p))
+			told, tick = true, time.After(untilTold(p.left()))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.wake:
+		case <-tick:
+		}
+	}
+}
+
+func (k *Keeper) watch(on bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.watched = on
+}
+
+func (k *Keeper) expire(ctx context.Context, p *pending) {
+	k.o.Log.Warn("a change of the configuration was not confirmed in time: undone", "by", p.By, "paths", few(p.Paths))
+	k.o.Report.Log(status.Event{
+		Severity: status.Warning, Subject: "configuration",
+		Message: fmt.Sprintf("undone: the change by %s was not confirmed in time: %s", p.By, few(p.Paths)),
+	})
+	if err := k.goBack(ctx, p); err != nil && ctx.Err() == nil {
+		k.o.Log.Error("the configuration before does not run", "err", err)
+	}
+}
+
+func unconfirmed(p *pending) status.Condition {
+	return status.Condition{
+		Code: ConditionUnconfirmed, Severity: status.Warning,
+		Message: fmt.Sprintf("undone in %d s unless confirmed: the change by %s of %s", secondsLeft(p), p.By, few(p.Paths)),
+	}
+}
+
+// untilTold is when the seconds left are told again: each of the last two minutes', and
+// every ten before, so that a long wait does not keep everybody busy.
+func untilTold(left time.Duration) time.Duration {
+	step := time.Second
+	if left > 2*time.Minute {
+		step = 10 * time.Second
+	}
+	if rest := left % step; rest > 0 {
+		return rest
+	}
+	return step
+}
