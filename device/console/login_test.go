@@ -1,0 +1,68 @@
+package console
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, stop := sit(t, New(newBox().withLogin().options))
+		p.types("\r").sees("login: ")
+		p.types("\r").sees("login: ")
+		p.types("broken\rx\r").sees("nobody can log in now: the list of users is damaged")
+		p.types("ada\r").sees("password: ")
+		p.types("secret\r").sees("box> ")
+		if seen := p.seen.String(); strings.Contains(seen, "secret") {
+			t.Errorf("shown: %q", seen)
+		}
+		p.types("logout\r").sees("Logged out.")
+		p.types("\rad").sees("login: ad")
+		p.sees("press Enter") // what was half typed does not wait for the next one
+		_ = stop()
+	})
+}
+
+func TestGuessingIsSlowedDownAcrossSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(newBox().withLogin().options)
+		a, stopA := sit(t, c)
+		b, stopB := sit(t, c)
+		a.types("\r").sees("login: ")
+		b.types("\r").sees("login: ")
+		for i, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+			begun := time.Now()
+			a.types("ada\rwrong\rada\rsecret\r").sees("wrong name or password") // typed ahead: no attempt
+			if d := time.Since(begun); d != want {
+				t.Errorf("failure %d: answered after %s, want %s", i+1, d, want)
+			}
+		}
+		b.types("ada\rwrong\r").sees("wrong name or password")
+		b.types("ada\rwrong\r").sees("too many failed logins: try again in 52s")
+		a.types("ada\rsecret\r").sees("too many failed logins")
+		time.Sleep(time.Minute)
+		a.types("\rada\rsecret\r").sees("You have the role operator")
+		_, _ = stopA(), stopB()
+	})
+}
+
+func TestLocksGrowAndAreForgotten(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
+		var g Guard
+		for _, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, maxLock, maxLock} {
+			for range failures {
+				g.Failed()
+			}
+			if d := g.Locked(); d != want {
+				t.Errorf("locked for %s, want %s", d, want)
+			}
+			time.Sleep(want)
+		}
+		time.Sleep(2 * forgotAfter)
+		if d := g.Failed(); d != firstDelay || g.Locked() != 0 {
+			t.Errorf("after an hour: %s, %s", d, g.Locked())
+		}
+	})
+}

@@ -1,0 +1,175 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/encoderbox/encoderbox/lab/pty"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// terminalOn opens a pseudo-terminal with a port on it.
+func terminalOn(t *testing.T) (*os.File, *Port) {
+	t.Helper()
+	master, device, err := pty.Open()
+	if err != nil {
+		t.Skip(err)
+	}
+	port, err := OpenPort(device, 115200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		port.Close()
+		master.Close()
+	})
+	return master, port
+}
+
+func TestAPortPassesBytesBothWays(t *testing.T) {
+	master, port := terminalOn(t)
+	for _, c := range []struct {
+		to   io.Writer
+		from io.Reader
+	}{{master, port}, {port, master}} {
+		sent := "\x00\r\n\x03\x11\x13\xffend"
+		if _, err := c.to.Write([]byte(sent)); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(sent))
+		if _, err := io.ReadFull(c.from, got); err != nil || string(got) != sent {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
+
+func TestWhatCameBeforeIsKeptByOpening(t *testing.T) {
+	master, device, err := pty.Open()
+	if err != nil {
+		t.Skip(err)
+	}
+	defer master.Close()
+	held, err := os.OpenFile(device, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if _, err := master.WriteString("early\n"); err != nil {
+		t.Fatal(err)
+	}
+	port, err := OpenPort(device, 9600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer port.Close()
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(port, got); err != nil || string(got) != "early" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestAStuckReceiverHoldsUpNobody(t *testing.T) {
+	_, port := terminalOn(t)
+	begun := time.Now()
+	_, err := port.Write(make([]byte, 1<<20))
+	if !errors.Is(err, ErrStalled) {
+		t.Errorf("%v", err)
+	}
+	if d := time.Since(begun); d > patience+2*time.Second {
+		t.Errorf("it took %s", d)
+	}
+	stuck := make(chan error)
+	go func() {
+		_, err := port.Write(make([]byte, 1<<20))
+		stuck <- err
+	}()
+	time.Sleep(100 * time.Millisecond)
+	begun = time.Now()
+	_ = port.Close()
+	if err := <-stuck; !errors.Is(err, os.ErrClosed) || time.Since(begun) > time.Second {
+		t.Errorf("closed after %s: %v", time.Since(begun), err)
+	}
+}
+
+func TestAnUnpluggedPortEndsReading(t *testing.T) {
+	master, port := terminalOn(t)
+	time.AfterFunc(50*time.Millisecond, func() { master.Close() })
+	if n, err := port.Read(make([]byte, 1)); n > 0 || err == nil {
+		t.Error("it went on")
+	}
+}
+
+func TestErrorsSayWhatToDo(t *testing.T) {
+	for _, device := range []string{"/dev/none", "/dev/null", t.TempDir()} {
+		if p, err := OpenPort(device, 115200); err == nil {
+			p.Close()
+			t.Errorf("%s was opened", device)
+		} else {
+			t.Log(err)
+		}
+	}
+}
+
+func TestAdaptersComeAndGo(t *testing.T) {
+	dev := t.TempDir()
+	master, device, err := pty.Open()
+	if err != nil {
+		t.Skip(err)
+	}
+	adapter := filepath.Join(dev, "ttyUSB0")
+	panel := filepath.Join(dev, "ttyACM0")
+	for _, link := range []string{adapter, panel} {
+		if err := os.Symlink(device, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	c := New(newBox().options)
+	go func() { done <- Ports{USB: true, Dev: dev, Except: []string{panel}, Run: c.Run}.Serve(ctx) }()
+
+	other, device, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	_ = os.Remove(adapter) // both links led to one device, which is the panel's
+	if err := os.Symlink(device, adapter); err != nil {
+		t.Fatal(err)
+	}
+	p := newPerson(t, other)
+	p.sees("press Enter")
+	p.types("\rdest pau youtube\r").sees("It is youtube")
+
+	if err := errors.Join(os.Remove(adapter), other.Close()); err != nil {
+		t.Fatal(err)
+	}
+	<-p.end
+	again, device, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(device, adapter); err != nil {
+		t.Fatal(err)
+	}
+	q := newPerson(t, again)
+	q.sees("press Enter")
+	q.types("\rshow status\r").sees("stream main")
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	again.Close()
+	master.Close()
+	<-q.end
+}
