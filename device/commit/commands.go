@@ -215,10 +215,10 @@ func history(k *Keeper) []control.Command {
 			},
 		},
 		{
-			Name: "config factory", Help: "Have the factory's configuration run, and save it", Role: control.Admin,
+			Name: "config factory", Help: "Have the factory's configuration run, and save it; a rollback brings this one back", Role: control.Admin,
 			Confirm: []control.Ask{
 				control.Question("All settings are replaced by the factory's. Go on?"),
-				control.Question("Streams and destinations end, stream keys and addresses are gone from the settings. Are you sure?"),
+				control.Question("Streams and destinations end, until somebody sets them up again. Are you sure?"),
 			},
 			Run: func(ctx context.Context, call control.Call) (control.Result, error) {
 				s := k.NewSession()

@@ -61,7 +61,7 @@ func TestCommands(t *testing.T) {
 			{anna, "config revert", 0, "the configuration before runs again", ""},
 			{anna, "config rollback 7", 0, `config: version "7": there is no such version: expected 1 to 2 or factory`, control.NotFound},
 			{anna, "config load /none", 0, "config: load: open /none: no such file or directory", control.Failed},
-			{anna, "config factory", 1, "Streams and destinations end, stream keys and addresses are gone from the settings. Are you sure?", control.Confirm},
+			{anna, "config factory", 1, "Streams and destinations end, until somebody sets them up again. Are you sure?", control.Confirm},
 			{anna, "config factory", 2, "saved: log.level, streams.main.destinations.youtube, streams.main.video.bitrate.max, streams.main.video.gop", ""},
 		} {
 			got, code := do(c.by, c.line, c.confirmed)

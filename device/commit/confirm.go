@@ -52,28 +52,29 @@ func (k *Keeper) wait(p *pending) {
 	}
 }
 
-// commitConfirmed has a change run and not saved.
-func (k *Keeper) commitConfirmed(ctx context.Context, by, why string, within time.Duration, next maker) (Done, error) {
+// ChangeConfirmed has a change run, and undoes it after within unless it is confirmed: 0
+// is DefaultWindow. It is not saved before. Change.Doc is ignored.
+func (k *Keeper) ChangeConfirmed(ctx context.Context, c Change, within time.Duration) (Done, error) {
 	if within == 0 {
 		within = DefaultWindow
 	}
 	if within < MinWindow || within > MaxWindow {
 		return Done{}, fmt.Errorf("config: commit confirmed within %s: expected %s to %s", within, config.Duration(MinWindow), config.Duration(MaxWindow))
 	}
-	p, done, err := k.try(by, why, within, next)
+	p, done, err := k.try(c, within)
 	if err != nil || p == nil {
 		return done, err
 	}
-	k.tell(by, fmt.Sprintf("changed for %s unless confirmed,", config.Duration(within)), done)
+	k.tell(c.By, fmt.Sprintf("changed for %s unless confirmed,", config.Duration(within)), done)
 	err = k.apply(ctx, p.old, p.new)
-	return k.applied(ctx, done, err, func() error { return k.goBack(ctx, p) })
+	return k.applied(ctx, done, err, func() (bool, error) { return k.goBack(ctx, p) })
 }
 
 // try is all of a confirmed commit but Apply. It is nil where nothing changes.
-func (k *Keeper) try(by, why string, within time.Duration, next maker) (*pending, Done, error) {
+func (k *Keeper) try(c Change, within time.Duration) (*pending, Done, error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	c, done, err := k.prepare(next)
+	s, done, err := k.prepare(c)
 	if err != nil || len(done.Paths) == 0 {
 		return nil, done, err
 	}
@@ -89,11 +90,11 @@ func (k *Keeper) try(by, why string, within time.Duration, next maker) (*pending
 	start := time.Now()
 	deadline := start.Add(within)
 	p := &pending{
-		Pending: Pending{By: by, Since: start.Round(0), Deadline: deadline.Round(0), Paths: done.Paths},
-		why:     why, old: c.old, new: c.next,
+		Pending: Pending{By: c.By, Since: start.Round(0), Deadline: deadline.Round(0), Paths: done.Paths},
+		why:     c.why, old: s.old, new: s.next,
 		left: func() time.Duration { return time.Until(deadline) },
 	}
-	k.take(c.next)
+	k.take(s.next)
 	k.wait(p)
 	return p, done, nil
 }
@@ -130,7 +131,7 @@ func (k *Keeper) confirm(by string) (Done, error) {
 	}
 	done := Done{Paths: p.Paths}
 	k.keepFile(&done, "unknown", "found in the file")
-	if err := k.store(p.new, &done); err != nil {
+	if err := k.store(p.new, nil, &done); err != nil {
 		return Done{}, fmt.Errorf("config: confirm: %w; the change is undone in %d s unless a confirmation succeeds", err, secondsLeft(p))
 	}
 	k.wait(nil)
@@ -149,11 +150,12 @@ func (k *Keeper) Revert(ctx context.Context, by string) error {
 		return fmt.Errorf("config: revert: %w: nothing to undo; config rollback 1 brings back the version before", ErrNotPending)
 	}
 	k.tell(by, "undone", Done{Paths: p.Paths})
-	return k.goBack(ctx, p)
+	_, err := k.goBack(ctx, p)
+	return err
 }
 
 // goBack has startup run again in place of a change, if that still waits.
-func (k *Keeper) goBack(ctx context.Context, p *pending) error {
+func (k *Keeper) goBack(ctx context.Context, p *pending) (undone bool, err error) {
 	k.changing.Lock()
 	still := k.waiting() == p
 	if still {
@@ -162,9 +164,9 @@ func (k *Keeper) goBack(ctx context.Context, p *pending) error {
 	}
 	k.changing.Unlock()
 	if !still {
-		return nil
+		return false, nil
 	}
-	return k.apply(ctx, p.new, p.old)
+	return true, k.apply(ctx, p.new, p.old)
 }
 
 // Run undoes changes that are not confirmed in time, and keeps the condition that tells
@@ -212,7 +214,7 @@ func (k *Keeper) expire(ctx context.Context, p *pending) {
 		Severity: status.Warning, Subject: "configuration",
 		Message: fmt.Sprintf("undone: the change by %s was not confirmed in time: %s", p.By, few(p.Paths)),
 	})
-	if err := k.goBack(ctx, p); err != nil && ctx.Err() == nil {
+	if _, err := k.goBack(ctx, p); err != nil && ctx.Err() == nil {
 		k.o.Log.Error("the configuration before does not run", "err", err)
 	}
 }

@@ -6,7 +6,6 @@
 package commit
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -41,7 +40,8 @@ type Options struct {
 	Factory string
 	// Apply makes what runs follow Running and returns when it does. It is called after
 	// Running has changed from old to next, by several goroutines at once where changes
-	// overtake each other. An error with ctx alive has the change undone.
+	// overtake each other, and returns soon after ctx ends. An error with ctx alive has the
+	// change undone.
 	Apply  func(ctx context.Context, old, next *config.Config) error
 	Report Reporter // nil: nobody
 	Log    *slog.Logger
@@ -152,165 +152,6 @@ func (k *Keeper) Status() Status {
 	shown := p.Pending
 	shown.Left = secondsLeft(p)
 	return Status{Pending: &shown}
-}
-
-// Done is what a change came to.
-type Done struct {
-	Paths []string `json:"paths"` // what was changed; none: it was so already
-	// Notes are what went less well, a line each: comments of the file that could not
-	// be kept, a version that could not.
-	Notes []string `json:"notes,omitempty"`
-}
-
-// maker makes the next configuration of the running one.
-type maker func(running *config.Config) (*config.Config, error)
-
-// commit saves a change and has it run.
-func (k *Keeper) commit(ctx context.Context, by, why string, next maker) (Done, error) {
-	c, done, err := k.save(by, why, next)
-	if err != nil || len(done.Paths) == 0 {
-		return done, err
-	}
-	k.tell(by, "changed", done)
-	err = k.apply(ctx, c.old, c.next)
-	return k.applied(ctx, done, err, func() error { return k.undo(ctx, c, by) })
-}
-
-// saved is a change that has been saved.
-type saved struct {
-	old, next *config.Config
-	doc       []byte // of the file before
-}
-
-// save is all of a commit but Apply. On an error nothing has changed.
-func (k *Keeper) save(by, why string, next maker) (saved, Done, error) {
-	k.changing.Lock()
-	defer k.changing.Unlock()
-	c, done, err := k.prepare(next)
-	if err != nil || len(done.Paths) == 0 {
-		return c, done, err
-	}
-	k.keepFile(&done, "unknown", "found in the file")
-	if c.doc, err = k.o.Disk.ReadFile(k.o.File); err != nil {
-		return c, Done{}, fmt.Errorf("config: save: %w", err)
-	}
-	if err := k.store(c.next, &done); err != nil {
-		return c, Done{}, err
-	}
-	k.take(c.next)
-	k.keepFile(&done, by, comment(why, done.Paths))
-	return c, done, nil
-}
-
-// prepare makes the next configuration, with changing held.
-func (k *Keeper) prepare(next maker) (c saved, done Done, err error) {
-	if p := k.waiting(); p != nil {
-		return c, done, p.refusal()
-	}
-	c.old = k.Running()
-	if c.next, err = next(c.old); err != nil {
-		return c, done, err
-	}
-	done.Paths = config.ChangedPaths(c.old, c.next)
-	return c, done, nil
-}
-
-// store makes a configuration startup, with changing held.
-func (k *Keeper) store(next *config.Config, done *Done) error {
-	before, err := k.o.Disk.ReadFile(k.o.File)
-	if err != nil {
-		return fmt.Errorf("config: save: %w", err)
-	}
-	kept, err := config.StoreOn(k.o.Disk, k.o.File, k.Startup(), next)
-	if err != nil {
-		// It may have been written, if not for good: what is refused must not be found there.
-		if now, again := k.o.Disk.ReadFile(k.o.File); again == nil && !bytes.Equal(now, before) {
-			err = errors.Join(err, config.SaveOn(k.o.Disk, k.o.File, before))
-		}
-		return err
-	}
-	if !kept {
-		done.Notes = append(done.Notes, "the comments of the configuration file could not be kept; they are in "+k.o.File+config.PreviousSuffix)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.startup = next
-	return nil
-}
-
-func (k *Keeper) apply(ctx context.Context, old, next *config.Config) error {
-	if k.o.Apply == nil {
-		return nil
-	}
-	return k.o.Apply(ctx, old, next)
-}
-
-// applied undoes what could not be applied. Where only nobody waits any more for the
-// end of it, there is nothing to undo.
-func (k *Keeper) applied(ctx context.Context, done Done, err error, undo func() error) (Done, error) {
-	if err == nil || ctx.Err() != nil {
-		return done, err
-	}
-	if again := undo(); again != nil {
-		return Done{}, fmt.Errorf("config: apply: %w; going back failed too: %w", err, again)
-	}
-	return Done{}, fmt.Errorf("config: apply: %w; the configuration before runs again", err)
-}
-
-// undo brings back the file and the running configuration before a change, unless
-// there has been another one.
-func (k *Keeper) undo(ctx context.Context, c saved, by string) error {
-	back, err := k.unsave(c, by)
-	if err != nil || !back {
-		return err
-	}
-	return k.apply(ctx, c.next, c.old)
-}
-
-func (k *Keeper) unsave(c saved, by string) (back bool, err error) {
-	k.changing.Lock()
-	defer k.changing.Unlock()
-	if k.Running() != c.next || k.Startup() != c.next {
-		return false, nil
-	}
-	k.take(c.old)
-	if err := config.SaveOn(k.o.Disk, k.o.File, c.doc); err != nil {
-		return true, err
-	}
-	k.mu.Lock()
-	k.startup = c.old
-	k.mu.Unlock()
-	k.keepFile(&Done{}, by, "undone: it could not be applied")
-	return true, nil
-}
-
-// Change is one that a program makes of the running configuration as it is now.
-type Change struct {
-	By string // who wants it
-	// Version, if it is not "", has to be the one of Now.
-	Version string
-	// Next makes the next configuration, valid by Options.Rules, and leaves the running
-	// one as it is. It is called with other changes waiting.
-	Next func(running *config.Config) (*config.Config, error)
-}
-
-// Change commits a change. Its error is Next's where that is at fault, or an ErrStale.
-func (k *Keeper) Change(ctx context.Context, c Change) (Done, error) {
-	return k.commit(ctx, c.By, "", func(running *config.Config) (*config.Config, error) {
-		if _, now := k.Now(); c.Version != "" && c.Version != now {
-			return nil, fmt.Errorf("config: %w: version %.40q, it is %s now; read it again", ErrStale, c.Version, now)
-		}
-		return c.Next(running)
-	})
-}
-
-// Patch commits a JSON merge patch (RFC 7386), as config.MergePatch has it, of a version
-// of the running configuration, "" for any. Its error is a config.Errors where the patch
-// is at fault.
-func (k *Keeper) Patch(ctx context.Context, by, version string, patch []byte) (Done, error) {
-	return k.Change(ctx, Change{By: by, Version: version, Next: func(running *config.Config) (*config.Config, error) {
-		return config.MergePatch(running, patch, k.o.Rules)
-	}})
 }
 
 // Reload makes the file, which somebody may have edited, running and startup. The

@@ -116,43 +116,66 @@ func TestADiskThatCannotSyncChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A power cut at each step of a commit, with what the disk does by itself and without,
-// leaves a box that comes up with the old or with the new, and can go on from there.
+// A power cut at each step of a commit and of a confirmation, with what the disk does by
+// itself and without, leaves a box that comes up with the old or with the new, and can
+// go on from there.
 func TestAPowerCutLeavesTheOldOrTheNewWhole(t *testing.T) {
-	seen := map[string]bool{}
-	for step := 0; ; step++ {
-		d := newDisk(map[string]string{startupFile: startupDoc})
-		k := stand(t, d, nil)
-		commitBitrate(t, k, "2M")
-		d.left = step
-		s := k.NewSession()
-		require.NoError(t, s.Set("streams.main.video.bitrate", "4M"))
-		done, err := s.Commit(t.Context(), "anna")
-		if !d.off {
-			require.NoError(t, err)
-			require.Greater(t, step, 10, "the disk was not used")
-			break
-		}
-		for _, lucky := range []bool{false, true} {
-			again := stand(t, d.after(lucky), nil)
-			now := bitrate(again.Running())
-			require.Contains(t, []string{"2M", "4M"}, now, "step %d", step)
-			seen[now] = true
-			if err == nil {
-				require.Equal(t, "4M", now, "step %d: who was told that it is saved relies on it", step)
-				require.NotEmpty(t, done.Notes, "step %d: a version was not kept", step)
+	for what, commit := range map[string]func(context.Context, *Keeper, *Session, *crashDisk, int) (Done, error){
+		"commit": func(ctx context.Context, _ *Keeper, s *Session, d *crashDisk, step int) (Done, error) {
+			d.left = step
+			return s.Commit(ctx, "anna")
+		},
+		"confirm": func(ctx context.Context, k *Keeper, s *Session, d *crashDisk, step int) (Done, error) {
+			k.watch(true) // the window does not end here
+			if _, err := s.CommitConfirmed(ctx, "anna", 0); err != nil {
+				return Done{}, err
 			}
-			commitBitrate(t, again, "6M")
-			all, damaged, err := again.Versions()
-			require.NoError(t, err)
-			require.Empty(t, damaged, "step %d", step)
-			require.NoError(t, again.NewSession().Load("1"))
-			before, err := again.version("1")
-			require.NoError(t, err)
-			require.Equal(t, now, bitrate(before), "step %d: %v", step, all)
-		}
+			d.left = step
+			return k.Confirm("anna")
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			seen := map[string]bool{}
+			for step := 0; cutAt(t, step, commit, seen); step++ {
+				require.Less(t, step, 1000)
+			}
+			require.Len(t, seen, 2, "the cut comes before and after the change")
+		})
 	}
-	require.Len(t, seen, 2)
+}
+
+// cutAt has the power cut at a step; false where a commit has fewer.
+func cutAt(t *testing.T, step int, commit func(context.Context, *Keeper, *Session, *crashDisk, int) (Done, error), seen map[string]bool) bool {
+	t.Helper()
+	d := newDisk(map[string]string{startupFile: startupDoc})
+	k := stand(t, d, nil)
+	commitBitrate(t, k, "2M")
+	s := k.NewSession()
+	require.NoError(t, s.Set("streams.main.video.bitrate", "4M"))
+	done, err := commit(t.Context(), k, s, d, step)
+	if !d.off {
+		require.NoError(t, err)
+		require.Greater(t, step, 10, "the disk was not used")
+		return false
+	}
+	for _, lucky := range []bool{false, true} {
+		again := stand(t, d.after(lucky), nil)
+		now := bitrate(again.Running())
+		require.Contains(t, []string{"2M", "4M"}, now, "step %d", step)
+		seen[now] = true
+		if err == nil {
+			require.Equal(t, "4M", now, "step %d: who was told that it is saved relies on it", step)
+			require.NotEmpty(t, done.Notes, "step %d: a version was not kept", step)
+		}
+		commitBitrate(t, again, "6M")
+		_, damaged, err := again.Versions()
+		require.NoError(t, err)
+		require.Empty(t, damaged, "step %d", step)
+		before, err := again.version("1")
+		require.NoError(t, err)
+		require.Equal(t, now, bitrate(before), "step %d", step)
+	}
+	return true
 }
 
 func TestVersionsAreBoundedAndCanBeGoneBackTo(t *testing.T) {
@@ -249,4 +272,27 @@ func TestAStaleChangeIsRefused(t *testing.T) {
 	after, _ := newStand(t)
 	_, again := after.Now()
 	require.NotEqual(t, version, again, "another run of the daemon has other versions")
+}
+
+func TestADocumentReplacesTheFileWhateverItHolds(t *testing.T) {
+	k, d := newStand(t)
+	commitBitrate(t, k, "4M")
+	d.files[startupFile].data = []byte("edited and broken = ")
+	const doc = "# from the factory\n[streams.main]\n"
+	factory := Change{By: "anna", Doc: []byte(doc), Next: func(*config.Config) (*config.Config, error) {
+		return config.Parse(startupFile, []byte(doc), config.Rules{})
+	}}
+	_, err := k.Change(t.Context(), factory)
+	require.NoError(t, err)
+	now, _ := d.ReadFile(startupFile)
+	require.Equal(t, doc, string(now))
+	require.True(t, k.Running().Equal(stand(t, d, nil).Running()))
+
+	require.NoError(t, k.Forget())
+	all, _, err := k.Versions()
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	for name, f := range d.files {
+		require.NotContains(t, string(f.data), "geheim", name)
+	}
 }

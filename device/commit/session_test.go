@@ -164,19 +164,19 @@ func TestComplete(t *testing.T) {
 	s := k.NewSession()
 	require.NoError(t, s.Set("streams.second", ""))
 	for typed, want := range map[string]string{
-		"st":                            "storage streams",
-		"lo":                            "log",
-		"log.":                          "log.level log.format",
-		"streams.":                      "streams.main streams.second",
-		"streams.main.v":                "streams.main.video",
-		"streams.main.destinations.":    "streams.main.destinations.youtube",
-		"streams.main.video.gop ":       "2s",
-		"log.level ":                    "debug info warn error",
-		"log.level w":                   "warn",
-		"streams.main.dash.enabled ":    "true false",
-		"nonsense.":                     "",
-		"log.level.x":                   "",
-		"streams.main.video.gop.x.y. z": "",
+		"st":                                     "storage streams",
+		"lo":                                     "log",
+		"log.":                                   "log.level log.format",
+		"streams.":                               "streams.main streams.second",
+		"streams.main.v":                         "streams.main.video",
+		"streams.main.destinations.":             "streams.main.destinations.youtube",
+		"streams.main.video.gop ":                "2s",
+		"log.level ":                             "debug info warn error",
+		"log.level w":                            "warn",
+		"streams.main.dash.enabled ":             "true false",
+		"nonsense.":                              "",
+		"log.level.x":                            "",
+		"streams.main.video.gop.x.y. z":          "",
 		"streams.main.destinations.youtube.url ": "",
 	} {
 		var got []string

@@ -96,6 +96,22 @@ func (k *Keeper) version(which string) (*config.Config, error) {
 	return cfg, nil
 }
 
+// Forget removes all versions but startup, and the file beside it that holds the one
+// before: for a box that goes to other people.
+func (k *Keeper) Forget() error {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	err := k.o.Disk.Remove(k.o.File + config.PreviousSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err = errors.Join(err, k.versions.forget()); err != nil {
+		return fmt.Errorf("config: forget versions: %w", err)
+	}
+	k.keepFile(&Done{}, "unknown", "where the box starts from")
+	return nil
+}
+
 func expectedVersions(n int) string {
 	switch n {
 	case 0, 1:
@@ -223,6 +239,25 @@ func (v *versions) keep(doc []byte, by, comment string) error {
 	}
 	v.count.Store(int32(min(len(entries), KeptVersions) + 1))
 	return v.prune(dir)
+}
+
+// forget removes all versions.
+func (v *versions) forget() error {
+	dir, err := v.path()
+	if dir == "" || err != nil {
+		return err
+	}
+	names, err := v.disk.List(dir)
+	for _, name := range names {
+		if gone := v.disk.Remove(filepath.Join(dir, name)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	if err == nil && len(names) > 0 {
+		err = v.disk.SyncFolder(dir)
+	}
+	v.count.Store(0)
+	return err
 }
 
 // prune removes the versions that are too old, and what a power cut left half written.
