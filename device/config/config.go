@@ -27,6 +27,7 @@ type Config struct {
 	Storage Storage           `toml:"storage" help:"Where the box keeps what it makes."`
 	Board   Board             `toml:"board" help:"The hardware that the daemon runs on."`
 	Network Network           `toml:"network" help:"How the box is on the network."`
+	Console Console           `toml:"console" help:"The serial console, for people and for programs."`
 	Streams map[string]Stream `toml:"streams" help:"One programme each: an input, its encoding, and its ways out."`
 
 	file     string          // where it was read from; "" when nowhere
@@ -201,7 +202,7 @@ func (c *Config) Clone() *Config {
 // file or a default, makes no difference.
 func (c *Config) Equal(o *Config) bool {
 	return c.HTTP == o.HTTP && c.Log == o.Log && c.Storage == o.Storage && c.Board == o.Board &&
-		c.Network.Equal(o.Network) &&
+		c.Network.Equal(o.Network) && c.Console == o.Console &&
 		maps.EqualFunc(c.Streams, o.Streams, Stream.Equal)
 }
 

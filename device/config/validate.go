@@ -46,6 +46,7 @@ func (d *decoder) validate(c *Config, rules Rules) {
 	}
 	d.validateBoard(c.Board, rules)
 	d.validateNetwork(c.Network)
+	d.validateConsole(c.Console)
 	marked, captured := "", map[string]string{}
 	for _, name := range c.StreamNames() {
 		path := "streams." + name
