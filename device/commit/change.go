@@ -53,6 +53,17 @@ func (k *Keeper) Patch(ctx context.Context, by, version string, patch []byte) (D
 	}})
 }
 
+// Assigned is a Change's Next: it sets paths to values, as config.Draft.Assign does.
+func (k *Keeper) Assigned(values map[string]string) func(*config.Config) (*config.Config, error) {
+	return func(running *config.Config) (*config.Config, error) {
+		d := config.NewDraft(running)
+		if err := d.Assign(values); err != nil {
+			return nil, err
+		}
+		return d.Config(k.o.Rules)
+	}
+}
+
 // saved is a change that has been saved.
 type saved struct {
 	old, next *config.Config

@@ -21,7 +21,7 @@ func Commands(k *Keeper) []control.Command {
 		run := all[i].Run
 		all[i].Run = func(ctx context.Context, call control.Call) (control.Result, error) {
 			r, err := run(ctx, call)
-			return r, told(err)
+			return r, Refusal(err)
 		}
 	}
 	return all
@@ -264,8 +264,8 @@ func offered(all []Offer) string {
 	return orElse(lines, "no "+OfferName+" on any medium below /media, /run/media and /mnt")
 }
 
-// told makes an error one of the table's.
-func told(err error) error {
+// Refusal makes an error of a Keeper or a Session one of a command; others stay.
+func Refusal(err error) error {
 	var many config.Errors
 	var one *config.Error
 	switch {

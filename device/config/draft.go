@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -108,6 +110,28 @@ func (d *Draft) Delete(path string) error {
 		return &Error{Key: path, Message: "is not set: it has its default already"}
 	}
 	return &Error{Key: path, Message: "there is nothing to delete"}
+}
+
+// Assign sets paths to values, as Set does; "" sets one back to its default or takes its
+// table away, if there is something. An error, which is an *Error, leaves the draft as
+// it was.
+func (d *Draft) Assign(values map[string]string) error {
+	before := d.Loose()
+	for _, path := range slices.Sorted(maps.Keys(values)) {
+		_, err := locate(path)
+		switch n, _ := d.root.find(path); {
+		case err != nil:
+		case values[path] != "":
+			err = d.Set(path, values[path])
+		case n != nil:
+			err = d.Delete(path)
+		}
+		if err != nil {
+			d.Replace(before)
+			return err
+		}
+	}
+	return nil
 }
 
 // Replace makes the draft another configuration, still to be compared with Base.

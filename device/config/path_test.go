@@ -77,3 +77,17 @@ func TestSetTakesTheNotationsOfPeople(t *testing.T) {
 		"[streams.main.video]\nbitrate = \"2.5M\"\n\n[streams.main.segment]\nwindow = 8\n\n[streams.main.hls]\nenabled = false\n\n"+
 		"[streams.main.dash]\nenabled = true\n", string(Marshal(c)))
 }
+
+func TestAssignIsAllOrNothing(t *testing.T) {
+	d := NewDraft(parse(t, secretDoc))
+	require.NoError(t, d.Assign(map[string]string{"log.level": "debug", "log.format": "", "streams.main.destinations.b": "", "streams.main.destinations.none": ""}))
+	c, err := d.Config(rules)
+	require.NoError(t, err)
+	require.Equal(t, "debug", c.Log.Level)
+	require.Equal(t, []string{"a"}, c.Streams["main"].DestinationNames())
+	require.ErrorContains(t, d.Assign(map[string]string{"log.level": "", "nonsense": ""}), "nonsense: unknown key")
+	require.ErrorContains(t, d.Assign(map[string]string{"log.level": "", "streams.main.hls.enabled": "maybe"}), "maybe")
+	again, err := d.Config(rules)
+	require.NoError(t, err)
+	require.Equal(t, string(Marshal(c)), string(Marshal(again)))
+}
