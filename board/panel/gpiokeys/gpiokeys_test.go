@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -20,7 +21,7 @@ import (
 type fake struct {
 	refuse  error // a debounce
 	busy    error
-	bits    uapi.LineBitmap
+	bits    atomic.Uint64
 	gone    error
 	request uapi.LineRequest
 	w       *os.File
@@ -47,7 +48,9 @@ func (f *fake) file(*uapi.LineRequest, string) (*os.File, error) {
 	return r, err
 }
 
-func (f *fake) values(*os.File, int) (uapi.LineBitmap, error) { return f.bits, f.gone }
+func (f *fake) values(*os.File, int) (uapi.LineBitmap, error) {
+	return uapi.LineBitmap(f.bits.Load()), f.gone
+}
 
 func (f *fake) edge(offset uint32, down bool) {
 	f.seqno++
@@ -99,16 +102,16 @@ func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		path  string
 		lines []Line
-		fake  fake
+		fake  *fake
 		want  string
 	}{
-		"no chip":        {path + "x", two, fake{}, "no such file"},
-		"no lines":       {path, nil, fake{}, "0 lines"},
-		"no such name":   {path, []Line{{Line: "GPIO99"}}, fake{}, `no line named "GPIO99"`},
-		"taken":          {path, two, fake{busy: unix.EBUSY}, "gpio-keys"},
-		"taken, old too": {path, two, fake{busy: unix.EBUSY, refuse: unix.EINVAL}, "gpio-keys"},
+		"no chip":        {path + "x", two, &fake{}, "no such file"},
+		"no lines":       {path, nil, &fake{}, "0 lines"},
+		"no such name":   {path, []Line{{Line: "GPIO99"}}, &fake{}, `no line named "GPIO99"`},
+		"taken":          {path, two, &fake{busy: unix.EBUSY}, "gpio-keys"},
+		"taken, old too": {path, two, &fake{busy: unix.EBUSY, refuse: unix.EINVAL}, "gpio-keys"},
 	} {
-		if _, err := open(c.path, c.lines, &c.fake); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := open(c.path, c.lines, c.fake); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -149,7 +152,8 @@ func TestEvents(t *testing.T) {
 		run(t, f, func() { f.edge(17, true); f.edge(5, true); f.edge(17, false); f.edge(99, true) }, "+ok +up -ok")
 	})
 	t.Run("held from before", func(t *testing.T) {
-		f := &fake{bits: 2}
+		f := &fake{}
+		f.bits.Store(2)
 		run(t, f, func() { f.edge(5, false) }, "+up -up")
 	})
 	t.Run("events lost", func(t *testing.T) {
@@ -159,7 +163,7 @@ func TestEvents(t *testing.T) {
 	t.Run("bounces, comes to rest down", func(t *testing.T) {
 		f := &fake{refuse: unix.EINVAL}
 		run(t, f, func() {
-			f.bits = 1
+			f.bits.Store(1)
 			for _, down := range []bool{true, false, true, false, true} {
 				f.edge(17, down)
 			}

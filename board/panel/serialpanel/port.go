@@ -1,0 +1,45 @@
+package serialpanel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.bug.st/serial"
+
+	"github.com/encoderbox/encoderbox/board/panel/internal/devfile"
+)
+
+// DefaultSpeed is that of a port where nothing else is said; 8 data bits, no parity.
+const DefaultSpeed = 115200
+
+// OpenPort opens the serial port at path, for this program alone; speed 0 is DefaultSpeed.
+//
+// The library sets the port up. Bytes go through a file of our own: the library's Write cannot
+// be ended, and its Read takes no descriptors from 1024 on.
+func OpenPort(path string, speed int) (Port, error) {
+	if speed == 0 {
+		speed = DefaultSpeed
+	}
+	file, err := devfile.Open(path, os.O_RDWR)
+	if err != nil {
+		return nil, fmt.Errorf("serial panel: open: %w", err)
+	}
+	mode, err := serial.Open(path, &serial.Mode{BaudRate: speed, DataBits: 8})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("serial panel: set up %s for %d bit/s: %w", path, speed, err), file.Close())
+	}
+	return &port{file, mode}, nil
+}
+
+type port struct {
+	file *os.File
+	mode serial.Port
+}
+
+func (p *port) Read(b []byte) (int, error)         { return p.file.Read(b) }
+func (p *port) Write(b []byte) (int, error)        { return p.file.Write(b) }
+func (p *port) SetReadDeadline(t time.Time) error  { return p.file.SetReadDeadline(t) }
+func (p *port) SetWriteDeadline(t time.Time) error { return p.file.SetWriteDeadline(t) }
+func (p *port) Close() error                       { return errors.Join(p.mode.Close(), p.file.Close()) }
