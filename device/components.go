@@ -28,6 +28,7 @@ type stream struct {
 	rate    *adapt.Loop
 	report  *status.StreamReporter
 	log     *slog.Logger
+	left    func() // is called when the stream is configured no more
 }
 
 // Codes of conditions that failing components raise.
@@ -70,6 +71,7 @@ func (d *box) reconcile(cfg *config.Config) error {
 	for name, st := range d.streams {
 		d.destinations.free(name, grouped(cfg.Streams[name]))
 		if _, stays := cfg.Streams[name]; !stays {
+			st.left()
 			st.hub.Close()
 			delete(d.streams, name)
 			d.store.RemoveStream(name)
@@ -90,6 +92,8 @@ func (d *box) stream(name string) *stream {
 			Stream: name, Report: st.report.SetRate, Log: st.log, Incidents: d.flight.For(name, "bit rate"),
 		})
 		d.rates.set(name, st.rate)
+		st.left = d.hubs.add(name, st.hub)
+		st.report.SetOffAir(d.air.by(name))
 		d.streams[name] = st
 	}
 	return st
@@ -131,7 +135,7 @@ func (d *box) programmeComponent(cfg *config.Config, st *stream, sc config.Strea
 				Stream: st.name, Hub: st.hub, Hardware: hw, Report: st.report, Log: st.log,
 				Address: d.pageAddress,
 				Health:  func(good bool) { d.health.set(st.name, !good) },
-			}), st.rate}, nil
+			}), st.rate, func(p *programme.Programme) (ended func()) { return d.programmes.add(st.name, p) }}, nil
 		},
 		Ready: func() {
 			failures.over()

@@ -18,11 +18,15 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/flight"
 	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/httpd"
+	"github.com/encoderbox/encoderbox/device/programme"
 	"github.com/encoderbox/encoderbox/device/reconcile"
 	"github.com/encoderbox/encoderbox/device/status"
+	"github.com/encoderbox/encoderbox/output/hub"
+	"github.com/encoderbox/encoderbox/output/record"
 )
 
 // Options of a run of the daemon.
@@ -58,6 +62,7 @@ func Run(ctx context.Context, opts Options) error {
 		background.Go(func() { libraries.log(d.log) })
 	}
 	background.Go(func() { watchProcess(ctx, d.store.SetProcess) })
+	background.Go(func() { d.serveSocket(ctx) })
 	// The last that the flight recorder is told is how everything else ended.
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRecording()
@@ -104,11 +109,18 @@ type box struct {
 
 	destinations lineup
 	rates        rates
+	air          *air
+	hubs         registry[*hub.Hub]
+	programmes   registry[*programme.Programme]
+	recorders    registry[*record.Recorder]
+	table        *control.Table // what every surface offers
+	system       system
 
 	preflights chan struct{} // holds a token for each under way
 
-	changing sync.Mutex // orders the changes of config
+	changing sync.Mutex // orders the changes of config, and guards version
 	config   atomic.Pointer[config.Config]
+	version  version // of config
 }
 
 func newBox(opts Options, cfg *config.Config) *box {
@@ -122,8 +134,11 @@ func newBox(opts Options, cfg *config.Config) *box {
 		streams: map[string]*stream{},
 		applies: make(chan chan<- error, 16), preflights: make(chan struct{}, maxPreflights),
 	}
-	d.config.Store(cfg)
+	d.take(cfg)
 	d.flight = d.newFlight(cfg)
+	d.system = newSystem()
+	d.recallAir(cfg)
+	d.table = d.commands()
 	d.handler = d.routes()
 	d.reconciler = reconcile.New(d.log)
 	return d
@@ -223,7 +238,7 @@ func (d *box) readConfig() error {
 	if err != nil {
 		return err
 	}
-	d.config.Store(cfg)
+	d.take(cfg)
 	return nil
 }
 
@@ -288,64 +303,6 @@ func (d *box) pageAddress() string {
 		return ""
 	}
 	return urls[len(urls)-1] // the one for others than this machine, where there is one
-}
-
-// ConfigJSON implements api.Configurer.
-func (d *box) ConfigJSON() ([]byte, error) { return d.config.Load().MarshalJSON() }
-
-// PatchConfig implements api.Configurer. It returns when what runs follows the
-// change, except for a change of the listener, on which the answer travels:
-// that is applied after the answer.
-func (d *box) PatchConfig(ctx context.Context, patch []byte) error {
-	moved, err := d.changeConfig(patch)
-	if err != nil {
-		return err
-	}
-	done := make(chan error, 1)
-	select {
-	case d.applies <- done: // also when the client has gone: what is saved has to run
-	default: // as many requests as fit wait already, and the first of them applies this change too
-		select {
-		case d.applies <- done:
-		case <-ctx.Done():
-			return fmt.Errorf("saved, but not applied yet: %w", context.Cause(ctx))
-		}
-	}
-	if moved {
-		return nil
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("saved, but not applied yet: %w", context.Cause(ctx))
-	}
-}
-
-// changeConfig validates, saves and takes a change. moved says that the
-// listener's address is part of it.
-func (d *box) changeConfig(patch []byte) (moved bool, err error) {
-	d.changing.Lock()
-	defer d.changing.Unlock()
-	old := d.config.Load()
-	next, err := config.MergePatch(old, patch, rules())
-	if err != nil {
-		return false, err
-	}
-	if next.Equal(old) {
-		return false, nil
-	}
-	kept, err := config.Store(d.opts.ConfigFile, old, next)
-	if err != nil {
-		return false, err
-	}
-	if !kept {
-		d.log.Warn("the comments of the configuration file could not be kept", "previous", d.opts.ConfigFile+config.PreviousSuffix)
-	}
-	d.config.Store(next)
-	d.store.Log(status.Event{Severity: status.Info, Subject: "configuration", Message: "changed by the API"})
-	d.log.Info("configuration changed by the API")
-	return next.HTTP != old.HTTP, nil
 }
 
 // announce tells the person who started the daemon where the page is.

@@ -74,11 +74,17 @@ type grouper struct {
 // Run implements reconcile.Runner. It is ready when it has decided for the first
 // time.
 func (g *grouper) Run(ctx context.Context, ready func()) error {
-	machine := group.New(g.config)
+	machine, onAir := group.New(g.config), true
 	var last group.Decision
 	for first := true; ; first = false {
 		states, changed := g.box.destinations.states(g.stream.name, g.config.Members)
+		if was := onAir; g.box.destinations.onAir(g.stream.name) != was {
+			machine, onAir = group.New(g.config), !was // nobody was late meanwhile
+		}
 		next := machine.Step(time.Now(), states)
+		if !onAir {
+			next.Alarm, next.Text = "", "off the air"
+		}
 		g.box.destinations.hold(g.stream.name, g.config.Members, next.Hold)
 		g.report(last, next)
 		last = next

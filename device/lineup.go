@@ -1,11 +1,11 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 
-	"github.com/encoderbox/encoderbox/device/api"
 	"github.com/encoderbox/encoderbox/output/push/group"
 )
 
@@ -14,7 +14,8 @@ import (
 type lineup struct {
 	mu      sync.Mutex // guards the fields below
 	places  map[place]*standing
-	changed chan struct{} // closed when a state changes; nil while nobody waits
+	off     map[string]string // why streams are off the air; none: on
+	changed chan struct{}     // closed when a state changes; nil while nobody waits
 }
 
 // place is where a destination is found: they are named by stream.
@@ -58,7 +59,7 @@ func (l *lineup) add(stream, destination string, m member) (remove func()) {
 	defer l.mu.Unlock()
 	s := l.at(stream, destination)
 	s.member = m
-	m.Hold(s.hold)
+	m.Hold(l.held(stream, s))
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -94,14 +95,57 @@ func (l *lineup) set(s *standing, state group.State) {
 		return
 	}
 	s.state = state
+	l.tell()
+}
+
+// tell is called with l.mu held.
+func (l *lineup) tell() {
 	if l.changed != nil {
 		close(l.changed)
 		l.changed = nil
 	}
 }
 
+// held is why a destination shall not push: its stream's reason, else its group's. It
+// is called with l.mu held.
+func (l *lineup) held(stream string, s *standing) string {
+	if why := l.off[stream]; why != "" {
+		return why
+	}
+	return s.hold
+}
+
+// air keeps all destinations of a stream from pushing, or lets them where the reason
+// is "". What groups decide meanwhile holds afterwards.
+func (l *lineup) air(stream, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.off == nil {
+		l.off = map[string]string{}
+	}
+	if l.off[stream] == reason {
+		return
+	}
+	if l.off[stream] = reason; reason == "" {
+		delete(l.off, stream)
+	}
+	for p, s := range l.places {
+		if p.stream == stream && s.member != nil {
+			s.member.Hold(l.held(stream, s))
+		}
+	}
+	l.tell()
+}
+
+// onAir says that a stream's destinations may push.
+func (l *lineup) onAir(stream string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.off[stream] == ""
+}
+
 // states are those of some destinations of a stream, and a channel that is closed
-// when there may be others.
+// when there may be others. Off the air all are out: nobody waits for them.
 func (l *lineup) states(stream string, names []string) ([]group.State, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,7 +154,9 @@ func (l *lineup) states(stream string, names []string) ([]group.State, <-chan st
 	}
 	states := make([]group.State, len(names))
 	for i, name := range names {
-		if s := l.places[place{stream, name}]; s != nil {
+		if s := l.places[place{stream, name}]; l.off[stream] != "" {
+			states[i] = group.Out
+		} else if s != nil {
 			states[i] = s.state
 		}
 	}
@@ -129,7 +175,7 @@ func (l *lineup) hold(stream string, names, reasons []string) {
 		}
 		s.hold = reasons[i]
 		if s.member != nil {
-			s.member.Hold(s.hold)
+			s.member.Hold(l.held(stream, s))
 		}
 	}
 }
@@ -144,22 +190,25 @@ func (l *lineup) free(stream string, grouped map[string]bool) {
 		}
 		s.hold = ""
 		if s.member != nil {
-			s.member.Hold("")
+			s.member.Hold(l.held(stream, s))
 		}
 	}
 }
 
-// find is the destination that runs, or an api.ErrNoDestination.
+// errNoDestination is in the errors of commands to one that does not run.
+var errNoDestination = errors.New("no such destination")
+
+// find is the destination that runs, or an errNoDestination.
 func (l *lineup) find(stream, destination string) (member, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.places[place{stream, destination}]; s != nil && s.member != nil {
 		return s.member, nil
 	}
-	return nil, fmt.Errorf("%w: stream %s has none named %s that runs", api.ErrNoDestination, strconv.Quote(stream), strconv.Quote(destination))
+	return nil, fmt.Errorf("%w: stream %s has none named %s that runs", errNoDestination, strconv.Quote(stream), strconv.Quote(destination))
 }
 
-// PauseDestination implements api.Destinations.
+// PauseDestination ends its connection until it is resumed; by says who wants it.
 func (d *box) PauseDestination(stream, destination, by string) error {
 	m, err := d.destinations.find(stream, destination)
 	if err != nil {
@@ -168,7 +217,7 @@ func (d *box) PauseDestination(stream, destination, by string) error {
 	return m.Pause(by)
 }
 
-// ResumeDestination implements api.Destinations.
+// ResumeDestination takes back a pause.
 func (d *box) ResumeDestination(stream, destination string) error {
 	m, err := d.destinations.find(stream, destination)
 	if err != nil {
@@ -177,7 +226,7 @@ func (d *box) ResumeDestination(stream, destination string) error {
 	return m.Resume()
 }
 
-// RetryDestination implements api.Destinations.
+// RetryDestination forgets its failures and makes its next attempt now.
 func (d *box) RetryDestination(stream, destination string) error {
 	m, err := d.destinations.find(stream, destination)
 	if err != nil {
@@ -185,5 +234,3 @@ func (d *box) RetryDestination(stream, destination string) error {
 	}
 	return m.Retry()
 }
-
-var _ api.Destinations = (*box)(nil)

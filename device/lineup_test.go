@@ -6,13 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/encoderbox/encoderbox/device/api"
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/output/push"
@@ -24,12 +24,20 @@ type actor struct {
 	box   *box
 	name  string
 	held  string
+
+	mu    sync.Mutex // guards the field below
 	calls []string
 }
 
-func (a *actor) Pause(by string) error { a.calls = append(a.calls, "pause by "+by); return nil }
-func (a *actor) Resume() error         { a.calls = append(a.calls, "resume"); return nil }
+func (a *actor) Pause(by string) error { a.note("pause by " + by); return nil }
+func (a *actor) Resume() error         { a.note("resume"); return nil }
 func (a *actor) Retry() error          { return push.ErrPaused }
+
+func (a *actor) note(call string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = append(a.calls, call)
+}
 func (a *actor) Hold(reason string)    { a.held = reason }
 
 // report tells what has come of it.
@@ -152,7 +160,7 @@ func TestDestinationCommands(t *testing.T) {
 	}
 	require.Equal(t, []string{"pause by 192.168.1.20", "resume"}, a.calls)
 	remove()
-	require.ErrorIs(t, d.RetryDestination("main", "platform"), api.ErrNoDestination)
+	require.ErrorIs(t, d.RetryDestination("main", "platform"), errNoDestination)
 }
 
 func TestStatesAsGroupsSeeThem(t *testing.T) {

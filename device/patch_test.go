@@ -25,7 +25,7 @@ func TestAChangeIsAppliedWhenItsClientHasGone(t *testing.T) {
 	cancel()
 	for n := range cap(d.applies) {
 		patch := fmt.Sprintf(`{"streams":{"main":{"video":{"bitrate":"%dk"}}}}`, 500+n)
-		if err := d.PatchConfig(gone, []byte(patch)); err == nil {
+		if err := d.PatchConfig(gone, "somebody", "", []byte(patch)); err == nil {
 			t.Error("applied without the loop")
 		}
 		if len(d.applies) != n+1 {

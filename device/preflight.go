@@ -1,7 +1,9 @@
 package device
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/encoderbox/encoderbox/device/api"
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/device/testcard"
 	"github.com/encoderbox/encoderbox/media"
@@ -37,46 +40,12 @@ type preflightLine struct {
 // ?publish=true to publish a test pattern and ?seconds=N for how long. The answer is
 // lines of JSON.
 func (d *box) servePreflight(w http.ResponseWriter, r *http.Request) {
-	stream, name := r.PathValue("stream"), r.PathValue("destination")
-	cfg := d.config.Load()
-	sc, ok := cfg.Streams[stream]
-	dc, known := sc.Destinations[name]
-	if !ok || !known {
-		api.Fail(w, http.StatusNotFound, fmt.Sprintf("no destination %q of a stream %q", name, stream))
-		return
-	}
+	p := place{r.PathValue("stream"), r.PathValue("destination")}
 	o, err := preflightOptions(r)
 	if err != nil {
 		api.Fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	select {
-	case d.preflights <- struct{}{}:
-		defer func() { <-d.preflights }()
-	default:
-		w.Header().Set("Retry-After", "10")
-		api.Fail(w, http.StatusServiceUnavailable, "other preflights are under way: wait for them")
-		return
-	}
-	dc, err = expand(dc) // the configuration was valid
-	if err != nil {
-		api.Fail(w, http.StatusUnprocessableEntity, err.Error())
-		return
-	}
-	kind, t, err := d.preflightTarget(cfg, name, dc)
-	if err != nil {
-		api.Fail(w, http.StatusUnprocessableEntity, err.Error())
-		return
-	}
-	d.judge(&o, stream, name, sc, dc, cardCodecs(kind, t))
-	o.Describe = func(err error) string { return push.Describe(t, err) }
-	o.Pattern = func(bitrate int) (preflight.Pattern, error) {
-		return testcard.Make(r.Context(), cardCodecs(kind, t), bitrate)
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/x-ndjson")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
 	out := json.NewEncoder(w)
 	flush := http.NewResponseController(w)
 	tell := func(l preflightLine) {
@@ -86,13 +55,62 @@ func (d *box) servePreflight(w http.ResponseWriter, r *http.Request) {
 		_ = flush.Flush()
 	}
 	o.Progress = func(s preflight.Step) { tell(preflightLine{Step: &s}) }
-	report := preflight.Run(r.Context(), kind, t, o)
-	tell(preflightLine{Report: &report})
-	e := status.Event{Severity: status.Info, Stream: stream, Subject: "destination " + name, Message: "preflight: go: " + report.Reason}
+	report, err := d.preflight(r.Context(), p, o, func() {
+		h := w.Header()
+		h.Set("Content-Type", "application/x-ndjson")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+	})
+	switch {
+	case errors.Is(err, errBusy):
+		w.Header().Set("Retry-After", "10")
+		api.Fail(w, http.StatusServiceUnavailable, err.Error())
+	case err != nil:
+		api.Refuse(w, err)
+	default:
+		tell(preflightLine{Report: &report})
+	}
+}
+
+// errBusy: as many preflights as may be are under way.
+var errBusy error = control.Errorf(control.Conflict, "other preflights are under way: wait for them")
+
+// preflight goes the way to a destination. begin, which may be nil, is called before
+// the first step: an error comes before that. The verdict is an event.
+func (d *box) preflight(ctx context.Context, p place, o preflight.Options, begin func()) (report preflight.Report, err error) {
+	sc, dc, err := d.known(p)
+	if err != nil {
+		return report, err
+	}
+	select {
+	case d.preflights <- struct{}{}:
+		defer func() { <-d.preflights }()
+	default:
+		return report, errBusy
+	}
+	unfit := func(err error) error { return control.Errorf(control.Usage, "%v", err) }
+	if dc, err = expand(dc); err != nil { // the configuration was valid
+		return report, unfit(err)
+	}
+	kind, t, err := d.preflightTarget(d.config.Load(), p.destination, dc)
+	if err != nil {
+		return report, unfit(err)
+	}
+	d.judge(&o, p.stream, p.destination, sc, dc, cardCodecs(kind, t))
+	o.Describe = func(err error) string { return push.Describe(t, err) }
+	o.Pattern = func(bitrate int) (preflight.Pattern, error) {
+		return testcard.Make(ctx, cardCodecs(kind, t), bitrate)
+	}
+	if begin != nil {
+		begin()
+	}
+	report = preflight.Run(ctx, kind, t, o)
+	e := status.Event{Severity: status.Info, Stream: p.stream, Subject: "destination " + p.destination, Message: "preflight: go: " + report.Reason}
 	if !report.Go {
 		e.Severity, e.Message = status.Warning, "preflight: no go: "+report.Reason
 	}
 	d.store.Log(e)
+	return report, nil
 }
 
 func preflightOptions(r *http.Request) (o preflight.Options, err error) {

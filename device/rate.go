@@ -108,7 +108,8 @@ func (r *rateRunner) Update(spec any) error {
 // adapted is a programme whose bit rate its stream's loop decides on.
 type adapted struct {
 	*programme.Programme
-	loop *adapt.Loop
+	loop  *adapt.Loop
+	begun func(*programme.Programme) (ended func())
 }
 
 var _ reconcile.Updater = adapted{}
@@ -116,6 +117,7 @@ var _ reconcile.Updater = adapted{}
 // Run implements reconcile.Runner.
 func (a adapted) Run(ctx context.Context, ready func()) error {
 	defer a.loop.Use(a.Programme)()
+	defer a.begun(a.Programme)()
 	return a.Programme.Run(ctx, ready)
 }
 

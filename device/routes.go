@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/encoderbox/encoderbox/device/api"
+	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/flight"
 	"github.com/encoderbox/encoderbox/device/web"
 )
@@ -20,7 +21,12 @@ func (d *box) routes() http.Handler {
 	mux.Handle("/api/v1/incidents", flight.Handler(d.flight))
 	mux.Handle("/api/v1/streams/{stream}/recordings/", sameSite(http.HandlerFunc(d.serveRecordings)))
 	mux.Handle("POST /api/v1/streams/{stream}/destinations/{destination}/preflight", sameSite(http.HandlerFunc(d.servePreflight)))
-	mux.Handle("POST /api/v1/streams/{stream}/destinations/{destination}/{command}", sameSite(api.CommandDestinations(d)))
+	mux.Handle("POST /api/v1/streams/{stream}/destinations/{destination}/{command}", sameSite(api.CommandDestinations(d.table)))
+	commands := sameSite(api.Commands(d.table))
+	mux.Handle("/api/v1/commands", commands)
+	mux.Handle("/api/v1/commands/", commands)
+	mux.Handle("/api/v1/completions", commands)
+	mux.Handle("GET /api/v1/exports/{name}", sameSite(http.HandlerFunc(d.serveExport)))
 	mux.Handle("GET /api/v1/streams/{stream}/rate", api.Rate(&d.rates))
 	past := newShifts()
 	mux.Handle("/hls/", past.limit(http.StripPrefix("/hls", d.hls)))
@@ -75,7 +81,7 @@ func (d *box) serveRecordings(w http.ResponseWriter, r *http.Request) {
 
 // sameSite refuses what a web page elsewhere has a browser do here: requests of
 // another origin that change something, and those for a name of its own that it
-// has pointed at this box (DNS rebinding).
+// has pointed at this box (DNS rebinding). No browser comes over the Unix socket.
 func sameSite(h http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -83,6 +89,10 @@ func sameSite(h http.Handler) http.Handler {
 	}))
 	inner := guard.Handler(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, socket := control.CallerOf(r.Context()); socket {
+			h.ServeHTTP(w, r)
+			return
+		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && !ourName(r.Host) {
 			api.Fail(w, http.StatusForbidden, "commands are taken for the box's own address or name only, not for "+strconv.Quote(r.Host))
 			return

@@ -182,6 +182,7 @@ func (k *keeper) record(ctx context.Context) error {
 	}
 	h := http.StripPrefix("/recordings", record.NewHandler(k.recorder))
 	defer k.box.recordings.Mount(k.stream.name, h)()
+	defer k.box.recorders.add(k.stream.name, k.recorder)()
 	return k.recorder.Run(ctx)
 }
 

@@ -65,6 +65,11 @@ func (f *Frames) Skipped() uint64 {
 	return skipped + f.missed
 }
 
+// ShowSlate has the slate on the air, whatever the device delivers, until it is
+// called with false. It may be called at any time, from any goroutine; the same again
+// does nothing.
+func (f *Frames) ShowSlate(on bool) { f.joint.force(on) }
+
 func (f *Frames) close() error {
 	if session := f.take(); session != nil {
 		return session.Close()

@@ -50,7 +50,8 @@ type joint struct {
 	stop      context.CancelFunc   // ends the running session; nil: none runs
 	since     time.Duration        // of that session's Run
 
-	slate bool // on the air
+	forced bool // a person wants the slate, whatever comes
+	slate  bool // on the air
 	base  time.Duration
 	slot  int64 // of the newest slate picture: PTS is base + FrameTime(slot)
 }
@@ -127,6 +128,15 @@ func (j *joint) picture(f media.Frame, format media.VideoFormat) {
 	look := j.slate || !j.any // the slate is to end; the threshold is another
 	j.arrived, j.lag = now, max(0, now-f.PTS)
 	j.reason, j.urgent = nil, false
+	if j.forced {
+		j.state.change(func(l *capture.LiveStatus) {
+			l.Signal, l.Detail, l.Arriving = capture.SignalOK, "", format
+		})
+		j.out.Unlock()
+		f.Release()
+		j.state.tell()
+		return
+	}
 	if j.slate {
 		j.slate, j.cut = false, true
 	}
@@ -175,7 +185,7 @@ func (j *joint) send(f media.Frame) {
 func (j *joint) wanted(pts time.Duration) bool {
 	j.out.Lock()
 	defer j.out.Unlock()
-	return j.slate || j.cut || j.limit.wants(pts)
+	return !j.forced && (j.slate || j.cut || j.limit.wants(pts))
 }
 
 // due says what the slate's goroutine has to do now: draw a picture for a time,
@@ -189,7 +199,7 @@ func (j *joint) due(memory memoryFunc) (wait, pts time.Duration, on bool) {
 		if !j.any {
 			threshold = startThreshold
 		}
-		if wait = j.arrived + threshold - now; wait > 0 && !j.urgent {
+		if wait = j.arrived + threshold - now; wait > 0 && !j.urgent && !j.forced {
 			return wait, 0, false
 		}
 		j.begin(now, memory)
@@ -217,12 +227,31 @@ func (j *joint) begin(now time.Duration, memory memoryFunc) {
 		j.base, j.slot, j.lag = now, -1, 0
 	}
 	reason := j.reason
+	if reason == nil && j.forced {
+		j.state.change(func(l *capture.LiveStatus) { l.Slate = true })
+		return
+	}
 	if reason == nil {
 		reason = &capture.SignalError{Signal: j.guess(memory)}
 	}
 	j.state.change(func(l *capture.LiveStatus) {
 		l.Signal, l.Detail, l.Slate = reason.Signal, reason.Detail, true
 	})
+}
+
+// force has the slate on the air, or lets the device's pictures follow it again.
+func (j *joint) force(on bool) {
+	j.out.Lock()
+	j.forced = on
+	j.out.Unlock()
+	j.look()
+}
+
+// isForced says that the slate is on the air since a person wants it.
+func (j *joint) isForced() bool {
+	j.out.Lock()
+	defer j.out.Unlock()
+	return j.forced
 }
 
 // guess is the state when no picture comes and nobody said why.

@@ -31,6 +31,7 @@ type Samples struct {
 	stop    context.CancelFunc   // ends it; nil: none runs
 	reason  *capture.SignalError // why nothing comes; nil: not said
 	silent  bool
+	muted   bool // a person shows the slate
 }
 
 var (
@@ -44,6 +45,14 @@ func newSamples(cfg Config, clock *media.Clock) *Samples {
 	}
 	s.live.Since = clock.Now()
 	return s
+}
+
+// ShowSlate has silence in the place of what the card delivers, as Frames.ShowSlate
+// has the slate.
+func (s *Samples) ShowSlate(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.muted = on
 }
 
 // Run implements capture.SampleSource. Runs are emitted one at a time, from the
@@ -131,6 +140,9 @@ func (s *Samples) run(r media.Samples) {
 	}
 	if to := s.cfg.AudioFormat.Channels; r.Format.Channels != to {
 		r.Data = remix(r.Data, r.Format.Channels, to)
+	}
+	if s.muted {
+		r.Data = make([]int16, len(r.Data)) // the card's own may be in use still
 	}
 	r.Format = s.cfg.AudioFormat
 	s.arrived, s.reason, s.silent = now, nil, false

@@ -100,6 +100,11 @@ func (s *show) draw(b *media.Buffer, pts time.Duration) (err error) {
 }
 
 func (s *show) text(now time.Duration) slate.Text {
+	if s.frames.joint.isForced() { // what the audience sees has nothing for people at the box
+		text := slate.Break()
+		text.Stream = s.frames.cfg.Stream
+		return text
+	}
 	live := s.frames.Live()
 	text := slate.Say(live.Signal, live.Detail)
 	if ask := s.frames.cfg.Address; ask != nil && (s.painter == nil || now-s.asked >= time.Second) {

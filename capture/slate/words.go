@@ -27,6 +27,11 @@ func Say(s capture.Signal, detail string) Text {
 	return t
 }
 
+// Break is the text while a person shows the slate in place of the programme.
+func Break() Text {
+	return Text{Title: "BACK SOON", Detail: "The programme goes on in a moment."}
+}
+
 func words(s capture.Signal) Text {
 	switch s {
 	case capture.SignalNone:

@@ -10,10 +10,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
@@ -22,11 +24,12 @@ const maxPatch = 1 << 20
 
 // Configurer is where the configuration is kept and changed.
 type Configurer interface {
-	// ConfigJSON is the running configuration without its secrets.
-	ConfigJSON() ([]byte, error)
+	// ConfigJSON is the running configuration without its secrets, and what names it.
+	ConfigJSON() (doc []byte, version string, err error)
 	// PatchConfig applies a JSON merge patch (RFC 7386): it validates, saves,
-	// and makes what runs follow. On error nothing has changed.
-	PatchConfig(ctx context.Context, patch []byte) error
+	// and makes what runs follow. by is who wants it; if version is not "", the
+	// configuration has to be that one still. On error nothing has changed.
+	PatchConfig(ctx context.Context, by, version string, patch []byte) error
 }
 
 // Handler serves the API below /api/v1/.
@@ -59,12 +62,13 @@ func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
 	if !local(w, r) {
 		return
 	}
-	doc, err := a.config.ConfigJSON()
+	doc, version, err := a.config.ConfigJSON()
 	if err != nil {
 		fail(w, http.StatusInternalServerError, err.Error())
 		return
 	}
 	header(w)
+	w.Header().Set("ETag", strconv.Quote(version))
 	_, _ = w.Write(doc)
 }
 
@@ -82,9 +86,12 @@ func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("read the patch: %v", err))
 		return
 	}
-	err = a.config.PatchConfig(r.Context(), body)
+	err = a.config.PatchConfig(r.Context(), who(r), strings.Trim(r.Header.Get("If-Match"), `"`), body)
 	var invalid config.Errors
+	var refused *control.Error
 	switch {
+	case errors.As(err, &refused):
+		Refuse(w, err)
 	case errors.As(err, &invalid):
 		problems := make([]string, len(invalid))
 		for i, p := range invalid {
@@ -105,11 +112,16 @@ func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
 // The Host must be local too, or a web page elsewhere could point a name of its
 // own at this machine and have a browser here ask (DNS rebinding).
 func local(w http.ResponseWriter, r *http.Request) bool {
-	if isLoopback(r.RemoteAddr) && isLoopback(r.Host) && r.Header.Get("X-Forwarded-For") == "" {
+	if c := Caller(r); c.Role >= control.Admin {
 		return true
 	}
 	fail(w, http.StatusForbidden, "the configuration is open to requests from the box itself only: use http://localhost:PORT there, or edit its file and send SIGHUP")
 	return false
+}
+
+// fromTheBox says that a request over TCP comes from the box itself.
+func fromTheBox(r *http.Request) bool {
+	return isLoopback(r.RemoteAddr) && isLoopback(r.Host) && r.Header.Get("X-Forwarded-For") == ""
 }
 
 func isLoopback(hostport string) bool {

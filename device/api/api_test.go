@@ -21,9 +21,11 @@ type fakeConfig struct {
 	err     error
 }
 
-func (f *fakeConfig) ConfigJSON() ([]byte, error) { return []byte(`{"log":{"level":"info"}}`), nil }
+func (f *fakeConfig) ConfigJSON() (doc []byte, version string, err error) {
+	return []byte(`{"log":{"level":"info"}}`), "v-1", nil
+}
 
-func (f *fakeConfig) PatchConfig(_ context.Context, patch []byte) error {
+func (f *fakeConfig) PatchConfig(_ context.Context, _, _ string, patch []byte) error {
 	f.patches = append(f.patches, string(patch))
 	return f.err
 }

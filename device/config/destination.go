@@ -223,8 +223,14 @@ func kindList(kinds []string) string {
 	return kinds[0]
 }
 
-// conceal masks the destination's secrets in a text that others wrote.
+// conceal masks the destination's secrets in a text that others wrote, on one line.
 func (dest Destination) conceal(text string) string {
+	return strings.ReplaceAll(mask(text, dest.secrets()), "\n", " ")
+}
+
+// secrets are the texts that must not be shown: the secret values, and the parts of
+// the URL that are.
+func (dest Destination) secrets() []string {
 	secrets := []string{dest.URL.Reveal()}
 	v := reflect.ValueOf(dest)
 	for _, f := range fieldsOf(v.Type()) {
@@ -249,11 +255,5 @@ func (dest Destination) conceal(text string) string {
 			secrets = append(secrets, u.Path[i+1:])
 		}
 	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	for _, s := range secrets {
-		if len(s) > 2 {
-			text = strings.ReplaceAll(text, s, Mask)
-		}
-	}
-	return strings.ReplaceAll(text, "\n", " ")
+	return secrets
 }

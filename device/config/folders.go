@@ -99,3 +99,29 @@ func makeFolder(what, dir, advice string) (string, error) {
 	}
 	return dir, nil
 }
+
+// ControlSocket is where the daemon takes commands from programs on the box: in
+// $RUNTIME_DIRECTORY (systemd's), else in the folder of the live window.
+func (c *Config) ControlSocket() (string, error) {
+	const name = "control.sock"
+	if dir, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":"); dir != "" {
+		if dir, err := makeFolder("control socket", dir, liveAdvice); err == nil {
+			return filepath.Join(dir, name), nil
+		}
+	}
+	dir, err := c.LivePath()
+	return filepath.Join(dir, name), err
+}
+
+// ControlSockets are where a program on the box looks for the socket of a daemon
+// whose configuration it does not know, the likeliest first.
+func ControlSockets(getenv func(string) string, uid int) (all []string) {
+	dirs := []string{"/run/encoderbox"}
+	if dir := getenv("XDG_RUNTIME_DIR"); dir != "" {
+		dirs = append(dirs, filepath.Join(dir, "encoderbox"))
+	}
+	for _, dir := range append(dirs, filepath.Join(os.TempDir(), fmt.Sprintf("encoderbox-%d", uid))) {
+		all = append(all, filepath.Join(dir, "control.sock"))
+	}
+	return all
+}

@@ -25,6 +25,7 @@ const (
 	Bitrate  Kind = "bitrate"  // 2.5M, 800k
 	Switch   Kind = "switch"   // on, off
 	Choice   Kind = "choice"   // one of Choices
+	Document Kind = "document" // a file's text, lines and all; where words are typed, it is left out or one line
 )
 
 // Arg is one argument of a Command. Those that may be left out come last.
@@ -43,8 +44,11 @@ type Arg struct {
 	Secret bool // is neither echoed nor logged
 }
 
-// maxArg bounds an argument, bytes.
-const maxArg = 64 << 10
+// maxArg and maxDocument bound an argument, bytes.
+const (
+	maxArg      = 64 << 10
+	maxDocument = 1 << 20
+)
 
 // Args are a command's arguments by name, valid and in canonical form.
 type Args map[string]string
@@ -77,10 +81,16 @@ func (a Args) On(name string) bool { return a[name] == "on" }
 
 // parse makes an argument canonical.
 func (a Arg) parse(text string) (string, error) {
-	if len(text) > maxArg {
-		return "", fmt.Errorf("%d bytes long, at most %d are taken", len(text), maxArg)
+	most, document := maxArg, a.Kind == Document
+	if document {
+		most = maxDocument
 	}
-	if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }); i >= 0 {
+	if len(text) > most {
+		return "", fmt.Errorf("%d bytes long, at most %d are taken", len(text), most)
+	}
+	if i := strings.IndexFunc(text, func(r rune) bool {
+		return (unicode.IsControl(r) || r == unicode.ReplacementChar) && (!document || !strings.ContainsRune("\n\r\t", r))
+	}); i >= 0 {
 		return "", fmt.Errorf("byte %d is no character that can be typed", i+1)
 	}
 	switch a.Kind {
@@ -102,7 +112,7 @@ func (a Arg) parse(text string) (string, error) {
 		if text == "" || strings.ContainsFunc(text, unicode.IsSpace) {
 			return "", fmt.Errorf("%q is not one word", text)
 		}
-	case Text:
+	case Text, Document:
 	}
 	return text, nil
 }

@@ -98,7 +98,7 @@ func TestQuestionsComeOneByOne(t *testing.T) {
 
 func TestAnUnknownCommandNamesTheNearest(t *testing.T) {
 	table, _ := stand(t)
-	_, err := table.Read([]string{"destinaton", "puase", "x"})
+	_, err := table.Read([]string{"destinatiom", "puase", "x"})
 	var e *Error
 	if !errors.As(err, &e) || !strings.HasPrefix(e.Hint, "destination pause NAME") {
 		t.Errorf("%+v", err)

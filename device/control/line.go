@@ -99,7 +99,7 @@ func (c Command) arg(name string) *Arg {
 // match finds the command that words begin with.
 func (t *Table) match(words []string) (Command, []string, error) {
 	left := t.commands
-	for depth := 0; depth < len(words); depth++ {
+	for depth := range words {
 		var exact, begun []Command
 		for _, c := range left {
 			switch name := strings.Fields(c.Name); {

@@ -193,9 +193,10 @@ func (c Command) Synopsis() string {
 	b.WriteString(c.Name)
 	for _, a := range c.Args {
 		name := strings.ToUpper(a.Name)
-		if a.Kind == Switch {
+		switch a.Kind {
+		case Switch:
 			name = "on|off"
-		} else if a.Kind == Choice {
+		case Choice:
 			name = strings.Join(a.Choices, "|")
 		}
 		if a.Optional {

@@ -49,22 +49,31 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return listenError(s.Addr, err)
 	}
-	srv := &http.Server{
-		Handler:           s.limitBodies(s.Handler),
+	srv := newServer(ctx, s.limitBodies(s.Handler), s.Log)
+	s.Listening(l.Addr())
+	ready()
+	return serveOn(ctx, srv, l, s.Addr)
+}
+
+func newServer(ctx context.Context, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// Requests learn that the server ends, or event streams would hold it up.
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	s.Listening(l.Addr())
-	ready()
+}
+
+// serveOn serves until ctx ends, and ends what is under way.
+func serveOn(ctx context.Context, srv *http.Server, l net.Listener, address string) (err error) {
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	select {
 	case err = <-served:
-		return fmt.Errorf("http: serve on %s: %w", s.Addr, err)
+		return fmt.Errorf("http: serve on %s: %w", address, err)
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)

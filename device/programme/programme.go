@@ -75,6 +75,7 @@ type Programme struct {
 	sinceWall time.Time
 
 	changes changes
+	slate   slate
 }
 
 var (
@@ -117,6 +118,7 @@ func (p *Programme) once(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer p.clearSignal()
+	defer p.slate.use(in)()
 	p.reportNotes(in)
 	plan, err := newPlan(spec, in)
 	if err != nil {

@@ -48,7 +48,8 @@ type Condition struct {
 // Stream is one programme: an input, its encoding, and its ways out.
 type Stream struct {
 	Name         string        `json:"name"`
-	Default      bool          `json:"default"` // the one served at the short addresses
+	Default      bool          `json:"default"`           // the one served at the short addresses
+	OffAir       string        `json:"off_air,omitempty"` // who stopped it: "stopped by 192.168.1.20"; "" on the air
 	Input        Input         `json:"input"`
 	Video        *Video        `json:"video"` // null when the programme has none
 	Audio        *Audio        `json:"audio"`
@@ -228,7 +229,7 @@ type Destination struct {
 	// one: "paused by 192.168.1.20", "standby: main is active".
 	Reason string `json:"reason,omitempty"`
 	Paused bool   `json:"paused"` // by a person
-	Held   bool   `json:"held"`   // by its group
+	Held   bool   `json:"held"`   // by its group, or since its stream is off the air
 	// Shedding is what the bit rate policy leaves out for now: "video", "all", or
 	// "backlog" of one that takes segments.
 	Shedding    string     `json:"shedding,omitempty"`

@@ -145,6 +145,15 @@ func (r *StreamReporter) SetDefault(is bool) {
 	})
 }
 
+// SetOffAir reports who stopped the stream, "" where it is on the air.
+func (r *StreamReporter) SetOffAir(who string) {
+	r.update(func(st *Stream) bool {
+		changed := st.OffAir != who
+		st.OffAir = who
+		return changed
+	})
+}
+
 // SetInput reports the stream's source.
 func (r *StreamReporter) SetInput(in Input) {
 	r.update(func(st *Stream) bool { st.Input = in; return true })
