@@ -33,7 +33,8 @@ var (
 type Options struct {
 	File  string       // startup
 	Rules config.Rules // what a configuration must obey
-	// Folder is where versions are kept; nil: none are.
+	// Folder is where versions are kept, in a folder of it; nil: none are. It is asked
+	// until it answers, once.
 	Folder func() (string, error)
 	// Factory is the document of the factory's configuration; "" is one stream with
 	// everything at its default.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
@@ -128,6 +129,9 @@ type versions struct {
 	disk   Disk
 	folder func() (string, error) // nil: none are kept
 	count  atomic.Int32           // how many were listed last
+
+	mu  sync.Mutex // guards the fields below
+	dir string     // folder's answer
 }
 
 // entry is a file of the folder.
@@ -148,15 +152,20 @@ const (
 
 var entryName = regexp.MustCompile(`^[0-9]{6,18}\.toml$`)
 
+// path is the folder, "" where none are kept. It stays the one that it was at first: a
+// change of the configuration must not hide the versions that it can be undone with.
 func (v *versions) path() (string, error) {
-	if v.folder == nil {
-		return "", nil
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.folder == nil || v.dir != "" {
+		return v.dir, nil
 	}
 	dir, err := v.folder()
 	if err != nil {
 		return "", fmt.Errorf("config: versions: %w", err)
 	}
-	return filepath.Join(dir, "versions"), nil
+	v.dir = filepath.Join(dir, "versions")
+	return v.dir, nil
 }
 
 // list are the entries, the newest first.
