@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 }
 
 // surfaces render the status and offer the commands; none knows another.
-var surfaces = []string{"api", "web", "console", "panel"}
+var surfaces = []string{"api", "web", "console", "panel", "machine"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	seen := map[string]bool{}
