@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/encoderbox/encoderbox/device/commit"
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/status"
@@ -21,7 +22,7 @@ import (
 func (d *box) commands() *control.Table {
 	return control.New(d.store, d.executed, slices.Concat(
 		d.streamCommands(), d.destinationCommands(), d.recordCommands(), d.showCommands(),
-		d.configCommands(), d.systemCommands(), d.timeCommands(),
+		d.configCommands(), commit.Commands(d.keeper), d.systemCommands(), d.timeCommands(),
 	)...)
 }
 
@@ -48,7 +49,7 @@ func (d *box) executed(by control.Caller, c control.Command, args control.Args, 
 		e.Severity = status.Warning
 		e.Message += ": not done: " + err.Error()
 	}
-	cfg := d.config.Load()
+	cfg := d.keeper.Running()
 	if _, is := cfg.Streams[args.Get("stream")]; is {
 		e.Stream = args.Get("stream")
 	}
@@ -86,7 +87,7 @@ func refused(err error) error {
 
 // streamOf is a configured stream by its name; "" is the default one.
 func (d *box) streamOf(name string) (string, config.Stream, error) {
-	cfg := d.config.Load()
+	cfg := d.keeper.Running()
 	if name == "" {
 		name = cfg.DefaultStream()
 	}
@@ -103,7 +104,7 @@ func (d *box) destinationOf(name string) (place, error) {
 	if stream, dest, ok := strings.Cut(name, "/"); ok {
 		return place{stream, dest}, nil // who commands it finds out whether it is there
 	}
-	cfg := d.config.Load()
+	cfg := d.keeper.Running()
 	var found []place
 	var all []string
 	for _, stream := range cfg.StreamNames() {
@@ -129,7 +130,7 @@ func (p place) String() string { return p.stream + "/" + p.destination }
 
 // known is the configuration of a destination.
 func (d *box) known(p place) (config.Stream, config.Destination, error) {
-	sc := d.config.Load().Streams[p.stream]
+	sc := d.keeper.Running().Streams[p.stream]
 	if dc, ok := sc.Destinations[p.destination]; ok {
 		return sc, dc, nil
 	}

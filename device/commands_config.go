@@ -48,7 +48,7 @@ type exported struct {
 }
 
 func (d *box) exportConfig(_ context.Context, call control.Call) (control.Result, error) {
-	cfg, version := d.configNow()
+	cfg, version := d.keeper.Now()
 	if !call.Args.On("secrets") {
 		text := string(config.MarshalMasked(cfg))
 		return control.Result{Text: text, Data: exported{Version: version, TOML: text}}, nil

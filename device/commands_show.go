@@ -165,7 +165,7 @@ func (d *box) showEvents(_ context.Context, call control.Call) (control.Result, 
 }
 
 func (d *box) showConfig(context.Context, control.Call) (control.Result, error) {
-	cfg, version := d.configNow()
+	cfg, version := d.keeper.Now()
 	doc, err := cfg.MarshalJSON()
 	if err != nil {
 		return control.Result{}, fmt.Errorf("show config: %w", err)

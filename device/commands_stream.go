@@ -73,7 +73,7 @@ func (d *box) stopStream(_ context.Context, call control.Call) (control.Result, 
 // setAir takes a stream off the air for a reason, or puts it on. That it will not
 // survive a restart is told, and no error: it is done.
 func (d *box) setAir(stream, why, text string) (control.Result, error) {
-	known := func(name string) bool { _, ok := d.config.Load().Streams[name]; return ok }
+	known := func(name string) bool { _, ok := d.keeper.Running().Streams[name]; return ok }
 	_, err := d.air.set(stream, why, known, func() {
 		d.destinations.air(stream, offReason(why))
 		d.store.Stream(stream).SetOffAir(why)
@@ -137,7 +137,7 @@ func (d *box) boundBitrate(ctx context.Context, call control.Call) (control.Resu
 	if _, err := d.patchStream(ctx, call, name, table{"video": table{"bitrate": keys}}); err != nil {
 		return control.Result{}, err
 	}
-	b := d.config.Load().Streams[name].Video.Bitrate
+	b := d.keeper.Running().Streams[name].Video.Bitrate
 	return control.Result{Text: fmt.Sprintf("stream %s: %s to %s bits per second, %s", name, b.Min, b.Max, b.Mode)}, nil
 }
 

@@ -69,10 +69,7 @@ func (d *box) factoryReset(ctx context.Context, call control.Call) (control.Resu
 	if err != nil {
 		return control.Result{}, fmt.Errorf("factory reset: %w", refused(err))
 	}
-	err = os.Remove(d.opts.ConfigFile + config.PreviousSuffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
+	err = d.keeper.Forget()
 	if unknown == nil {
 		err = errors.Join(err, os.RemoveAll(exports))
 	}

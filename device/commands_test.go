@@ -201,7 +201,7 @@ func TestCommandsOfTheBox(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"pause by 192.168.1.20", "resume"}, b.actors[place{"main", "youtube"}].calls)
-	require.False(t, b.config.Load().Streams["main"].Destinations["youtube"].Enabled)
+	require.False(t, b.keeper.Running().Streams["main"].Destinations["youtube"].Enabled)
 	require.Equal(t, []string{
 		"systemctl reboot", "systemctl poweroff", "timedatectl set-timezone Europe/Vienna",
 		"timedatectl set-time 2026-01-31 18:05:00", "timedatectl set-ntp true",
@@ -211,7 +211,7 @@ func TestCommandsOfTheBox(t *testing.T) {
 	require.Contains(t, string(saved), "# The bench's.", "comments are kept")
 	events := b.events()
 	require.Contains(t, events, "command: destination pause youtube: by 192.168.1.20 (api)")
-	require.Contains(t, events, "configuration: changed by root")
+	require.Contains(t, events, "configuration: changed by root: streams.main.destinations.youtube.enabled")
 	require.True(t, slices.ContainsFunc(events, func(e string) bool { return strings.Contains(e, "time set tomorrow: by root (socket): not done:") }), events)
 }
 
@@ -265,7 +265,7 @@ func TestConfigurationComesAndGoesWhole(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, out.Text, `passphrase = "***"`)
 	version := out.Data.(exported).Version
-	before := b.config.Load()
+	before := b.keeper.Running()
 
 	changed := strings.Replace(out.Text, "[streams.second.input]", "[streams.second.video]\nbitrate = \"1M\"\n[streams.second.input]", 1)
 	load := func(doc, version string) error {
@@ -275,19 +275,19 @@ func TestConfigurationComesAndGoesWhole(t *testing.T) {
 		return err
 	}
 	require.NoError(t, load(changed, version))
-	now := b.config.Load()
+	now := b.keeper.Running()
 	require.EqualValues(t, 1_000_000, now.Streams["second"].Video.Bitrate.Max)
 	require.Equal(t, before.Streams["main"].Destinations, now.Streams["main"].Destinations, "masked secrets are what they were")
 	require.Equal(t, control.Conflict, code(load(changed, version)), "somebody else was first")
 	require.Equal(t, control.Usage, code(load("[streams", "")))
 	require.Equal(t, control.Usage, code(load(strings.ReplaceAll(changed, "youtube", "other"), "")), "a mask without a secret")
-	require.Same(t, now, b.config.Load(), "nothing half applied")
+	require.Same(t, now, b.keeper.Running(), "nothing half applied")
 
 	file := filepath.Join(t.TempDir(), "backup.toml")
 	require.NoError(t, os.WriteFile(file, config.Marshal(before), 0o600))
 	_, err = b.do(t.Context(), root, "config import "+file)
 	require.NoError(t, err)
-	require.True(t, before.Equal(b.config.Load()))
+	require.True(t, before.Equal(b.keeper.Running()))
 	for line, want := range map[string]control.Code{
 		"config import relative.toml": control.Usage, "config import /nowhere.toml": control.NotFound,
 		"config import /dev/zero": control.Usage, "config import": control.Usage,
@@ -303,8 +303,8 @@ func TestFactoryResetLeavesNoSecret(t *testing.T) {
 		_, err := b.do(t.Context(), root, line)
 		require.NoError(t, err, line)
 	}
-	require.Equal(t, []string{"main"}, b.config.Load().StreamNames())
-	require.Equal(t, "pattern", b.config.Load().Streams["main"].Input.Kind)
+	require.Equal(t, []string{"main"}, b.keeper.Running().StreamNames())
+	require.Equal(t, "pattern", b.keeper.Running().Streams["main"].Input.Kind)
 	require.Empty(t, b.air.stopped())
 	root := filepath.Dir(b.opts.ConfigFile)
 	require.NoError(t, filepath.WalkDir(root, func(path string, f os.DirEntry, err error) error {
@@ -355,7 +355,7 @@ func TestTenThousandCommandsAtOnce(t *testing.T) {
 	require.Equal(t, "off the air: stopped by root", b.actors[place{"main", "youtube"}].held)
 	require.Equal(t, "stopped by root", b.store.Load().Streams[0].OffAir)
 	again := openBench(t, b.opts.ConfigFile)
-	require.True(t, again.config.Load().Equal(b.config.Load()))
-	require.EqualValues(t, 2_000_000, again.config.Load().Streams["main"].Video.Bitrate.Max)
+	require.True(t, again.keeper.Running().Equal(b.keeper.Running()))
+	require.EqualValues(t, 2_000_000, again.keeper.Running().Streams["main"].Video.Bitrate.Max)
 	require.Equal(t, "stopped by root", again.air.by("main"))
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"github.com/encoderbox/encoderbox/device/commit"
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/flight"
@@ -62,6 +63,7 @@ func Run(ctx context.Context, opts Options) error {
 		background.Go(func() { libraries.log(d.log) })
 	}
 	background.Go(func() { watchProcess(ctx, d.store.SetProcess) })
+	background.Go(func() { d.keeper.Run(ctx) })
 	background.Go(func() { d.serveSocket(ctx) })
 	// The last that the flight recorder is told is how everything else ended.
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
@@ -118,9 +120,7 @@ type box struct {
 
 	preflights chan struct{} // holds a token for each under way
 
-	changing sync.Mutex // orders the changes of config, and guards version
-	config   atomic.Pointer[config.Config]
-	version  version // of config
+	keeper *commit.Keeper // of the configuration: running, startup, candidates, versions
 }
 
 func newBox(opts Options, cfg *config.Config) *box {
@@ -134,9 +134,9 @@ func newBox(opts Options, cfg *config.Config) *box {
 		streams: map[string]*stream{},
 		applies: make(chan chan<- error, 16), preflights: make(chan struct{}, maxPreflights),
 	}
-	d.take(cfg)
-	d.flight = d.newFlight(cfg)
 	d.system = newSystem()
+	d.keeper = d.keeperOf(cfg)
+	d.flight = d.newFlight(cfg)
 	d.recallAir(cfg)
 	d.table = d.commands()
 	d.handler = d.routes()
@@ -214,7 +214,7 @@ const conditionConfig = "config.invalid"
 func (d *box) reload() {
 	d.notify(daemon.SdNotifyReloading)
 	defer d.notify(daemon.SdNotifyReady)
-	err := d.readConfig()
+	err := d.keeper.Reload()
 	if err == nil {
 		err = d.apply()
 	}
@@ -231,20 +231,9 @@ func (d *box) reload() {
 	d.log.Info("configuration reloaded")
 }
 
-func (d *box) readConfig() error {
-	d.changing.Lock()
-	defer d.changing.Unlock()
-	cfg, err := loadConfig(d.opts.ConfigFile)
-	if err != nil {
-		return err
-	}
-	d.take(cfg)
-	return nil
-}
-
 // apply makes what runs follow the configuration. Only the loop calls it.
 func (d *box) apply() error {
-	cfg, err := expanded(d.config.Load())
+	cfg, err := expanded(d.keeper.Running())
 	if err != nil {
 		return err
 	}

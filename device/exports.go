@@ -29,7 +29,7 @@ const exportsKept = 3
 
 // exportsFolder is where commands put files. No stream can have its name.
 func (d *box) exportsFolder() (string, error) {
-	live, err := d.config.Load().LivePath()
+	live, err := d.keeper.Running().LivePath()
 	if err != nil {
 		return "", fmt.Errorf("export: %w", err)
 	}

@@ -92,7 +92,7 @@ func (d *box) preflight(ctx context.Context, p place, o preflight.Options, begin
 	if dc, err = expand(dc); err != nil { // the configuration was valid
 		return report, unfit(err)
 	}
-	kind, t, err := d.preflightTarget(d.config.Load(), p.destination, dc)
+	kind, t, err := d.preflightTarget(d.keeper.Running(), p.destination, dc)
 	if err != nil {
 		return report, unfit(err)
 	}

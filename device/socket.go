@@ -36,7 +36,7 @@ func (d *box) serveSocket(ctx context.Context) {
 }
 
 func (d *box) runSocket(ctx context.Context, ready func()) error {
-	path, err := d.config.Load().ControlSocket()
+	path, err := d.keeper.Running().ControlSocket()
 	if err != nil {
 		return err
 	}

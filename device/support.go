@@ -26,7 +26,7 @@ type part struct {
 
 func (d *box) supportParts() []part {
 	probe := func(asJSON bool) func(context.Context, io.Writer) error {
-		return func(_ context.Context, w io.Writer) error { return WriteProbe(w, d.config.Load().Board.Model, asJSON) }
+		return func(_ context.Context, w io.Writer) error { return WriteProbe(w, d.keeper.Running().Board.Model, asJSON) }
 	}
 	system := func(name string) part {
 		return part{"system/" + name, func(_ context.Context, w io.Writer) error {
@@ -47,7 +47,7 @@ func (d *box) supportParts() []part {
 		}},
 		{"incidents.json", func(_ context.Context, w io.Writer) error { return writeJSON(w, d.flight.Query(flight.Query{})) }},
 		{"config.toml", func(_ context.Context, w io.Writer) error {
-			_, err := w.Write(config.MarshalMasked(d.config.Load()))
+			_, err := w.Write(config.MarshalMasked(d.keeper.Running()))
 			return err
 		}},
 		{"log.txt", func(ctx context.Context, w io.Writer) error {
@@ -101,7 +101,7 @@ func (d *box) pack(ctx context.Context, t *tar.Writer, progress func(control.Pro
 		if err := p.make(ctx, &b); err != nil {
 			fmt.Fprintf(&b, "\nnot to be had: %v\n", err)
 		}
-		text := d.config.Load().Conceal(b.String())
+		text := d.keeper.Running().Conceal(b.String())
 		header := tar.Header{Name: "support/" + p.name, Mode: 0o600, Size: int64(len(text)), ModTime: time.Now()}
 		if err := errors.Join(t.WriteHeader(&header), write(t, text)); err != nil {
 			return fmt.Errorf("pack %s: %w", p.name, err)
