@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
 )
 
@@ -24,9 +25,7 @@ type Candidate interface {
 	// Validate says all that is wrong with it.
 	Validate() error
 	// Complete says how a path may go on; behind a whole path and a space, the values.
-	Complete(typed string) []Choice
-	// Secret says that the value at a path is not to be seen.
-	Secret(path string) bool
+	Complete(typed string) []config.Completion
 	// Commit makes it the running and the startup configuration, and tells what it did.
 	Commit(ctx context.Context) (string, error)
 	// CommitConfirmed makes it the running one, until within ends without a Confirm.
@@ -38,13 +37,6 @@ type Candidate interface {
 	Load(version string) error
 	// Discard makes the running configuration the candidate.
 	Discard()
-}
-
-// Choice is one way for a path or a value to go on.
-type Choice struct {
-	Text string // the whole path, or the whole value
-	Help string // one line
-	More bool   // a path that goes on with "."
 }
 
 // defaultWithin is how long "commit confirmed" waits for "confirm".
@@ -138,9 +130,10 @@ func (s *session) exit() error {
 // set puts a value into the candidate, asking for a secret one that was not typed.
 func (s *session) set(ctx context.Context, a control.Args) error {
 	path, value := a.Get("path"), a.Get("value")
-	secret := s.candidate.Secret(path)
+	k, unknown := config.Describe(path)
+	secret := k.Secret
 	s.secret = s.secret || secret && value != ""
-	if _, typed := a["value"]; !typed {
+	if _, typed := a["value"]; !typed && unknown == nil && k.Form == config.Value {
 		if !secret {
 			return &control.Error{Code: control.Usage, Message: "set " + path + ": the value is missing", Hint: "set " + path + " ?   shows what may stand there; delete " + path + "   takes it out"}
 		}
@@ -163,7 +156,7 @@ func (s *session) commit(ctx context.Context, a control.Args) error {
 		within = d
 	}
 	return s.work(ctx, func(ctx context.Context) (string, error) { return s.candidate.CommitConfirmed(ctx, within) },
-		"Committed for "+within.String()+". Type confirm to keep it; else the box goes back by itself.")
+		"Committed for "+config.Duration(within).String()+". Type confirm to keep it; else the box goes back by itself.")
 }
 
 // work does what may take its time; ^C ends it.

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/status"
 )
@@ -89,12 +90,15 @@ func (c *Console) Run(ctx context.Context, name string, rw io.ReadWriteCloser) e
 	in := newInput()
 	var reader sync.WaitGroup
 	reader.Go(func() { in.run(rw) })
-	stop := context.AfterFunc(ctx, func() { _ = rw.Close() }) // ends a Write that is stuck
+	closed := make(chan struct{})
+	context.AfterFunc(ctx, func() { // also while a Write is stuck
+		defer close(closed)
+		_ = rw.Close()
+	})
 	err := c.sessions(ctx, name, in, rw)
 	cancel(err)
-	stop()
 	in.stop()
-	_ = rw.Close()
+	<-closed
 	reader.Wait()
 	return err
 }
@@ -114,7 +118,7 @@ func (c *Console) sessions(ctx context.Context, name string, in *input, rw io.Re
 		case errors.Is(err, errLeft):
 			err = s.term.raw("\r\nLogged out.\r\n")
 		case errors.Is(err, errIdle):
-			err = s.term.raw("\r\nLogged out: nothing was typed for " + c.options.Idle.String() + ".\r\n")
+			err = s.term.raw("\r\nLogged out: nothing was typed for " + config.Duration(c.options.Idle).String() + ".\r\n")
 		case errors.Is(err, errFlood):
 			err = s.term.raw("\r\n")
 		case errors.Is(err, ErrStalled):

@@ -74,15 +74,16 @@ func (d *display) window(line []rune, pos int) ([]rune, int) {
 			break
 		}
 	}
-	row := []rune{' '}
+	var row []rune
 	if d.start > 0 {
-		row[0] = '<'
+		row = append(row, '<')
 	}
+	cursor := len(row) + pos - d.start
 	row = append(row, line[d.start:end]...)
 	if end < len(line) {
 		row = append(row, '>')
 	}
-	return row, 1 + pos - d.start
+	return row, cursor
 }
 
 // columns is how much room text takes on a terminal.

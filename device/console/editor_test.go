@@ -98,7 +98,7 @@ func checkRow(t *testing.T, typed string, width int) {
 		if got := r.text(); got != want || r.at != 5+columns(window[:at]) {
 			t.Fatalf("after %q: %q at %d, want %q at %d", typed, got, r.at, want, 5+columns(window[:at]))
 		}
-		if at > 1 && e.pos > 0 && window[at-1] != e.line[e.pos-1] {
+		if at > 0 && e.pos > d.start && window[at-1] != e.line[e.pos-1] {
 			t.Fatalf("the cursor is not behind %q in %q", e.line[e.pos-1], string(window))
 		}
 	}

@@ -109,6 +109,7 @@ func (in *input) set(interrupt func(), raw bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.interrupt, in.raw = interrupt, raw
+	in.flood = in.flood && !raw
 	in.room.Broadcast()
 }
 

@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"strings"
@@ -76,7 +78,7 @@ func (s *session) check(ctx context.Context, name, password string) (control.Rol
 	if !errors.Is(err, ErrDenied) {
 		return 0, fmt.Errorf("nobody can log in now: %w", err)
 	}
-	o.Log.WarnContext(ctx, "console: a login failed", "line", s.where, "name", name)
+	o.Log.WarnContext(ctx, "console: a login failed", "line", s.where) // not the name: people type passwords there
 	delay := time.NewTimer(o.Guard.Failed())
 	defer delay.Stop()
 	select {
@@ -89,4 +91,17 @@ func (s *session) check(ctx context.Context, name, password string) (control.Rol
 		return 0, locked(d)
 	}
 	return 0, ErrDenied
+}
+
+// OnePassword is a Login with one name and one password, for admin.
+func OnePassword(name, password string) func(context.Context, string, string) (control.Role, error) {
+	sum := func(name, password string) [sha256.Size]byte { return sha256.Sum256([]byte(name + "\x00" + password)) }
+	right := sum(name, password)
+	return func(_ context.Context, name, password string) (control.Role, error) {
+		given := sum(name, password)
+		if subtle.ConstantTimeCompare(given[:], right[:]) != 1 {
+			return 0, ErrDenied
+		}
+		return control.Admin, nil
+	}
 }

@@ -1,10 +1,13 @@
 package console
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/encoderbox/encoderbox/device/control"
 )
 
 func TestLogin(t *testing.T) {
@@ -65,4 +68,16 @@ func TestLocksGrowAndAreForgotten(t *testing.T) {
 			t.Errorf("after an hour: %s, %s", d, g.Locked())
 		}
 	})
+}
+
+func TestOnePassword(t *testing.T) {
+	login := OnePassword("admin", "geheim")
+	for _, c := range []struct{ name, password string }{{"admin", ""}, {"", ""}, {"admin\x00geheim", ""}, {"Admin", "geheim"}, {"admin", "geheim "}} {
+		if role, err := login(t.Context(), c.name, c.password); !errors.Is(err, ErrDenied) || role != 0 {
+			t.Errorf("%q: %v, %v", c, role, err)
+		}
+	}
+	if role, err := login(t.Context(), "admin", "geheim"); err != nil || role != control.Admin {
+		t.Errorf("%v, %v", role, err)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/status"
 )
@@ -245,18 +246,17 @@ func (f *fakeCandidate) Diff() []string {
 	return nil
 }
 func (f *fakeCandidate) Validate() error { return nil }
-func (f *fakeCandidate) Complete(typed string) (all []Choice) {
+func (f *fakeCandidate) Complete(typed string) (all []config.Completion) {
 	if strings.HasPrefix("http.listen :80", typed) && strings.Contains(typed, " ") {
-		return []Choice{{":8080", "now", false}, {":80", "", false}}
+		return []config.Completion{{Text: ":8080", Help: "now"}, {Text: ":80"}}
 	}
-	for _, c := range []Choice{{"http", "the server", true}, {"http.listen", "address", false}, {"console", "this", true}, {"console.password", "how to get in", false}} {
+	for _, c := range []config.Completion{{Text: "http", Help: "the server", More: true}, {Text: "http.listen", Help: "address"}, {Text: "console", More: true}, {Text: "console.password"}} {
 		if strings.HasPrefix(c.Text, typed) && strings.Count(c.Text, ".") == strings.Count(typed, ".") {
 			all = append(all, c)
 		}
 	}
 	return all
 }
-func (f *fakeCandidate) Secret(path string) bool { return path == "console.password" }
 func (f *fakeCandidate) Commit(context.Context) (string, error) {
 	f.note("commit")
 	return "saved: http.listen", nil

@@ -52,6 +52,11 @@ var _ io.ReadWriteCloser = (*Port)(nil)
 // kept, and what the kernel or the boot loader writes to it goes on. A carrier is not
 // waited for; one that was there and goes ends Read.
 func OpenPort(device string, baud int) (*Port, error) {
+	return openPort(device, baud, func(p serial.Port) serial.Port { return p })
+}
+
+// openPort has a test stand between the library and the port.
+func openPort(device string, baud int, wrap func(serial.Port) serial.Port) (*Port, error) {
 	file, err := os.OpenFile(device, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("console: open %s: %w; is the cable in, console.device right, and encoderd's user in the group of that device?", device, bare(err))
@@ -60,7 +65,7 @@ func OpenPort(device string, baud int) (*Port, error) {
 	if err == nil {
 		if err = file.SetDeadline(time.Time{}); err == nil {
 			ctx, cancel := context.WithCancel(context.Background())
-			p := &Port{lines: lines, file: file, stop: cancel}
+			p := &Port{lines: wrap(lines), file: file, stop: cancel}
 			p.watch.Go(func() { p.carrier(ctx) })
 			return p, nil
 		}

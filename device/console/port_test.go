@@ -6,9 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"go.bug.st/serial"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
@@ -172,4 +174,45 @@ func TestAdaptersComeAndGo(t *testing.T) {
 	again.Close()
 	master.Close()
 	<-q.end
+}
+
+// cable is a serial.Port that tells whether the other side is there.
+type cable struct {
+	serial.Port
+	there atomic.Bool
+}
+
+func (c *cable) GetModemStatusBits() (*serial.ModemStatusBits, error) {
+	return &serial.ModemStatusBits{DSR: c.there.Load()}, nil
+}
+
+func TestACableThatIsPulledEndsTheSession(t *testing.T) {
+	master, device, err := pty.Open()
+	if err != nil {
+		t.Skip(err)
+	}
+	defer master.Close()
+	lines := &cable{}
+	port, err := openPort(device, 115200, func(p serial.Port) serial.Port {
+		lines.Port = p
+		return lines
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer port.Close()
+	p := newPerson(t, master)
+	done := make(chan error, 1)
+	go func() { done <- New(newBox().options).Run(t.Context(), "ttyS0", port) }()
+	p.sees("press Enter")
+	p.types("\r").sees("box> ") // three wires: there is no carrier, and that is no reason to wait
+	time.Sleep(look + look/2)
+	lines.there.Store(true)
+	time.Sleep(look + look/2)
+	lines.there.Store(false)
+	if err := <-done; !errors.Is(err, errCarrier) {
+		t.Errorf("%v", err)
+	}
+	master.Close()
+	<-p.end
 }

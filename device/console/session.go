@@ -39,10 +39,11 @@ func (s *session) hold(ctx context.Context) error {
 			continue
 		case errors.Is(err, errLeft):
 			err = s.do(ctx, "exit")
-		case errors.Is(err, errFlood):
-			err = s.term.say("\n%% More came than can wait (%d kB): what had not run yet is left out. Paste less at once.", maxWaiting>>10)
 		case err == nil:
 			err = s.do(ctx, line)
+		}
+		if errors.Is(err, errFlood) {
+			err = s.term.say("\n%% More came than can wait (%d kB): what had not run yet is left out. Paste less at once.", maxWaiting>>10)
 		}
 		if err != nil {
 			return err

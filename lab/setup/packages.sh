@@ -27,6 +27,8 @@ test   icecast2                 icecast2      radio server that tests send sound
 test   opencv-doc               -             real footage (vtest.avi) that tests stream
 test   chromium                 chromium      browser that tests play the page in
 
+test   tmux                     tmux          is the terminal that tests type on, on a serial line
+test   picocom                  picocom       terminal program for it
 test   libxml2-utils            xmllint       holds DASH manifests against the schema
 test   nodejs                   node          runs the WHIP endpoint of werift; fetches the players, with npm
 test   npm                      npm           fetches dash.js and Shaka, which tests play with
