@@ -26,7 +26,9 @@ type part struct {
 
 func (d *box) supportParts() []part {
 	probe := func(asJSON bool) func(context.Context, io.Writer) error {
-		return func(_ context.Context, w io.Writer) error { return WriteProbe(w, d.keeper.Running().Board.Model, asJSON) }
+		return func(_ context.Context, w io.Writer) error {
+			return WriteProbe(w, d.keeper.Running().Board.Model, asJSON)
+		}
 	}
 	system := func(name string) part {
 		return part{"system/" + name, func(_ context.Context, w io.Writer) error {

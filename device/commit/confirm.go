@@ -52,16 +52,16 @@ func (k *Keeper) wait(p *pending) {
 	}
 }
 
-// ChangeConfirmed has a change run, and undoes it after within unless it is confirmed: 0
+// Try has a change run, and undoes it after within unless it is confirmed: 0
 // is DefaultWindow. It is not saved before. Change.Doc is ignored.
-func (k *Keeper) ChangeConfirmed(ctx context.Context, c Change, within time.Duration) (Done, error) {
+func (k *Keeper) Try(ctx context.Context, c Change, within time.Duration) (Done, error) {
 	if within == 0 {
 		within = DefaultWindow
 	}
 	if within < MinWindow || within > MaxWindow {
 		return Done{}, fmt.Errorf("config: commit confirmed within %s: expected %s to %s", within, config.Duration(MinWindow), config.Duration(MaxWindow))
 	}
-	p, done, err := k.try(c, within)
+	p, done, err := k.start(c, within)
 	if err != nil || p == nil {
 		return done, err
 	}
@@ -70,8 +70,8 @@ func (k *Keeper) ChangeConfirmed(ctx context.Context, c Change, within time.Dura
 	return k.applied(ctx, done, err, func() (bool, error) { return k.goBack(ctx, p) })
 }
 
-// try is all of a confirmed commit but Apply. It is nil where nothing changes.
-func (k *Keeper) try(c Change, within time.Duration) (*pending, Done, error) {
+// start is all of Try but Apply. It is nil where nothing changes.
+func (k *Keeper) start(c Change, within time.Duration) (*pending, Done, error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	s, done, err := k.prepare(c)

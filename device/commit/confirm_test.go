@@ -182,14 +182,14 @@ func TestAProgramsChangeIsConfirmedLikeAPersons(t *testing.T) {
 		runs(t, k)
 		_, version := k.Now()
 		change := Change{By: "the panel", Version: version, Next: k.Assigned(map[string]string{"log.level": "debug"})}
-		done, err := k.ChangeConfirmed(t.Context(), change, 0)
+		done, err := k.Try(t.Context(), change, 0)
 		require.NoError(t, err)
 		require.Equal(t, []string{"log.level"}, done.Paths)
 		require.NoError(t, k.Revert(t.Context(), "the panel"))
-		_, err = k.ChangeConfirmed(t.Context(), change, 0)
+		_, err = k.Try(t.Context(), change, 0)
 		require.ErrorIs(t, err, ErrStale)
 		change = Change{By: "the panel", Next: k.Assigned(map[string]string{"log.level": "loud"})}
-		_, err = k.ChangeConfirmed(t.Context(), change, 0)
+		_, err = k.Try(t.Context(), change, 0)
 		require.ErrorContains(t, err, "log.level: got \"loud\"")
 	})
 }

@@ -114,10 +114,10 @@ func quoted(value string) string {
 func (s *Session) Diff() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	lines := []string{}
 	if s.draft == nil {
-		return nil
+		return lines
 	}
-	var lines []string
 	if clashes := s.follow(); len(clashes) > 0 {
 		lines = append(lines, "! "+ErrChanged.Error()+": "+few(clashes))
 	}
@@ -222,7 +222,7 @@ func (s *Session) Commit(ctx context.Context, by string) (Done, error) {
 func (s *Session) CommitConfirmed(ctx context.Context, by string, within time.Duration) (Done, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.committed(s.k.ChangeConfirmed(ctx, Change{By: by, Next: s.next, why: s.why}, within))
+	return s.committed(s.k.Try(ctx, Change{By: by, Next: s.next, why: s.why}, within))
 }
 
 // committed ends the candidate that was committed.

@@ -39,7 +39,7 @@ func (k *Keeper) Offers() ([]Offer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: look for removable media: %w", err)
 	}
-	var all []Offer
+	all := []Offer{}
 	for _, dir := range folders {
 		file := filepath.Join(k.o.Root, dir, OfferName)
 		if _, err := os.Lstat(file); err != nil {
@@ -51,7 +51,7 @@ func (k *Keeper) Offers() ([]Offer, error) {
 }
 
 func (k *Keeper) offer(file string) Offer {
-	o := Offer{Path: file}
+	o := Offer{Path: file, Problems: []string{}, Diff: []string{}}
 	c, err := loadFile(file, k.o.Rules)
 	var invalid config.Errors
 	switch {

@@ -69,6 +69,7 @@ type Version struct {
 // damaged and left out.
 func (k *Keeper) Versions() (all []Version, damaged []string, err error) {
 	entries, damaged, err := k.versions.list()
+	all = []Version{}
 	for i, e := range entries {
 		e.N = i
 		all = append(all, e.Version)

@@ -57,7 +57,8 @@ func Changes(from, to *Config) (all []Change) {
 
 // ChangedPaths are the paths of the differences, by path; for a table that came or
 // went, its path alone.
-func ChangedPaths(from, to *Config) (all []string) {
+func ChangedPaths(from, to *Config) []string {
+	all := []string{}
 	under := ""
 	d := differences(from.written(), to.written())
 	for _, path := range sortedPaths(d) {
