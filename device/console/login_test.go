@@ -70,6 +70,17 @@ func TestLocksGrowAndAreForgotten(t *testing.T) {
 	})
 }
 
+func TestAPasswordMayHaveAnyCharacter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBox()
+		b.options.Login = OnePassword("ada", "wh?t \"ä\\")
+		p, stop := sit(t, New(b.options))
+		p.types("\r").sees("login: ")
+		p.types("ada\rwh?x\x7ft \"ä\\\r").sees("You have the role admin")
+		_ = stop()
+	})
+}
+
 func TestOnePassword(t *testing.T) {
 	login := OnePassword("admin", "geheim")
 	for _, c := range []struct{ name, password string }{{"admin", ""}, {"", ""}, {"admin\x00geheim", ""}, {"Admin", "geheim"}, {"admin", "geheim "}} {

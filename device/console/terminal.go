@@ -120,6 +120,7 @@ func (t *terminal) line(ctx context.Context, prompt string, a assist) (string, e
 		if err != nil {
 			return "", err
 		}
+		e.literal = e.literal || a.help == nil // a question mark is one, in a password
 		what := e.press(k)
 		if !a.hidden && (!t.ahead() || what != actNone) { // a paste is shown once, not key by key
 			if err := t.raw(t.row.render(e.line, e.pos)); err != nil {

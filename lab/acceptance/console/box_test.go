@@ -4,6 +4,8 @@ package console
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/console"
 	"github.com/encoderbox/encoderbox/device/control"
+	"github.com/encoderbox/encoderbox/device/machine"
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/lab/pty"
 )
@@ -70,21 +73,27 @@ func newBox(t *testing.T) *box {
 	r.SetInput(status.Input{Kind: "pattern", Description: "1280x720 at 30", State: status.InputRunning})
 	r.SetDestination(status.Destination{Name: "youtube", Kind: "rtmp", URL: "rtmp://a.example/live/***", State: status.Active, Bitrate: 2_500_000})
 	names := func(s *status.Snapshot, _ control.Args) []string { return []string{s.Streams[0].Destinations[0].Name} }
+	table := control.New(store, nil,
+		control.Command{Name: "destination pause", Help: "End a connection until resume", Role: control.Operator, Args: []control.Arg{{Name: "name", Kind: control.Word, Help: "which one", Values: names}}, Run: func(_ context.Context, call control.Call) (control.Result, error) {
+			r.SetDestination(status.Destination{Name: call.Args.Get("name"), Kind: "rtmp", State: status.Disabled, Reason: "paused by " + call.Caller.Name})
+			return control.Result{}, nil
+		}},
+		control.Command{Name: "show status", Help: "What goes on", Role: control.Viewer, Reads: true, Run: func(context.Context, control.Call) (control.Result, error) { return control.Result{}, nil }},
+	)
+	var programs *machine.Server
 	c := console.New(console.Options{
+		Machine: func(ctx context.Context, by control.Caller, rw io.ReadWriteCloser) ([]byte, error) {
+			return programs.Serve(ctx, rw, machine.Options{Caller: by})
+		},
 		State: store, Idle: 10 * time.Minute,
 		Pages: func() []string { return []string{"http://192.168.1.5:8080/"} },
 		Login: console.OnePassword("admin", "secret"),
 		Candidate: func(by control.Caller) (console.Candidate, error) {
 			return candidate{b.keeps.NewSession(), b.keeps, by.Name}, nil
 		},
-		Table: control.New(store, nil,
-			control.Command{Name: "destination pause", Help: "End a connection until resume", Role: control.Operator, Args: []control.Arg{{Name: "name", Kind: control.Word, Help: "which one", Values: names}}, Run: func(_ context.Context, call control.Call) (control.Result, error) {
-				r.SetDestination(status.Destination{Name: call.Args.Get("name"), Kind: "rtmp", State: status.Disabled, Reason: "paused by " + call.Caller.Name})
-				return control.Result{}, nil
-			}},
-			control.Command{Name: "show status", Help: "What goes on", Role: control.Viewer, Reads: true, Run: func(context.Context, control.Call) (control.Result, error) { return control.Result{}, nil }},
-		),
+		Table: table,
 	})
+	programs = &machine.Server{State: store, Table: table, Product: "encoderbox", Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 2)
 	go func() { done <- console.Ports{Device: cable.Box, Run: c.Run}.Serve(ctx) }()

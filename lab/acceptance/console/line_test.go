@@ -108,6 +108,21 @@ func fd(t *testing.T, f *os.File) (n int) {
 	return n
 }
 
+func TestAProgramTakesTheLineAndGivesItBack(t *testing.T) {
+	t.Parallel()
+	p := dial(t, newBox(t)).login()
+	p.types("machine\n")
+	p.until("HELLO {")
+	p.until("STATE 1 1 {")
+	p.types("DO 17 destination pause youtube\n")
+	p.until("ACK 17 ")
+	p.types("DO 18 nonsense\nEXIT\nshow status\n")
+	p.until("NACK 18 unknown")
+	p.until("BYE")
+	p.until("box> ")
+	p.until("paused by admin at")
+}
+
 // TestAnswersAreQuick holds the median, since the machine runs other tests too; the
 // figure of the product is measured apart.
 func TestAnswersAreQuick(t *testing.T) {
