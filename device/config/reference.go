@@ -24,6 +24,22 @@ bench.toml:9:1: streams.main.video.gpo: unknown key; did you mean "gop"?
 
 After an edit, SIGHUP applies the file; only what changed restarts. ` + "`GET /api/v1/config`" + ` shows every value that holds, secrets as ` + "`***`" + `; ` + "`PATCH /api/v1/config`" + ` takes a JSON merge patch (RFC 7386) on it: null sets a key back to its default and removes a stream or a destination, and a secret sent back as it is shown stays what it is. A change by the API is written into the file with its comments kept where possible; the version before is kept as FILE` + PreviousSuffix + `.
 
+## Changing it on a running box
+
+On the serial console, with ` + "`encoderctl`" + ` and by the API, everybody edits a candidate of their own; nothing holds before it is committed:
+
+| Command | What it does |
+|---|---|
+| ` + "`config set PATH VALUE`, `config delete PATH`" + ` | change the candidate; ` + "`config set streams.main.video.gop 1s`" + ` |
+| ` + "`config show [PATH]`, `config diff`, `config validate`" + ` | what it is, what it changes, what is wrong with it; secrets are concealed |
+| ` + "`config commit`" + ` | has it run and saves it |
+| ` + "`config commit confirmed [60s]`" + ` | has it run; unless ` + "`config confirm`" + ` follows in time (10s to 1h), the configuration before runs again, also when the box restarts meanwhile. ` + "`config revert`" + ` does not wait |
+| ` + "`config versions`, `config rollback N`" + ` | the last ten configurations that were saved; takes one into the candidate |
+| ` + "`config factory`" + ` | the factory's configuration, after two questions; a rollback undoes it |
+| ` + "`config usb`, `config load FILE`" + ` | tells of ` + "`encoderbox.toml`" + ` on USB sticks, with what it would change; takes a file into the candidate. Nothing is taken by itself |
+
+While a change waits for its confirmation, other changes are refused. Who commits over somebody else's change of the same keys is told which; changes of other keys are kept. Versions are files that hold the secrets too, for the daemon's user alone: ` + "`versions/`" + ` in the folder ` + "`storage.state`" + ` that the daemon started with.
+
 ## Notations
 
 | Notation | Written | Means |
