@@ -1,0 +1,173 @@
+package panel
+
+import (
+	"time"
+
+	"github.com/encoderbox/encoderbox/board/panel"
+	"github.com/encoderbox/encoderbox/device/control"
+)
+
+// leaves says that a press means back, wherever it is not needed for more.
+func leaves(p Press) bool {
+	return p.Key == panel.Back && p.Kind == Short || p.Key == panel.OK && p.Kind == Long || p.Key == panel.Left && p.Kind == Down
+}
+
+// picks says that a press means this one.
+func picks(p Press) bool {
+	return p.Key == panel.OK && (p.Kind == Short || p.Kind == Double) || p.Key == panel.Right && p.Kind == Down
+}
+
+// step is how far a press goes in a list.
+func moved(p Press) int {
+	if p.Kind == Down || p.Kind == Repeat {
+		switch p.Key {
+		case panel.Up:
+			return -1
+		case panel.Down:
+			return 1
+		}
+	}
+	return 0
+}
+
+// item is one line of a menu.
+type item struct {
+	label, right string
+	do           func(u *ui, s scene) // nil: back
+}
+
+// menu is a list to choose from. Its items are made anew each time, as the state is; the
+// way back is the last one.
+type menu struct {
+	title    string
+	corner   string
+	items    func(u *ui, s scene) []item
+	selected int
+}
+
+func (m *menu) all(u *ui, s scene) []item {
+	all := append(m.items(u, s), item{label: "Back"})
+	m.selected = min(m.selected, len(all)-1)
+	return all
+}
+
+func (m *menu) view(u *ui, s scene) view {
+	v := view{title: m.title, corner: m.corner, menu: true}
+	for _, it := range m.all(u, s) {
+		v.rows = append(v.rows, row{left: it.label, right: it.right, wide: true})
+	}
+	v.selected = m.selected
+	return v
+}
+
+func (m *menu) press(u *ui, s scene, p Press) {
+	all := m.all(u, s)
+	switch {
+	case leaves(p):
+		u.pop()
+	case picks(p):
+		if do := all[m.selected].do; do != nil {
+			do(u, s)
+		} else {
+			u.pop()
+		}
+	default:
+		m.selected = (m.selected + moved(p) + len(all)) % len(all)
+	}
+}
+
+// hold asks a question that is answered by holding a key for a while.
+type hold struct {
+	title, question string
+	key             panel.Key
+	need            time.Duration
+	armed           bool // the key went down while this was shown
+	held            time.Duration
+	let             int // times it was let go too early
+	scroll          int
+	yes             func(u *ui, s scene)
+}
+
+func (h *hold) view(*ui, scene) view {
+	v := view{title: h.title, text: h.question, scroll: h.scroll, hint: "Hold " + keyWords(h.key) + ": yes"}
+	switch {
+	case h.armed:
+		v.hasBar, v.bar, v.barText = true, float64(h.held)/float64(h.need), "Keep holding "+keyWords(h.key)
+	case h.let > 0:
+		v.hint = "Hold yes, tap no"
+	}
+	return v
+}
+
+func (h *hold) press(u *ui, s scene, p Press) {
+	switch {
+	case p.Key == h.key:
+		switch p.Kind {
+		case Down:
+			h.armed, h.held = true, 0
+		case Held:
+			if h.held = p.For; h.armed && p.For >= h.need {
+				u.pop()
+				h.yes(u, s)
+			}
+		case Short, Double: // with OK alone there is a way out: two short presses
+			if h.let++; h.let > 1 {
+				u.pop()
+			}
+		case Up:
+			h.armed = false
+		}
+	case p.Key == panel.Back && p.Kind == Short || p.Key == panel.Left && p.Kind == Down || p.Key == panel.OK && p.Kind == Short:
+		u.pop()
+	default:
+		h.scroll = max(0, h.scroll+moved(p))
+	}
+}
+
+func keyWords(k panel.Key) string {
+	switch k {
+	case panel.OK:
+		return "OK"
+	case panel.Stream:
+		return "the key"
+	}
+	return string(k)
+}
+
+// working is shown while a command runs.
+type working struct {
+	job      *job
+	since    time.Time
+	progress *control.Progress
+}
+
+func (w *working) view(_ *ui, s scene) view {
+	v := view{title: w.job.title, corner: clock(s.now.Sub(w.since)), text: "Working...", hasBar: true, bar: -1}
+	if w.progress != nil {
+		v.bar, v.text = w.progress.Done, words(w.progress.Text, "Working...")
+	}
+	v.barText = v.text
+	return v
+}
+
+func (w *working) press(*ui, scene, Press) {}
+
+// message is something to read, until somebody has read it or for a while.
+type message struct {
+	title, text string
+	scroll      int
+	until       time.Time // zero: until a key
+}
+
+func (m *message) view(*ui, scene) view {
+	return view{title: m.title, text: m.text, scroll: m.scroll}
+}
+
+func (m *message) press(u *ui, _ scene, p Press) {
+	if p.Key == panel.OK && p.Kind == Short || p.Key == panel.OK && p.Kind == Double || leaves(p) {
+		u.pop()
+	} else if by := moved(p); by != 0 {
+		m.scroll = max(0, m.scroll+by)
+		m.until = time.Time{} // somebody reads
+	}
+}
