@@ -1,0 +1,216 @@
+// Package network puts the box on the network as [network] of the configuration says:
+// it writes files for systemd-networkd, has it read them, and reports what the kernel
+// then has (interfaces, addresses, cables) into the status.
+//
+// The files are in /run, made anew from the configuration that runs: a restart of the
+// daemon or of the box comes up with the configuration that is saved, and a change that
+// nobody confirmed is gone. A read-only root is no obstacle.
+package network
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/status"
+)
+
+// Folder is where systemd-networkd looks for files that do not outlive a reboot. They
+// go before files of the same name in /usr/lib, and behind those in /etc.
+const Folder = "/run/systemd/network"
+
+// Options of a Network. The zero value of a field is the box's own.
+type Options struct {
+	Store *status.Store // required
+	Log   *slog.Logger  // required
+	// Folder is where the files go.
+	Folder string
+	// Run runs networkctl and hostnamectl.
+	Run Runner
+	// Root is the root file system: link speeds and name servers are read in it.
+	Root fs.FS
+	// Hostname is the kernel's name of the box.
+	Hostname func() (string, error)
+	// Enter calls f where netlink sockets are to be opened, for tests in a network
+	// namespace of their own.
+	Enter func(f func() error) error
+}
+
+// Network keeps the box on the network. Set may be called from any goroutine.
+type Network struct {
+	store   *status.Store
+	log     *slog.Logger
+	backend *backend
+	name    *hostname
+	kernel  *kernel
+	history history
+
+	changed chan struct{} // holds a token when wanted is new
+
+	mu     sync.Mutex     // guards the field below
+	wanted config.Network // as Set last
+}
+
+// New returns a Network that does nothing before Run.
+func New(o Options) *Network {
+	if o.Folder == "" {
+		o.Folder = Folder
+	}
+	if o.Run == nil {
+		o.Run = Exec
+	}
+	if o.Root == nil {
+		o.Root = os.DirFS("/")
+	}
+	if o.Hostname == nil {
+		o.Hostname = os.Hostname
+	}
+	if o.Enter == nil {
+		o.Enter = func(f func() error) error { return f() }
+	}
+	return &Network{
+		store: o.Store, log: o.Log,
+		backend: &backend{folder: o.Folder, run: o.Run},
+		name:    &hostname{run: o.Run, get: o.Hostname},
+		kernel:  &kernel{root: o.Root, enter: o.Enter},
+		history: history{},
+		changed: make(chan struct{}, 1),
+	}
+}
+
+// Set says what the configuration is. It does not block: Run makes it so, and conditions
+// say where that fails. The same as before changes nothing.
+func (n *Network) Set(c config.Network) {
+	n.mu.Lock()
+	n.wanted = c.Clone()
+	n.mu.Unlock()
+	select {
+	case n.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (n *Network) want() config.Network {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.wanted
+}
+
+const (
+	lookEvery  = 5 * time.Second       // for what the kernel sends no word of: name servers, speeds
+	settle     = 50 * time.Millisecond // of several words of the kernel in a row one look is made
+	retryEvery = 30 * time.Second      // what could not be applied
+)
+
+// Run applies what Set says and reports what the kernel has, until ctx ends. It leaves
+// the network as it is: the box stays reachable without the daemon.
+func (n *Network) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
+	news := make(chan struct{}, 1)
+	background.Go(func() { n.kernel.watch(ctx, news, n.log) })
+
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	retry := time.NewTicker(retryEvery)
+	defer retry.Stop()
+	applied := true // nothing was Set yet
+	n.observe(time.Now())
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.changed:
+			applied = n.apply(ctx)
+		case <-retry.C:
+			if !applied {
+				applied = n.apply(ctx)
+			}
+			n.again(ctx)
+			continue
+		case <-news:
+			pause(ctx, settle)
+			select {
+			case <-news:
+			default:
+			}
+		case <-look.C:
+		}
+		n.observe(time.Now())
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// apply makes the network what is wanted, and says whether it is.
+func (n *Network) apply(ctx context.Context) bool {
+	want := n.want()
+	did, err := n.backend.apply(ctx, want)
+	if did != "" {
+		n.log.Info("network configured", "changes", did)
+		n.store.Log(status.Event{Severity: status.Info, Subject: "network", Message: did})
+	}
+	applied := n.tell(ctx, conditionApply, err)
+	err = n.name.apply(ctx, want.Hostname)
+	named := n.tell(ctx, conditionHostname, err)
+	if name, err := n.name.get(); err == nil {
+		n.store.SetHostname(name)
+	}
+	return applied && named
+}
+
+// tell reports what failed by a condition, or that nothing did.
+func (n *Network) tell(ctx context.Context, code string, err error) (fine bool) {
+	switch {
+	case err == nil:
+		n.store.Clear(code)
+		return true
+	case ctx.Err() == nil:
+		n.log.Error("network", "err", err)
+		n.store.Raise(status.Condition{Code: code, Severity: status.Error, Message: err.Error()})
+	}
+	return false
+}
+
+// observe reports what the kernel has.
+func (n *Network) observe(now time.Time) {
+	links, err := n.kernel.list()
+	if err != nil {
+		n.log.Warn("network: interfaces cannot be read", "err", err)
+		return
+	}
+	want := n.want()
+	all := n.history.report(links, want, now)
+	n.store.SetNetwork(all)
+	holds := n.history.judge(want, links, all, now)
+	for _, code := range judged() {
+		if c, ok := holds[code]; ok {
+			n.store.Raise(c)
+		} else {
+			n.store.Clear(code)
+		}
+	}
+}
+
+// again has interfaces try anew that lack a static address, since another machine has
+// it or had: systemd-networkd tries once.
+func (n *Network) again(ctx context.Context) {
+	for _, name := range n.history.contested(time.Now()) {
+		if err := n.backend.reconfigure(ctx, name); err != nil && ctx.Err() == nil {
+			n.log.Warn("network: interface cannot be configured again", "interface", name, "err", err)
+		}
+	}
+}
