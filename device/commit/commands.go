@@ -42,7 +42,7 @@ func by(c control.Caller) string {
 func pathArg(k *Keeper, help string) control.Arg {
 	return control.Arg{
 		Name: "path", Kind: control.Word, Help: help,
-		Values: func(*status.Snapshot, control.Args) []string { return k.Running().Paths() },
+		Values: func(*status.Snapshot, control.Args) []string { return k.running.Load().paths() },
 	}
 }
 

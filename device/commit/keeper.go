@@ -101,7 +101,8 @@ func New(running *config.Config, o Options) *Keeper {
 // current is the running configuration. It is immutable.
 type current struct {
 	config *config.Config
-	n      uint64 // how many the daemon has had
+	n      uint64          // how many the daemon has had
+	paths  func() []string // for completion at each key
 }
 
 // Running is the configuration that the box follows. It is immutable.
@@ -116,7 +117,7 @@ func (k *Keeper) Now() (c *config.Config, version string) {
 
 // take makes a configuration running, with changing held.
 func (k *Keeper) take(c *config.Config) {
-	next := &current{config: c, n: 1}
+	next := &current{config: c, n: 1, paths: sync.OnceValue(c.Paths)}
 	if now := k.running.Load(); now != nil {
 		next.n = now.n + 1
 	}

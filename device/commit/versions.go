@@ -131,8 +131,9 @@ type versions struct {
 	folder func() (string, error) // nil: none are kept
 	count  atomic.Int32           // how many were listed last
 
-	mu  sync.Mutex // guards the fields below
-	dir string     // folder's answer
+	mu     sync.Mutex // guards the fields below
+	dir    string     // folder's answer
+	newest []byte     // what was kept last; nil: not known
 }
 
 // entry is a file of the folder.
@@ -220,12 +221,16 @@ func number(name string) uint64 {
 // old.
 func (v *versions) keep(doc []byte, by, comment string) error {
 	dir, err := v.path()
-	if dir == "" || err != nil {
+	if dir == "" || err != nil || v.isNewest(doc) {
 		return err
 	}
 	entries, _, err := v.list()
-	if err != nil || len(entries) > 0 && bytes.Equal(entries[0].doc, doc) {
+	if err != nil {
 		return err
+	}
+	if len(entries) > 0 && bytes.Equal(entries[0].doc, doc) {
+		v.setNewest(doc)
+		return nil
 	}
 	if err := v.disk.MakeFolder(dir); err != nil {
 		return fmt.Errorf("config: versions: %w", err)
@@ -247,8 +252,21 @@ func (v *versions) keep(doc []byte, by, comment string) error {
 	if err := config.WriteFile(v.disk, filepath.Join(dir, fmt.Sprintf("%06d.toml", next)), text); err != nil {
 		return err
 	}
+	v.setNewest(doc)
 	v.count.Store(int32(min(len(entries), KeptVersions) + 1))
 	return v.prune(dir)
+}
+
+func (v *versions) isNewest(doc []byte) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.newest != nil && bytes.Equal(v.newest, doc)
+}
+
+func (v *versions) setNewest(doc []byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.newest = doc
 }
 
 // forget removes all versions.
@@ -257,6 +275,7 @@ func (v *versions) forget() error {
 	if dir == "" || err != nil {
 		return err
 	}
+	v.setNewest(nil)
 	names, err := v.disk.List(dir)
 	for _, name := range names {
 		if gone := v.disk.Remove(filepath.Join(dir, name)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
