@@ -114,3 +114,20 @@ func TestWhatTheLANMayDo(t *testing.T) {
 	require.Equal(t, http.StatusConflict, w.Code, w.Body)
 	require.Equal(t, "debug", b.keeper.Running().Log.Level)
 }
+
+// The recorder's own addresses tell who used them, as commands do.
+func TestRecordingByItsOldAddressIsAnEventToo(t *testing.T) {
+	b := newBench(t)
+	b.recordings.Expect("main")
+	defer b.recordings.Mount("main", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/stop") {
+			w.WriteHeader(http.StatusConflict)
+		}
+	}))()
+	for _, what := range []string{"start", "stop"} {
+		r := httptest.NewRequest(http.MethodPost, "http://192.168.1.2:8080/api/v1/streams/main/recordings/"+what, nil)
+		r.RemoteAddr = "192.168.1.20:5"
+		b.handler.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	require.Equal(t, []string{"command: record start: by 192.168.1.20 (api)"}, b.events())
+}

@@ -1,16 +1,19 @@
 package device
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 
 	"github.com/encoderbox/encoderbox/device/api"
 	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/flight"
+	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/device/web"
 )
 
@@ -68,7 +71,12 @@ func pageURLs(addr net.Addr) []string {
 func (d *box) serveRecordings(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("stream")
 	if h := d.recordings.Of(name); h != nil {
-		http.StripPrefix("/api/v1/streams/"+name, h).ServeHTTP(w, r)
+		h = http.StripPrefix("/api/v1/streams/"+name, h)
+		if r.Method == http.MethodPost {
+			d.tellRecording(h, w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
 		return
 	}
 	if d.recordings.Expects(name) {
@@ -78,6 +86,35 @@ func (d *box) serveRecordings(w http.ResponseWriter, r *http.Request) {
 	}
 	api.Fail(w, http.StatusNotFound, "stream "+strconv.Quote(name)+" records nothing: there is no such stream, or storage.path is not set")
 }
+
+// tellRecording passes a request on and logs who had what done, as the commands do.
+func (d *box) tellRecording(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	answer := &codeWriter{ResponseWriter: w, code: http.StatusOK}
+	h.ServeHTTP(answer, r)
+	if answer.code >= http.StatusMultipleChoices {
+		return
+	}
+	by := api.Caller(r)
+	d.store.Log(status.Event{
+		Severity: status.Info, Stream: r.PathValue("stream"), Subject: "command",
+		Message: fmt.Sprintf("record %s: by %s (%s)", path.Base(r.URL.Path), by.Name, by.Surface),
+	})
+}
+
+// codeWriter remembers the code of an answer.
+type codeWriter struct {
+	http.ResponseWriter
+	code int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *codeWriter) WriteHeader(code int) {
+	w.code = code
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *codeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // sameSite refuses what a web page elsewhere has a browser do here: requests of
 // another origin that change something, and those for a name of its own that it

@@ -47,7 +47,7 @@ func (s *Socket) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer func() { _ = os.Remove(s.Path) }() // the next one replaces it anyway
-	srv := newServer(ctx, s.Handler, s.Log)
+	srv := newServer(ctx, new(Server).limitBodies(s.Handler), s.Log)
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return control.WithCaller(ctx, control.Caller{Name: peer(c), Surface: control.Socket, Role: control.Admin})
 	}
