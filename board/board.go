@@ -8,7 +8,11 @@
 // a driver does not tell, or tells wrongly, each with the source of the claim.
 package board
 
-import "time"
+import (
+	"time"
+
+	"github.com/encoderbox/encoderbox/board/panel"
+)
 
 // Model is one box model.
 type Model struct {
@@ -21,9 +25,7 @@ type Model struct {
 	Capture    Capture
 	Encoders   []Encoder // the first whose driver is there is taken
 	EDID       EDID      // zero: an HDMI source's EDID is left alone
-	Buttons    []Button
-	LEDs       []LED
-	Display    Display
+	Panel
 	Serial     string // port of the console, such as "/dev/ttyS0"; "" for none
 	Watchdog   string // hardware watchdog, for people: whether it is used is configured
 	Update     Update
@@ -125,23 +127,50 @@ type Mode struct {
 	Text string // "1920x1080p30"
 }
 
-// Button is a key of the front panel, found through evdev.
-type Button struct {
-	Name string // what it is for: "start", "up"
-	Key  string // kernel's name of the key: "KEY_ENTER"
+// Panel is a front panel by what drives it; board/panel/hardware opens it. Of what is named
+// here, what is not there is left out.
+type Panel struct {
+	Buttons []Button
+	// Inputs are the input devices that have the buttons with a Key; none: those that the
+	// kernel's gpio-keys makes.
+	Inputs  []Input
+	LEDs    []LED
+	Display Display
+	Port    string // of a serial front panel (docs/panel-protocol.md); "" for none
+	Speed   int    // of Port; 0: 115200
 }
+
+// Button is a key of the front panel, by evdev or on a GPIO line.
+type Button struct {
+	Name panel.Key // what it is for
+	Key  string    // kernel's name of the key: "KEY_ENTER"
+	// Chip and Line are instead of Key, where no device tree names the key: "gpiochip0" and a
+	// line's name or offset. A pressed key connects it to ground, or, with ActiveHigh, to the
+	// supply.
+	Chip, Line string
+	ActiveHigh bool
+}
+
+// Input says how an input device is recognised: by its name, or how its place begins
+// ("gpio-keys/"), or both.
+type Input struct{ Name, Phys string }
 
 // LED is a lamp below /sys/class/leds.
 type LED struct {
-	Name string // what it shows: "live"
+	Name string // what it shows: "live", and a colour where a lamp has several: "status:red"
 	Path string // folder's name
 }
 
 // Display is the panel's display; Driver "" means none.
 type Display struct {
-	Driver        string // "hd44780", "ssd1306"
-	Bus           string // "i2c-1@0x3c"
+	// Driver is "ssd1306" or "sh1106" (pixels), "hd44780" (characters, behind a PCF8574) or
+	// "charlcd" (characters, by the kernel).
+	Driver string
+	// Bus is "i2c-1@0x3c", "spi-0.1", or charlcd's device, "" for /dev/lcd.
+	Bus           string
 	Columns, Rows int    // characters, or pixels
+	Flipped       bool   // of pixels: mounted upside down
+	DC, Reset     string // lines of SPI: "gpiochip0:25", by offset or name; Reset "" for none
 }
 
 // Update says where firmware images go; no slots means that the model is not

@@ -19,9 +19,11 @@ var BeagleYAI = board.Model{
 		Modes: []board.Mode{{VIC: 16, Text: "1920x1080p60"}, {VIC: 31, Text: "1920x1080p50"}, {VIC: 34, Text: "1920x1080p30"}, {VIC: 4, Text: "1280x720p60"}},
 		Sound: true,
 	},
-	Buttons: panelKeys,
-	Display: board.Display{Driver: "ssd1306", Bus: "i2c-1@0x3c", Columns: 128, Rows: 64},
-	Serial:  "/dev/ttyS2",
+	Panel: board.Panel{
+		Buttons: panelKeys,
+		Display: board.Display{Driver: "ssd1306", Bus: "i2c-1@0x3c", Columns: 128, Rows: 64},
+	},
+	Serial: "/dev/ttyS2",
 	Update: board.Update{
 		Compatible: "encoderbox-beagleyai", Bootloader: "uboot",
 		Slots: []string{"/dev/mmcblk1p2", "/dev/mmcblk1p3"},

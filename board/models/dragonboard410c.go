@@ -10,9 +10,11 @@ var DragonBoard410c = board.Model{
 	Compatible: []string{"qcom,apq8016-sbc"},
 	Capture:    board.Capture{Drivers: []string{"uvcvideo", "qcom-camss"}},
 	Encoders:   []board.Encoder{venus8916()},
-	Buttons:    panelKeys,
-	LEDs:       []board.LED{{Name: "live", Path: "green:user1"}, {Name: "error", Path: "green:user2"}},
-	Serial:     "/dev/ttyMSM0",
+	Panel: board.Panel{
+		Buttons: panelKeys,
+		LEDs:    []board.LED{{Name: "live", Path: "green:user1"}, {Name: "alarm", Path: "green:user2"}},
+	},
+	Serial: "/dev/ttyMSM0",
 	Update: board.Update{
 		Compatible: "encoderbox-dragonboard410c", Bootloader: "uboot",
 		Slots: []string{"/dev/mmcblk0p10", "/dev/mmcblk0p11"},

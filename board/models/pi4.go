@@ -1,6 +1,9 @@
 package models
 
-import "github.com/encoderbox/encoderbox/board"
+import (
+	"github.com/encoderbox/encoderbox/board"
+	"github.com/encoderbox/encoderbox/board/panel"
+)
 
 // Pi4 is the reference: a Raspberry Pi 4 or CM4 with a Toshiba TC358743 HDMI
 // bridge on CSI (Auvidea B101, Geekworm C779/X1300 and their kin).
@@ -20,9 +23,11 @@ var Pi4 = board.Model{
 		Modes: []board.Mode{{VIC: 34, Text: "1920x1080p30"}, {VIC: 33, Text: "1920x1080p25"}, {VIC: 4, Text: "1280x720p60"}, {VIC: 19, Text: "1280x720p50"}},
 		Sound: true,
 	},
-	Buttons:  panelKeys,
-	LEDs:     []board.LED{{Name: "live", Path: "ACT"}, {Name: "power", Path: "PWR"}},
-	Display:  board.Display{Driver: "ssd1306", Bus: "i2c-1@0x3c", Columns: 128, Rows: 64},
+	Panel: board.Panel{
+		Buttons: panelKeys,
+		LEDs:    []board.LED{{Name: "live", Path: "ACT"}, {Name: "alarm", Path: "PWR"}},
+		Display: board.Display{Driver: "ssd1306", Bus: "i2c-1@0x3c", Columns: 128, Rows: 64},
+	},
 	Serial:   "/dev/ttyS0",
 	Watchdog: "/dev/watchdog0", // bcm2835_wdt, at most 15 s
 	Update: board.Update{
@@ -35,12 +40,13 @@ var Pi4 = board.Model{
 	},
 }
 
-// panelKeys are the keys of the front panel that the product documents: five
-// buttons on GPIOs, which a gpio-keys overlay names so.
+// panelKeys are the keys of the front panel that the product documents: buttons
+// on GPIOs, which a gpio-keys overlay names so. A box may have fewer.
 var panelKeys = []board.Button{
-	{Name: "start", Key: "KEY_RECORD"},
-	{Name: "up", Key: "KEY_UP"},
-	{Name: "down", Key: "KEY_DOWN"},
-	{Name: "ok", Key: "KEY_ENTER"},
-	{Name: "back", Key: "KEY_ESC"},
+	{Name: panel.Up, Key: "KEY_UP"},
+	{Name: panel.Down, Key: "KEY_DOWN"},
+	{Name: panel.OK, Key: "KEY_ENTER"},
+	{Name: panel.Back, Key: "KEY_ESC"},
+	{Name: panel.Stream, Key: "KEY_PLAY"},
+	{Name: panel.Record, Key: "KEY_RECORD"},
 }

@@ -21,9 +21,11 @@ var PiZero2W = board.Model{
 		Modes: []board.Mode{{VIC: 4, Text: "1280x720p60"}, {VIC: 19, Text: "1280x720p50"}, {VIC: 34, Text: "1920x1080p30"}, {VIC: 33, Text: "1920x1080p25"}},
 		Sound: true,
 	},
-	Buttons:  panelKeys,
-	LEDs:     []board.LED{{Name: "live", Path: "ACT"}},
-	Display:  board.Display{Driver: "ssd1306", Bus: "i2c-1@0x3c", Columns: 128, Rows: 64},
+	Panel: board.Panel{
+		Buttons: panelKeys,
+		LEDs:    []board.LED{{Name: "live", Path: "ACT"}},
+		Display: board.Display{Driver: "ssd1306", Bus: "i2c-1@0x3c", Columns: 128, Rows: 64},
+	},
 	Serial:   "/dev/ttyS0",
 	Watchdog: "/dev/watchdog0",
 	Update: board.Update{

@@ -10,8 +10,10 @@ var RadxaNIO12L = board.Model{
 	Compatible: []string{"radxa,nio-12l"},
 	Capture:    board.Capture{Drivers: []string{"uvcvideo"}},
 	Encoders:   []board.Encoder{mediatek},
-	Buttons:    panelKeys,
-	Serial:     "/dev/ttyS0",
+	Panel: board.Panel{
+		Buttons: panelKeys,
+	},
+	Serial: "/dev/ttyS0",
 	Update: board.Update{
 		Compatible: "encoderbox-radxanio12l", Bootloader: "uboot",
 		Slots: []string{"/dev/mmcblk0p2", "/dev/mmcblk0p3"},

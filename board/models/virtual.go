@@ -18,7 +18,11 @@ var Virtual = board.Model{
 		Modes: []board.Mode{{VIC: 1, Text: "640x480p59.94"}, {VIC: 4, Text: "1280x720p60"}, {VIC: 34, Text: "1920x1080p30"}},
 		Sound: true,
 	},
-	Buttons:  panelKeys,
+	Panel: board.Panel{
+		Buttons: panelKeys,
+		// What a test makes by uinput, and gpio-keys on gpio-sim.
+		Inputs: []board.Input{{Name: "encoderbox panel"}, {Phys: "gpio-keys/"}},
+	},
 	Serial:   "/dev/ttyAMA0",
 	Watchdog: "/dev/watchdog0", // i6300esb
 	Tried:    "itself: make lab-box-test",

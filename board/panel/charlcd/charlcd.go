@@ -17,6 +17,7 @@ type Display struct {
 	wire  wire
 	shown [][]byte // codes; nil: not known, the display is to be set up
 	next  [][]byte
+	dark  bool // without light
 }
 
 var _ panel.Screen = (*Display)(nil)
@@ -28,7 +29,8 @@ type wire interface {
 	// the glyphs.
 	start() error
 	write(column, row int, codes []byte) error
-	stop() error // switches display and light off
+	light(on bool) error // of the display's back
+	stop() error         // switches display and light off
 	Close() error
 }
 
@@ -51,6 +53,11 @@ func open(w wire, columns, rows int) (*Display, error) {
 func (d *Display) start() error {
 	if err := d.wire.start(); err != nil {
 		return fmt.Errorf("charlcd: set up %s: %w", d.wire, err)
+	}
+	if d.dark {
+		if err := d.wire.light(false); err != nil {
+			return fmt.Errorf("charlcd: dim %s: %w", d.wire, err)
+		}
 	}
 	d.shown = make([][]byte, d.rows)
 	for i := range d.shown {
@@ -93,6 +100,21 @@ func (d *Display) Show(p panel.Picture) error {
 			}
 		}
 		copy(d.shown[row], next)
+	}
+	return nil
+}
+
+// Dim switches the light behind the text off below half, and on from there.
+func (d *Display) Dim(brightness float64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dark = brightness < 0.5
+	if d.shown == nil {
+		return nil // Show sets it up so
+	}
+	if err := d.wire.light(!d.dark); err != nil {
+		d.shown = nil
+		return fmt.Errorf("charlcd: dim %s: %w", d.wire, err)
 	}
 	return nil
 }

@@ -145,6 +145,16 @@ func TestI2C(t *testing.T) {
 		}
 		show(t, d)
 		same(t, c.lines(20, 4), strings.Repeat(" ", 20), strings.Repeat(" ", 20), strings.Repeat(" ", 20), strings.Repeat(" ", 20))
+		if err := d.Dim(0.1); err != nil || c.light || !c.on {
+			t.Errorf("dimmed: light %v, %v", c.light, err)
+		}
+		show(t, d, "still dark")
+		if c.light || !strings.HasPrefix(c.lines(20, 4)[0], "still dark") {
+			t.Errorf("light %v, %q", c.light, c.lines(20, 4))
+		}
+		if err := d.Dim(1); err != nil || !c.light {
+			t.Errorf("light %v, %v", c.light, err)
+		}
 		if err := d.Close(); err != nil || c.on || c.light {
 			t.Errorf("after Close: on %v, light %v, %v", c.on, c.light, err)
 		}

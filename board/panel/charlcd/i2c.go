@@ -36,6 +36,8 @@ type backpack struct {
 	bus     i2c.BusCloser
 	address uint16
 	columns int
+	dark    bool
+	buffer  []byte
 }
 
 func (b *backpack) String() string { return fmt.Sprintf("%s@0x%x", b.bus, b.address) }
@@ -43,6 +45,7 @@ func (b *backpack) String() string { return fmt.Sprintf("%s@0x%x", b.bus, b.addr
 // start follows the data sheet's "initializing by instruction", which works from every state,
 // also from between two halves of a byte.
 func (b *backpack) start() error {
+	b.dark = false
 	for _, wait := range []time.Duration{4500 * time.Microsecond, 200 * time.Microsecond, 200 * time.Microsecond} {
 		if err := b.send(half(0x30)); err != nil {
 			return err
@@ -83,12 +86,25 @@ func (b *backpack) stop() error {
 	if err := b.send(whole(nil, cmdOff, 0)); err != nil {
 		return err
 	}
-	return b.send([]byte{0})
+	return b.light(false)
+}
+
+func (b *backpack) light(on bool) error {
+	b.dark = !on
+	return b.send([]byte{pinLight})
 }
 
 func (b *backpack) Close() error { return b.bus.Close() }
 
-func (b *backpack) send(w []byte) error { return b.bus.Tx(b.address, w, nil) }
+func (b *backpack) send(w []byte) error {
+	b.buffer = append(b.buffer[:0], w...)
+	for i := range b.buffer {
+		if b.dark {
+			b.buffer[i] &^= pinLight
+		}
+	}
+	return b.bus.Tx(b.address, b.buffer, nil)
+}
 
 // whole appends what sends a byte: its halves, and first the pins at rest, so that the
 // display has 37 µs to work on the byte before even at 400 kHz.

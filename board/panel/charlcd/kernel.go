@@ -40,6 +40,13 @@ func (k *kernel) write(column, row int, codes []byte) error {
 	return k.send(fmt.Sprintf("\x1b[Lx%dy%d;%s", column, row, codes))
 }
 
+func (k *kernel) light(on bool) error {
+	if on {
+		return k.send("\x1b[L+")
+	}
+	return k.send("\x1b[L-")
+}
+
 func (k *kernel) stop() error { return k.send("\x1b[2J\x1b[Ld\x1b[L-") }
 
 func (k *kernel) Close() error { return k.file.Close() }

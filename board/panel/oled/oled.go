@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 	"sync"
 
 	"github.com/encoderbox/encoderbox/board/panel"
@@ -39,11 +40,12 @@ type Display struct {
 	offset  int // column of the memory that is the first to be seen
 	pages   int
 
-	mu    sync.Mutex // guards the fields below, and orders what is sent
-	wire  wire
-	shown []byte // page after page
-	next  []byte
-	known bool // the display is set up and shows what is shown
+	mu     sync.Mutex // guards the fields below, and orders what is sent
+	wire   wire
+	shown  []byte // page after page
+	next   []byte
+	known  bool // the display is set up and shows what is shown
+	bright float64
 }
 
 var _ panel.Screen = (*Display)(nil)
@@ -59,7 +61,7 @@ type wire interface {
 
 // open sets the display up; an error is that nobody answers, and closes the wire.
 func open(w wire, o Options) (*Display, error) {
-	d := &Display{options: o, wire: w, pages: o.Height / pageHeight}
+	d := &Display{options: o, wire: w, pages: o.Height / pageHeight, bright: 1}
 	err := d.check()
 	if err == nil {
 		d.shown, d.next = make([]byte, d.pages*width), make([]byte, d.pages*width)
@@ -98,7 +100,7 @@ func (d *Display) start() error {
 		err = d.send(page, 0, d.shown[page*width:(page+1)*width])
 	}
 	if err == nil {
-		err = d.wire.command([]byte{0xaf}) // on
+		err = d.wire.command(d.light())
 	}
 	if err != nil {
 		return fmt.Errorf("oled: set up %s: %w", d.wire, err)
@@ -122,7 +124,6 @@ func (d *Display) setUp() []byte {
 		0xd5, 0x80, 0xa8, d.height() - 1, // clock, rows
 		0xd3, 0x00, 0x40, // no offset, first line 0
 		remap, scan, 0xda, pins,
-		0x81, 0x8f, // contrast: more shortens its life
 		0xd9, 0xf1, 0xdb, 0x40, // pre-charge, deselect level
 		0xa4, 0xa6, // its memory, not inverted
 	}
@@ -130,6 +131,33 @@ func (d *Display) setUp() []byte {
 		return append(c, 0xad, 0x8b) // voltage converter on
 	}
 	return append(c, 0x8d, 0x14, 0x20, 0x02, 0x2e) // charge pump on, page addressing, no scrolling
+}
+
+// light are the commands for its brightness. The highest contrast would shorten its life.
+func (d *Display) light() []byte {
+	const contrast = 0x8f
+	on := byte(0xaf)
+	if d.bright == 0 {
+		on = 0xae
+	}
+	return []byte{0x81, byte(math.Round(contrast * d.bright)), on}
+}
+
+// Dim makes the display darker, 0 (off) to 1. The picture stays.
+func (d *Display) Dim(brightness float64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bright = min(1, max(0, brightness)); math.IsNaN(brightness) {
+		d.bright = 1
+	}
+	if !d.known {
+		return nil // Show sets it up so
+	}
+	if err := d.wire.command(d.light()); err != nil {
+		d.known = false
+		return fmt.Errorf("oled: dim %s: %w", d.wire, err)
+	}
+	return nil
 }
 
 func (d *Display) height() byte { return byte(d.options.Height) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"math"
 	"testing"
 
 	"periph.io/x/conn/v3/conntest"
@@ -25,6 +26,7 @@ type chip struct {
 	on, pump     bool
 	rows         int
 	pins         byte
+	contrast     byte
 	fail         error
 	sent         int
 }
@@ -73,6 +75,8 @@ func (c *chip) commands(w []byte) {
 			c.pump = w[i+1] == 0x8b
 		case b == 0xa8:
 			c.rows = int(w[i+1]) + 1
+		case b == 0x81:
+			c.contrast = w[i+1]
 		case b == 0xda:
 			c.pins = w[i+1]
 		}
@@ -167,6 +171,16 @@ func TestShow(t *testing.T) {
 			if n := c.sent - before; n != 4+5 {
 				t.Errorf("%d bytes for four columns of a page", n)
 			}
+			if err := d.Dim(0.25); err != nil || c.contrast != 36 || !c.on {
+				t.Errorf("dimmed: %d, %v, %v", c.contrast, c.on, err)
+			}
+			if err := d.Dim(0); err != nil || c.on {
+				t.Error("not dark", err)
+			}
+			if err := d.Dim(math.NaN()); err != nil || c.contrast != 0x8f || !c.on {
+				t.Errorf("%d, %v, %v", c.contrast, c.on, err)
+			}
+			same(t, c.visible(), p)
 			if err := d.Close(); err != nil || c.on {
 				t.Error("lit after Close", err)
 			}
@@ -266,14 +280,14 @@ func TestRefused(t *testing.T) {
 // What goes over I²C, as it was when the chip above understood it.
 func TestRecordedI2C(t *testing.T) {
 	bus := &i2ctest.Playback{DontPanic: true, Ops: []i2ctest.IO{{Addr: 0x3c, W: []byte{
-		0x00, 0xae, 0xd5, 0x80, 0xa8, 0x1f, 0xd3, 0x00, 0x40, 0xa1, 0xc8, 0xda, 0x02, 0x81, 0x8f, 0xd9, 0xf1, 0xdb, 0x40, 0xa4, 0xa6, 0xad, 0x8b,
+		0x00, 0xae, 0xd5, 0x80, 0xa8, 0x1f, 0xd3, 0x00, 0x40, 0xa1, 0xc8, 0xda, 0x02, 0xd9, 0xf1, 0xdb, 0x40, 0xa4, 0xa6, 0xad, 0x8b,
 	}}}}
 	add := func(w ...byte) { bus.Ops = append(bus.Ops, i2ctest.IO{Addr: 0x3c, W: w}) }
 	for page := range byte(4) {
 		add(0x00, 0xb0|page, 0x02, 0x10)
 		add(append([]byte{0x40}, make([]byte, 128)...)...)
 	}
-	add(0x00, 0xaf)
+	add(0x00, 0x81, 0x8f, 0xaf)
 	add(0x00, 0xb1, 0x05, 0x14) // page 1, column 67+2
 	add(0x40, 0x02)
 	add(0x00, 0xae)
@@ -323,12 +337,12 @@ func TestRecordedSPI(t *testing.T) {
 	p := &port{log: &log}
 	p.DontPanic = true
 	add := func(w ...byte) { p.Ops = append(p.Ops, conntest.IO{W: w}) }
-	add(0xae, 0xd5, 0x80, 0xa8, 0x1f, 0xd3, 0x00, 0x40, 0xa1, 0xc8, 0xda, 0x02, 0x81, 0x8f, 0xd9, 0xf1, 0xdb, 0x40, 0xa4, 0xa6, 0x8d, 0x14, 0x20, 0x02, 0x2e)
+	add(0xae, 0xd5, 0x80, 0xa8, 0x1f, 0xd3, 0x00, 0x40, 0xa1, 0xc8, 0xda, 0x02, 0xd9, 0xf1, 0xdb, 0x40, 0xa4, 0xa6, 0x8d, 0x14, 0x20, 0x02, 0x2e)
 	for page := range byte(4) {
 		add(0xb0|page, 0x00, 0x10)
 		add(make([]byte, 128)...)
 	}
-	add(0xaf)
+	add(0x81, 0x8f, 0xaf)
 	add(0xb3, 0x0f, 0x17)
 	add(0x80)
 	add(0xae)

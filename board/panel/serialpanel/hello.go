@@ -87,8 +87,8 @@ func list(text string) ([]string, error) {
 		return nil, fmt.Errorf("%d names: %d are the most", len(names), maxKeys)
 	}
 	for i, n := range names {
-		if n == "" || len(n) > maxName || strings.Trim(n, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			return nil, fmt.Errorf("%q is no name of a-z, 0-9 and -", n)
+		if n == "" || len(n) > maxName || strings.Trim(n, "abcdefghijklmnopqrstuvwxyz0123456789-:") != "" {
+			return nil, fmt.Errorf("%q is no name: a-z, 0-9, - and : are what one is made of", n)
 		}
 		if slices.Contains(names[:i], n) {
 			return nil, fmt.Errorf("%q twice", n)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/encoderbox/encoderbox/board/panel"
 )
@@ -106,13 +107,17 @@ type light struct {
 }
 
 func (l *light) Set(brightness float64) error {
-	level := 0
-	if brightness > 0 { // NaN is not
-		level = int(math.Round(min(brightness, 1) * 255))
-	}
 	return l.panel.set(func(set func(name, word, want string)) {
-		set("light "+l.name, "light", fmt.Sprintf("%s %d", l.name, level))
+		set("light "+l.name, "light", fmt.Sprintf("%s %d", l.name, level(brightness)))
 	})
+}
+
+// level is a brightness from 0 to 255.
+func level(brightness float64) int {
+	if brightness > 0 { // NaN is not
+		return int(math.Round(min(brightness, 1) * 255))
+	}
+	return 0
 }
 
 func (l *light) Close() error { return l.Set(0) }
@@ -167,6 +172,13 @@ func on(p panel.Picture, x, y int) byte {
 	}
 	from := p.Pixels.Bounds().Min
 	return p.Pixels.GrayAt(from.X+x, from.Y+y).Y >> 7
+}
+
+// Dim tells the panel how bright its screen is to be.
+func (s *screen) Dim(brightness float64) error {
+	return s.panel.set(func(set func(name, word, want string)) {
+		set("bright", "bright", strconv.Itoa(level(brightness)))
+	})
 }
 
 func (s *screen) Close() error { return s.Show(panel.Picture{}) }

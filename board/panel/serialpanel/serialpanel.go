@@ -72,6 +72,9 @@ func Open(ctx context.Context, port Port, name string) (*Panel, error) {
 // Hello is what the panel said of itself.
 func (p *Panel) Hello() Hello { return p.hello }
 
+// Err is why the panel is gone; nil while it is there.
+func (p *Panel) Err() error { return p.failed() }
+
 // Stats counts what happened on the line.
 func (p *Panel) Stats() Stats {
 	p.mu.Lock()

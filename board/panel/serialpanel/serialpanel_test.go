@@ -140,7 +140,13 @@ func TestAllOfIt(t *testing.T) {
 		if n := len(fake.Lines()); n != before {
 			t.Errorf("the same again: %q", fake.Lines()[before:])
 		}
+		if err := p.Screen().(*screen).Dim(0.2); err != nil {
+			t.Error(err)
+		}
 		time.Sleep(time.Hour)
+		if fake.Bright() != "51" {
+			t.Error(fake.Bright())
+		}
 		if err := p.failed(); err != nil || fake.Bad() != 0 || p.Stats().Resent != 0 || p.Stats().Bad != 0 {
 			t.Errorf("after an hour: %v, %+v", err, p.Stats())
 		}

@@ -30,6 +30,7 @@ type Panel struct {
 	pixels  *image.Gray
 	lights  map[string]int
 	off     bool
+	bright  string
 	held    []string
 	pending []string // presses, the first is on its way
 	seq     byte
@@ -127,6 +128,9 @@ func (p *Panel) Text() []string { p.mu.Lock(); defer p.mu.Unlock(); return slice
 
 // Light is the level of a light.
 func (p *Panel) Light(name string) int { p.mu.Lock(); defer p.mu.Unlock(); return p.lights[name] }
+
+// Bright is the level of the screen as it was sent; "": none was.
+func (p *Panel) Bright() string { p.mu.Lock(); defer p.mu.Unlock(); return p.bright }
 
 // Off says that the box has said goodbye.
 func (p *Panel) Off() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.off }
@@ -234,6 +238,8 @@ func (p *Panel) do(seq byte, word, rest string) (byte, string) {
 			return seq, "nak no level"
 		}
 		p.lights[name] = level
+	case "bright":
+		p.bright = rest
 	case "off":
 		p.off = true
 	default:
