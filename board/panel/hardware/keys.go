@@ -195,7 +195,7 @@ func (f *Front) again(ctx context.Context, s source, deliver func(panel.Event)) 
 			down := map[panel.Key]bool{}
 			err = keys.Run(ctx, func(e panel.Event) { down[e.Key] = e.Down; deliver(e) })
 			for k, held := range down {
-				if held {
+				if held && ctx.Err() == nil {
 					deliver(panel.Event{Key: k, At: time.Now()})
 				}
 			}
