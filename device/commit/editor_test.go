@@ -7,7 +7,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/encoderbox/encoderbox/device/console"
 	"github.com/encoderbox/encoderbox/device/control"
+	"github.com/encoderbox/encoderbox/device/network"
+)
+
+// What the surfaces want of a configuration.
+var (
+	_ console.Candidate = (*Editor)(nil)
+	_ network.Changer   = (*Keeper)(nil)
 )
 
 func TestEditor(t *testing.T) {
