@@ -48,6 +48,7 @@ type Network struct {
 	name    *hostname
 	kernel  *kernel
 	history history
+	blind   bool // the kernel could not be read, and that is logged
 
 	changed chan struct{} // holds a token when wanted is new
 
@@ -189,9 +190,13 @@ func (n *Network) tell(ctx context.Context, code string, err error) (fine bool) 
 func (n *Network) observe(now time.Time) {
 	links, err := n.kernel.list()
 	if err != nil {
-		n.log.Warn("network: interfaces cannot be read", "err", err)
+		if !n.blind {
+			n.log.Warn("network: interfaces cannot be read, what is shown is old", "err", err)
+		}
+		n.blind = true
 		return
 	}
+	n.blind = false
 	want := n.want()
 	all := n.history.report(links, want, now)
 	n.store.SetNetwork(all)
