@@ -19,6 +19,7 @@ require (
 	github.com/datarhei/gosrt v0.11.0
 	github.com/gen2brain/alsa v0.5.0
 	github.com/haivision/srtgo v0.0.0-20260729205614-11f07ff45f44
+	github.com/holoplot/go-evdev v0.0.0-20250804134636-ab1d56a1fe83
 	github.com/makiuchi-d/gozxing v0.1.1
 	github.com/minio/minio-go/v7 v7.4.1
 	github.com/pelletier/go-toml/v2 v2.4.3
@@ -35,6 +36,7 @@ require (
 	github.com/stretchr/testify v1.12.1
 	github.com/tphakala/go-aac v0.4.0
 	github.com/vishvananda/netlink v1.3.1
+	github.com/warthog618/go-gpiocdev v0.9.1
 	github.com/yapingcat/gomedia v0.0.0-20240906162731-17feea57090c
 	go.bug.st/serial v1.8.0
 	go.uber.org/goleak v1.3.0
@@ -42,6 +44,9 @@ require (
 	golang.org/x/sync v0.23.0
 	golang.org/x/sys v0.48.0
 	golang.org/x/text v0.42.0
+	periph.io/x/conn/v3 v3.7.2
+	periph.io/x/devices/v3 v3.7.4
+	periph.io/x/host/v3 v3.8.5
 	pgregory.net/rapid v1.3.0
 )
 
@@ -59,7 +64,6 @@ require (
 	github.com/gobwas/ws v1.4.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect
-	github.com/holoplot/go-evdev v0.0.0-20250804134636-ab1d56a1fe83 // indirect
 	github.com/klauspost/compress v1.19.2 // indirect
 	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
 	github.com/klauspost/crc32 v1.3.0 // indirect
@@ -79,7 +83,6 @@ require (
 	github.com/tinylib/msgp v1.6.4 // indirect
 	github.com/tphakala/simd v1.5.0 // indirect
 	github.com/vishvananda/netns v0.0.5 // indirect
-	github.com/warthog618/go-gpiocdev v0.9.1 // indirect
 	github.com/wlynxg/anet v0.0.5 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
@@ -88,7 +91,4 @@ require (
 	golang.org/x/time v0.14.0 // indirect
 	golang.org/x/xerrors v0.0.0-20200804184101-5ec99f83aff1 // indirect
 	gopkg.in/ini.v1 v1.67.3 // indirect
-	periph.io/x/conn/v3 v3.7.2 // indirect
-	periph.io/x/devices/v3 v3.7.4 // indirect
-	periph.io/x/host/v3 v3.8.5 // indirect
 )

@@ -434,12 +434,12 @@ func TestFullTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = master.Write(message{0, "hello", "1 text=16x2"}.append(nil))
-	p := open(t, port)
 	_ = port.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
 	for err = nil; err == nil; {
 		_, err = port.Write(make([]byte, 4096))
 	}
+	_, _ = master.Write(message{0, "hello", "1 text=16x2"}.append(nil))
+	p := open(t, port)
 	show(t, p, "more")
 	time.Sleep(20 * time.Millisecond)
 	began := time.Now()
