@@ -2,6 +2,7 @@ package panel
 
 import (
 	"context"
+	"errors"
 	"image"
 	"sync"
 	"time"
@@ -59,6 +60,7 @@ func newLoop(cfg Config) *loop {
 func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	giveUp := func(error) {}
 	for {
 		sign, signed := l.cfg.Signs.Watch()
 		l.scene.sign = sign
@@ -92,7 +94,15 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 		}
 		l.step(time.Now())
 		if j := l.ui.wanted(); j != nil {
-			all.Go(func() { l.do(ctx, j) })
+			jobCtx, cancel := context.WithCancelCause(ctx)
+			giveUp = cancel
+			all.Go(func() {
+				defer cancel(nil)
+				l.do(jobCtx, ctx, j)
+			})
+		}
+		if l.ui.giveUp {
+			giveUp(errGivenUp)
 		}
 		timer.Reset(l.next(l.scene.now).Sub(l.scene.now))
 	}
@@ -175,11 +185,14 @@ func (l *loop) next(now time.Time) time.Time {
 	return sooner(l.presses.Next(), now.Add(every))
 }
 
-// do runs a command.
-func (l *loop) do(ctx context.Context, j *job) {
+// errGivenUp ends a command that people do not want any more.
+var errGivenUp = errors.New("at the front panel")
+
+// do runs a command until jobCtx ends; ctx is the loop's.
+func (l *loop) do(jobCtx, ctx context.Context, j *job) {
 	r := j.request
 	r.Progress = func(p control.Progress) { newest(l.progress, told{number: j.number, progress: p}) }
-	result, err := l.cfg.Table.Do(ctx, l.ui.by, r)
+	result, err := l.cfg.Table.Do(jobCtx, Caller(), r)
 	select {
 	case l.results <- told{number: j.number, result: result, err: err}:
 	case <-ctx.Done():

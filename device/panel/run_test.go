@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/encoderbox/encoderbox/board/panel"
+	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
@@ -104,9 +106,9 @@ type running struct {
 	end    func()
 }
 
-func start(t *testing.T, size panel.Size) *running {
+func start(t *testing.T, size panel.Size, more ...control.Command) *running {
 	r := &running{
-		store: status.NewStore("1.4.0"), box: newBox(offAir()), signs: NewSigns(), opened: map[string]int{},
+		store: status.NewStore("1.4.0"), box: newBox(offAir(), more...), signs: NewSigns(), opened: map[string]int{},
 		keys: &fakeKeys{make(chan *panel.Event)}, screen: &fakeScreen{size: size, takes: 20 * time.Millisecond, dim: 1}, lamp: &lamp{},
 	}
 	open := func(what string) error {
@@ -145,6 +147,25 @@ func (r *running) onTheAir() {
 func rest(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+// choose goes down to lines of menus, and presses OK.
+func (r *running) choose(t *testing.T, labels ...string) {
+	for _, label := range labels {
+		chosen := func() bool {
+			return strings.Contains(r.screen.line(1)+r.screen.line(2)+r.screen.line(3), ">"+label)
+		}
+		for range 30 {
+			if chosen() {
+				break
+			}
+			r.keys.press(panel.Down, 20*time.Millisecond)
+			rest(100 * time.Millisecond)
+		}
+		require.True(t, chosen(), "%s is not in the menu %s", label, r.screen.line(0))
+		r.keys.press(panel.OK, 20*time.Millisecond)
+		rest(400 * time.Millisecond)
+	}
 }
 
 func TestTheFirstPictureAndALife(t *testing.T) {
@@ -197,6 +218,30 @@ func TestACommandThatHangsIsGivenUpAtTheEnd(t *testing.T) {
 		require.Len(t, r.box.calls, 1)
 		r.end() // returns
 		require.True(t, r.screen.done && r.lamp.off)
+	})
+}
+
+func TestALongCommandCanBeGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, panel.Size{Columns: 20, Rows: 4}, control.Command{
+			Name: "destination preflight", Help: "Go the way", Long: true,
+			Args: []control.Arg{{Name: "name", Kind: control.Word, Help: "which", Values: func(*status.Snapshot, control.Args) []string { return []string{"youtube"} }}},
+			Run: func(ctx context.Context, c control.Call) (control.Result, error) {
+				c.Progress(control.Progress{Done: -1, Text: "TLS"})
+				<-ctx.Done()
+				return control.Result{}, ctx.Err()
+			},
+		})
+		defer r.end()
+		r.onTheAir()
+		rest(time.Second)
+		r.keys.press(panel.OK, time.Second)
+		r.choose(t, "Destinations", "Preflight")
+		require.Contains(t, r.screen.line(1), "TLS")
+		r.keys.press(panel.Back, 20*time.Millisecond)
+		rest(200 * time.Millisecond)
+		require.Contains(t, r.screen.line(0), "Not done")
+		require.Contains(t, r.screen.line(2)+r.screen.line(3), "given up")
 	})
 }
 

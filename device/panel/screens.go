@@ -141,16 +141,24 @@ type working struct {
 	progress *control.Progress
 }
 
-func (w *working) view(_ *ui, s scene) view {
+func (w *working) view(u *ui, s scene) view {
 	v := view{title: w.job.title, corner: clock(s.now.Sub(w.since)), text: "Working...", hasBar: true, bar: -1}
 	if w.progress != nil {
 		v.bar, v.text = w.progress.Done, words(w.progress.Text, "Working...")
+	}
+	switch {
+	case u.giveUp:
+		v.text = "Giving up..."
+	case w.job.long && v.bar < 0:
+		v.text += "\nBack or a long OK gives up."
 	}
 	v.barText = v.text
 	return v
 }
 
-func (w *working) press(*ui, scene, Press) {}
+func (w *working) press(u *ui, _ scene, p Press) {
+	u.giveUp = u.giveUp || w.job.long && leaves(p)
+}
 
 // message is something to read, until somebody has read it or for a while.
 type message struct {

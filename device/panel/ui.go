@@ -37,7 +37,8 @@ type ui struct {
 	touched time.Time
 	asked   *job // a command that is to be started
 	running *job
-	number  int // of jobs
+	giveUp  bool // running is to be given up
+	number  int  // of jobs
 }
 
 // job is a command that runs, or is to.
@@ -45,6 +46,7 @@ type job struct {
 	number  int
 	request control.Request
 	title   string
+	long    bool // it may take minutes, and can be given up
 }
 
 // press takes one step of a press.
@@ -145,7 +147,8 @@ func (u *ui) start(s scene, base int, title string, r control.Request) {
 		return
 	}
 	u.number++
-	u.running = &job{number: u.number, request: r, title: title}
+	c, _ := u.table.Find(r.Command)
+	u.running, u.giveUp = &job{number: u.number, request: r, title: title, long: c.Long}, false
 	u.asked = u.running
 	u.push(&working{job: u.running, since: s.now})
 }
@@ -232,5 +235,5 @@ func errorWords(err error) string {
 }
 
 func (u *ui) toast(s scene, title, text string) {
-	u.push(&message{title: title, text: text, until: s.now.Add(toastFor)})
+	u.push(&message{title: title, text: text, until: s.now.Add(toastFor + toastFor*time.Duration(len(text)/24))})
 }

@@ -3,6 +3,7 @@ package panel
 import (
 	"image"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -193,6 +194,41 @@ func TestAMenuWithoutAnything(t *testing.T) {
 		}
 		require.Nil(t, u.wanted())
 	}
+}
+
+// TestAnythingPressed: whatever is pressed in whatever order, something is shown, and
+// nothing of it is too long.
+func TestAnythingPressed(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	keys := []panel.Key{panel.OK, panel.OK, panel.Down, panel.Down, panel.Up, panel.Left, panel.Right, panel.Back, panel.Stream, panel.Record}
+	sizes := []panel.Size{oled, small, {Columns: 16, Rows: 2}, {Columns: 20, Rows: 4}, {Columns: 8, Rows: 1}, {Width: 96, Height: 16}, {Width: 256, Height: 64}}
+	artists := map[panel.Size]*artist{}
+	for _, size := range sizes {
+		artists[size] = newArtist(size)
+	}
+	h := newHand(live())
+	for i := range 20000 {
+		if i%500 == 0 {
+			s := []*status.Snapshot{live(), offAir(), {}}[random.IntN(3)]
+			if s.Streams == nil {
+				s.Streams = []status.Stream{{Name: "ünïcode straße 日本語"}}
+			}
+			h.s = sceneOf(s)
+		}
+		h.s.now, h.s.turn = h.s.now.Add(50*time.Millisecond), h.s.turn+1
+		h.ui.press(h.s, Press{keys[random.IntN(len(keys))], PressKind(random.IntN(7)), time.Duration(random.IntN(4000)) * time.Millisecond})
+		if j := h.ui.wanted(); j != nil {
+			r, err := h.b.table.Do(t.Context(), h.ui.by, j.request)
+			h.ui.finished(h.s, j.number, r, err)
+		}
+		h.ui.tick(h.s)
+		size := sizes[random.IntN(len(sizes))]
+		for _, l := range artists[size].draw(h.ui.view(h.s), oled2()).Lines {
+			require.LessOrEqual(t, len(l), size.Columns, "%q", l)
+			require.Equal(t, -1, strings.IndexFunc(l, func(r rune) bool { return r < ' ' || r > '~' }), "%q", l)
+		}
+	}
+	require.Greater(t, len(h.b.calls), 20)
 }
 
 var offAirEmpty status.Snapshot
