@@ -42,4 +42,5 @@ func (p *port) Read(b []byte) (int, error)         { return p.file.Read(b) }
 func (p *port) Write(b []byte) (int, error)        { return p.file.Write(b) }
 func (p *port) SetReadDeadline(t time.Time) error  { return p.file.SetReadDeadline(t) }
 func (p *port) SetWriteDeadline(t time.Time) error { return p.file.SetWriteDeadline(t) }
+func (p *port) Discard() error                     { return p.mode.ResetOutputBuffer() }
 func (p *port) Close() error                       { return errors.Join(p.mode.Close(), p.file.Close()) }

@@ -22,6 +22,9 @@ type Port interface {
 	SetWriteDeadline(time.Time) error
 }
 
+// discarder is a Port that can drop what was written and is not sent.
+type discarder interface{ Discard() error }
+
 // Panel is a front panel that has said hello. Safe for concurrent use.
 type Panel struct {
 	name  string
@@ -88,7 +91,10 @@ func (p *Panel) Close() error {
 	p.stop()
 	_ = p.port.SetWriteDeadline(time.Unix(1, 0)) // fails where no write waits any more
 	p.tasks.Wait()
-	if p.isMet() {
+	switch d, ok := p.port.(discarder); {
+	case ok && !errors.Is(p.failed(), errClosed):
+		_ = d.Discard() // else the kernel may wait 30 s for a panel that reads nothing
+	case p.isMet():
 		// Behind a line end, for a line that was cut off. It is not waited for: a panel that
 		// misses it goes dark by itself.
 		off := message{seq: p.link.number(), word: "off"}.append([]byte("\n"))

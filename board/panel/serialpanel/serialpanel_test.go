@@ -153,7 +153,9 @@ func TestAllOfIt(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
-		if err := p.Close(); err != nil || !fake.Off() {
+		err := p.Close()
+		synctest.Wait()
+		if err != nil || !fake.Off() {
 			t.Errorf("after Close: %v, %v", err, fake.Off())
 		}
 		if err := live.Set(1); !errors.Is(err, errClosed) {
