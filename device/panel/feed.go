@@ -142,7 +142,7 @@ func (p *Panel) lightsUntil(ctx context.Context) (err error) {
 		}
 		sign, signed := p.cfg.Signs.Watch()
 		for lamp := range play.lamps {
-			play.senses[lamp] = senseOf(lamp, snapshot, sign, p.cfg.TallyDestination, now)
+			play.senses[lamp] = senseOf(play.says(lamp), snapshot, sign, p.cfg.TallyDestination, now)
 		}
 		next, err := play.play(now)
 		if err != nil {

@@ -161,6 +161,13 @@ func (l *lamp) taken() []float64 {
 	return sets
 }
 
+func TestALampAloneSaysAll(t *testing.T) {
+	one := newPlayer(map[string]panel.Light{"live:red": &lamp{}, "live:green": &lamp{}}, nil, noon)
+	two := newPlayer(map[string]panel.Light{LiveLamp: &lamp{}, AlarmLamp: &lamp{}}, nil, noon)
+	require.Equal(t, StatusLamp, one.says(LiveLamp))
+	require.Equal(t, LiveLamp, two.says(LiveLamp))
+}
+
 func TestLightsAreSetOnlyOnChangeAndKeepTime(t *testing.T) {
 	all, err := patterns()
 	require.NoError(t, err)

@@ -31,6 +31,14 @@ func newPlayer(lights map[string]panel.Light, patterns map[string]Pattern, began
 	return p
 }
 
+// says is which lamp's meaning a lamp has: one that is alone says all.
+func (p *player) says(lamp string) string {
+	if len(p.lamps) == 1 {
+		return StatusLamp
+	}
+	return lamp
+}
+
 // patterns are those of all senses.
 func patterns() (map[string]Pattern, error) {
 	all := map[string]Pattern{}
