@@ -1,27 +1,31 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
-	"slices"
+	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 
+	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 16 << 20
 
-// answerTime bounds the wait for an answer, and for all of a short one.
-const answerTime = 20 * time.Second
+// answerTime bounds the wait for an answer, and for all of a short one; doTime that
+// for a command, which may wait for others.
+const answerTime, doTime = 20 * time.Second, 2 * time.Minute
 
 // unreachable: no encoderd answers.
 type unreachable struct {
@@ -35,39 +39,148 @@ func (u *unreachable) Error() string {
 
 func (u *unreachable) Unwrap() error { return u.cause }
 
-// call makes a request to the API. The caller closes the body.
-func (c *client) call(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
-	u := c.base.JoinPath("/api/v1", path)
+// target is where the box is.
+type target struct {
+	base   *url.URL
+	name   string // for people
+	socket string // "": base over the network
+}
+
+// findBox is the box of an address; without one the socket of a daemon on this machine
+// that lets us in, else its page.
+func findBox(ctx context.Context, address string, env func(string) string) (target, error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return socketBox(path), nil
+	}
+	if address == "" {
+		for _, path := range sockets(env) {
+			if conn, err := dialSocket(ctx, path); err == nil {
+				_ = conn.Close()
+				return socketBox(path), nil
+			}
+		}
+		address = "http://localhost:8080"
+	}
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return target{}, fmt.Errorf("address %q is not http://HOST:PORT or unix:PATH", address)
+	}
+	return target{base: u, name: u.Host}, nil
+}
+
+func socketBox(path string) target {
+	return target{base: &url.URL{Scheme: "http", Host: "localhost"}, name: path, socket: path}
+}
+
+// sockets are where a daemon on this machine may listen.
+func sockets(env func(string) string) (all []string) {
+	if dir, _, _ := strings.Cut(env("RUNTIME_DIRECTORY"), ":"); dir != "" {
+		all = append(all, dir+"/control.sock")
+	}
+	return append(all, config.ControlSockets(env, os.Getuid())...)
+}
+
+func dialSocket(ctx context.Context, path string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return new(net.Dialer).DialContext(ctx, "unix", path)
+}
+
+// newHTTP is a client that does not wait for ever for a box that takes the question
+// and says nothing. What a long command takes is not bounded by it: the answer begins
+// early, and then comes line by line.
+func newHTTP(b target) *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = doTime
+	if b.socket != "" {
+		t.Proxy = nil
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, b.socket) }
+	}
+	// A redirect would show the token to somebody else.
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// request is a call of the API before it is made.
+type request struct {
+	accept string
+	lastID string // Last-Event-ID
+	body   any    // sent as JSON
+}
+
+// call makes a request to the API; q may be nil. The caller closes the body.
+func (c *client) call(ctx context.Context, method, path string, query url.Values, q *request) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, method, path, query, q)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// send is call with the answer's header.
+func (c *client) send(ctx context.Context, method, path string, query url.Values, q *request) (*http.Response, error) {
+	u := c.box.base.JoinPath("/api/v1", path)
 	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if q == nil {
+		q = &request{}
+	}
+	var body io.Reader
+	if q.body != nil {
+		doc, err := json.Marshal(q.body)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		body = bytes.NewReader(doc)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for key, value := range map[string]string{"Accept": q.accept, "Last-Event-ID": q.lastID} {
+		if value != "" {
+			req.Header.Set(key, value)
+		}
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
 			err = ue.Err
 		}
-		return nil, &unreachable{c.base.Host, err}
+		return nil, &unreachable{c.box.name, err}
 	}
 	if resp.StatusCode/100 == 2 {
-		return resp.Body, nil
+		return resp, nil
 	}
 	defer resp.Body.Close()
-	return nil, refusal(resp)
+	return nil, refusal(resp, strings.HasPrefix(path, "commands"))
 }
 
-// refusal is an answer of the API that says no, in its own words.
-func refusal(resp *http.Response) error {
-	var body struct{ Error string }
+// refusal is an answer of the API that says no, in its own words. of is that the
+// refusal is of a command.
+func refusal(resp *http.Response, of bool) error {
+	var e control.Error
 	doc, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err == nil {
-		err = json.Unmarshal(doc, &body)
+		err = json.Unmarshal(doc, &e)
 	}
-	if err != nil || body.Error == "" {
-		return fmt.Errorf("the box answers %s: does encoderd serve this address?", resp.Status)
+	if err != nil || e.Message == "" {
+		e = control.Error{Message: fmt.Sprintf("the box answers %s: does encoderd serve this address?", resp.Status)}
 	}
-	return errors.New(printable(body.Error))
+	if e.Code == "" {
+		e.Code = control.Failed
+		if resp.StatusCode == http.StatusUnauthorized || of && resp.StatusCode == http.StatusForbidden {
+			e.Code = control.Forbidden
+		}
+	}
+	return &e
 }
 
 // printable is a text of the box on one line, without what would disturb a terminal.
@@ -76,146 +189,69 @@ func printable(s string) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case unicode.IsControl(r):
+		case !unicode.IsPrint(r):
 			return -1
 		}
 		return r
 	}, s)
 }
 
-// newHTTP is a client that does not wait for ever for a box that takes the question
-// and says nothing. What a preflight takes is not bounded by it: the answer begins at
-// once, and then comes line by line.
-func newHTTP() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.ResponseHeaderTimeout = answerTime
-	return &http.Client{Transport: t}
-}
-
-// snapshot is the box's status.
-func (c *client) snapshot(ctx context.Context) (s status.Snapshot, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	body, err := c.call(ctx, http.MethodGet, "status", nil)
-	if err != nil {
-		return s, err
-	}
-	defer body.Close()
-	doc, err := io.ReadAll(io.LimitReader(body, maxAnswer))
-	if err != nil {
-		return s, &unreachable{c.base.Host, err}
-	}
-	if err := json.Unmarshal(doc, &s); err != nil {
-		return s, fmt.Errorf("the box's status is not understood: is encoderd of another version? (%w)", err)
-	}
-	return s, nil
-}
-
-// find is the path of a destination in the API, by "NAME" or "STREAM/NAME".
-func (c *client) find(ctx context.Context, name string) (string, error) {
-	s, err := c.snapshot(ctx)
-	if err != nil {
-		return "", err
-	}
-	stream, dest, both := strings.Cut(name, "/")
-	if !both {
-		stream, dest = "", name
-	}
-	var found, all []string
-	for _, st := range s.Streams {
-		for _, d := range st.Destinations {
-			all = append(all, st.Name+"/"+d.Name)
-			if d.Name == dest && (stream == "" || st.Name == stream) {
-				found = append(found, st.Name+"/"+d.Name)
-			}
-		}
-	}
-	slices.Sort(all)
-	switch {
-	case len(found) == 1:
-		stream, dest, _ = strings.Cut(found[0], "/")
-		return "streams/" + url.PathEscape(stream) + "/destinations/" + url.PathEscape(dest), nil
-	case len(found) > 1:
-		return "", fmt.Errorf("%w: several streams have a destination %q: say %s", errUsage, name, printable(strings.Join(found, " or ")))
-	case len(all) == 0:
-		return "", fmt.Errorf("no destination %q: the box has none", name)
-	}
-	return "", fmt.Errorf("no destination %q: there are %s", name, printable(strings.Join(all, ", ")))
-}
-
-// command is a POST to a destination.
-func (c *client) command(ctx context.Context, name, command string) error {
-	path, err := c.find(ctx, name)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	body, err := c.call(ctx, http.MethodPost, path+"/"+command, nil)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if c.json {
-		_, err = io.Copy(c.stdout, io.LimitReader(body, maxAnswer))
-		return err
-	}
-	return nil
-}
-
-// destinations lists them.
-func (c *client) destinations(ctx context.Context) error {
-	s, err := c.snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	if c.json {
-		all := map[string][]status.Destination{}
-		for _, st := range s.Streams {
-			all[st.Name] = st.Destinations
-		}
-		doc, err := json.MarshalIndent(all, "", "  ")
-		if err != nil {
-			return fmt.Errorf("destinations: %w", err)
-		}
-		_, err = fmt.Fprintf(c.stdout, "%s\n", doc)
-		return err
-	}
-	t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "DESTINATION\tKIND\tSTATE\tBIT RATE\tURL\tWHY")
-	for _, st := range s.Streams {
-		for _, d := range st.Destinations {
-			why := d.Reason
-			if len(d.Errors) > 0 && d.State != status.Active && d.State != status.Disabled {
-				why = d.Errors[0].Message
-			}
-			fmt.Fprintf(t, "%s/%s\t%s\t%s\t%.2f Mb/s\t%s\t%s\n", printable(st.Name), printable(d.Name), printable(d.Kind),
-				printable(string(d.State)), float64(d.Bitrate)/1e6, printable(d.URL), printable(why))
-		}
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	return c.rates(s)
-}
-
-// rates says what bit rate the pictures of each stream have, and why.
-func (c *client) rates(s status.Snapshot) error {
-	for _, st := range s.Streams {
-		k := st.Rate
-		if k == nil {
-			continue
-		}
-		line := fmt.Sprintf("%s: %.2f of at most %.2f Mb/s: %s", st.Name, float64(k.Target)/1e6, float64(k.Max)/1e6, k.Reason)
-		if k.Decider != "" {
-			line += " (" + k.Decider + ")"
-		}
-		if k.Step != "" && k.Step != "full" {
-			line += ", " + k.Step
-		}
-		if _, err := fmt.Fprintln(c.stdout, printable(line)); err != nil {
+// printText prints a text of several lines.
+func (c *client) printText(text string) error {
+	for line := range strings.Lines(text) {
+		if _, err := fmt.Fprintln(c.stdout, strings.TrimRight(printable(line), " ")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// printJSON prints JSON: for people in lines, for a program that watches one a line.
+// Characters that would disturb a terminal are escaped.
+func (c *client) printJSON(doc []byte) error {
+	var b bytes.Buffer
+	shape := func() error { return json.Indent(&b, doc, "", "  ") }
+	if c.watching {
+		shape = func() error { return json.Compact(&b, doc) }
+	}
+	if err := shape(); err != nil {
+		return fmt.Errorf("the box's answer is not understood: %w", err)
+	}
+	var safe strings.Builder
+	for _, r := range strings.TrimSpace(b.String()) {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			safe.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&safe, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
+		default:
+			fmt.Fprintf(&safe, `\u%04x`, r)
+		}
+	}
+	_, err := fmt.Fprintln(c.stdout, safe.String())
+	return err
+}
+
+// get reads a JSON answer.
+func (c *client) get(ctx context.Context, path string, query url.Values, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	body, err := c.call(ctx, http.MethodGet, path, query, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	doc, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+	if err != nil {
+		return &unreachable{c.box.name, err}
+	}
+	if err := json.Unmarshal(doc, into); err != nil {
+		return fmt.Errorf("the box's answer is not understood: is encoderd of another version? (%w)", err)
+	}
+	return nil
+}
+
+// snapshot is the box's status.
+func (c *client) snapshot(ctx context.Context) (s status.Snapshot, err error) {
+	return s, c.get(ctx, "status", nil, &s)
 }

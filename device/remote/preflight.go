@@ -53,7 +53,7 @@ func (c *client) preflight(ctx context.Context, args []string) error {
 	if *seconds != 0 {
 		query.Set("seconds", strconv.Itoa(*seconds))
 	}
-	body, err := c.call(ctx, http.MethodPost, path+"/preflight", query)
+	body, err := c.call(ctx, http.MethodPost, path+"/preflight", query, nil)
 	if err != nil {
 		return err
 	}
@@ -75,17 +75,17 @@ func (c *client) preflight(ctx context.Context, args []string) error {
 			fmt.Fprintf(c.stdout, "%-8s %-14s %s\n", printable(string(l.Step.Verdict)), printable(l.Step.Name), printable(l.Step.Text))
 		}
 	}
-	return &unreachable{c.base.Host, errors.Join(errors.New("it stopped answering in the middle"), lines.Err())}
+	return &unreachable{c.box.name, errors.Join(errors.New("it stopped answering in the middle"), lines.Err())}
 }
 
 // verdict prints the report.
 func (c *client) verdict(r preflight.Report) error {
 	if c.json {
-		doc, err := json.MarshalIndent(r, "", "  ")
+		doc, err := json.Marshal(r)
 		if err != nil {
 			return fmt.Errorf("preflight: %w", err)
 		}
-		if _, err := fmt.Fprintf(c.stdout, "%s\n", doc); err != nil {
+		if err := c.printJSON(doc); err != nil {
 			return err
 		}
 	}
