@@ -26,9 +26,9 @@ type Model struct {
 	Encoders   []Encoder // the first whose driver is there is taken
 	EDID       EDID      // zero: an HDMI source's EDID is left alone
 	Panel
-	Serial     string // port of the console, such as "/dev/ttyS0"; "" for none
-	Watchdog   string // hardware watchdog, for people: whether it is used is configured
-	Update     Update
+	Serial   string // port of the console, such as "/dev/ttyS0"; "" for none
+	Watchdog string // hardware watchdog, for people: whether it is used is configured
+	Update   Update
 	// Sources are where the facts come from, for those that have no source of
 	// their own.
 	Sources []string
@@ -143,7 +143,9 @@ type Panel struct {
 // Button is a key of the front panel, by evdev or on a GPIO line.
 type Button struct {
 	Name panel.Key // what it is for
-	Key  string    // kernel's name of the key: "KEY_ENTER"
+	// Key is the kernel's name of the key: "KEY_ENTER". Keys that say by their names what they
+	// are for (KEY_OK, KEY_BACK) need not be listed beside.
+	Key string
 	// Chip and Line are instead of Key, where no device tree names the key: "gpiochip0" and a
 	// line's name or offset. A pressed key connects it to ground, or, with ActiveHigh, to the
 	// supply.

@@ -57,16 +57,17 @@ func (f *Front) keysThere(ctx context.Context) (panel.Keys, error) {
 }
 
 func (f *Front) sources() (list []source) {
-	codes, chips := evdevkeys.Map{}, map[string][]gpiokeys.Line{}
+	codes, chips := evdevkeys.Default(), map[string][]gpiokeys.Line{}
+	named := false
 	for _, b := range f.panel.Buttons {
 		if b.Key != "" {
 			code, _ := evdevkeys.Named(b.Key) // Check knows them all
-			codes[code] = b.Name
+			codes[code], named = b.Name, true
 		} else {
 			chips[b.Chip] = append(chips[b.Chip], gpiokeys.Line{Line: b.Line, Key: b.Name, ActiveHigh: b.ActiveHigh})
 		}
 	}
-	if len(codes) > 0 {
+	if named {
 		list = append(list, source{"buttons", func(context.Context) (panel.Keys, error) { return f.inputs(codes) }})
 	}
 	for chip, lines := range chips {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/encoderbox/encoderbox/board/panel"
 )
@@ -114,8 +115,11 @@ func (l *Light) read(file string) (string, error) {
 func (l *Light) write(file, text string) error {
 	f, err := os.OpenFile(filepath.Join(l.dir, file), os.O_WRONLY, 0)
 	if err != nil {
-		if errors.Is(err, fs.ErrPermission) {
-			return fmt.Errorf("%w: the daemon's user may not write it (a udev rule gives the group)", err)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			err = fmt.Errorf("%w: the daemon's user may not write it (a udev rule gives the group)", err)
+		case errors.Is(err, syscall.EROFS):
+			err = fmt.Errorf("%w: /sys is read-only for the daemon (ProtectKernelTunables= of its unit?)", err)
 		}
 		return err
 	}
