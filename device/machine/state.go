@@ -52,6 +52,8 @@ func (f flat) add(path string, v any) {
 		}
 	case json.Number:
 		f[path] = v.String()
+	case bool:
+		f[path] = strconv.FormatBool(v)
 	default:
 		f[path] = ascii(v)
 	}
@@ -71,7 +73,9 @@ func element(i int, v any) string {
 
 // join adds a step to a path, escaped as in a JSON pointer (RFC 6901).
 func join(path, step string) string {
-	step = strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
+	if strings.ContainsAny(step, "~/") {
+		step = strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
+	}
 	if path == "" {
 		return step
 	}
