@@ -65,7 +65,7 @@ func (c *Controller) choke(v measure) {
 		rate = min(max(v.before, leastOfChoked*target), rate)
 	}
 	c.stall.flow = min(c.stall.flow, rate)
-	c.link.set(rate, v.at)
+	c.link = estimate{} // that was a guess: what it carries is measured as soon as it is full
 	c.cutAt = v.at
 	c.same = sameQueue{}
 	why := Queueing

@@ -175,7 +175,7 @@ func (c *Controller) stay(why Reason) {
 // system call.
 func (c *Controller) pace() {
 	if c.hush {
-		c.advice.Pace = int(hushShare * max(c.stall.flow, float64(c.limits.Min)))
+		c.advice.Pace = int(max(hushShare*c.stall.flow, leastHush))
 		return
 	}
 	p := paceRatio * min(max(float64(c.advice.Target), c.link.rate, c.drain), float64(c.limits.Max))

@@ -35,7 +35,9 @@ const (
 	// two masts, or somebody who does not get to run. TCP's may be late by 40 ms.
 	stalling = 50 * time.Millisecond
 	// sitOut is how long bytes may wait for a link that stands still again and again, after
-	// which it is one that is too slow, and acknowledges in bunches.
+	// which it is one that is too slow, and acknowledges in bunches; and how long they may
+	// wait while the round trip says that there is no queue on the way. BBR sends next to
+	// nothing for 200 ms, each 10 s, to measure just that.
 	sitOut = 400 * time.Millisecond
 )
 
@@ -60,7 +62,7 @@ func (v measure) standsStill() bool {
 // cut lowers the target to what the link is seen to carry, less what drains the queue.
 func (c *Controller) cut(v measure) {
 	c.clean = v.at
-	if v.at < c.stall.grace || v.silence > 2*stalling || v.standsStill() && v.busy < sitOut {
+	if v.at < c.stall.grace || v.silence > 2*stalling || (v.standsStill() || v.shortTrip) && v.busy < sitOut {
 		return
 	}
 	target := float64(c.advice.Target)
@@ -130,7 +132,7 @@ func (c *Controller) carried(v measure) float64 {
 // setPatience: a limit that held twice is left alone for longer.
 func (c *Controller) setPatience(carried float64, v measure) {
 	c.patience = leastPatience
-	if carried > 0.85*c.link.rate && v.at-c.cutAt < 4*mostPatience {
+	if c.link.rate > 0 && carried > 0.85*c.link.rate && v.at-c.cutAt < 4*mostPatience {
 		c.patience = min(c.lastPatience*3/2, mostPatience)
 	}
 	c.lastPatience = c.patience

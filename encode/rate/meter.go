@@ -38,6 +38,7 @@ type measure struct {
 	age       time.Duration // how old it is, beyond base
 	queue     time.Duration // the part of that which neither bursts nor repair explain
 	silence   time.Duration // since the last acknowledgement, while one is due
+	shortTrip bool          // the round trip is that of an empty path
 	mute      time.Duration // since the receiver was heard of, if only by another round trip
 	pause     time.Duration // since the last acknowledgement, while one is overdue
 	dropped   bool          // something was given up since the last measure
@@ -92,10 +93,11 @@ const (
 	minSpan = 140 * time.Millisecond
 	// ackSpan is over what acknowledgements are counted: short, for a cut's sake, but
 	// several pictures long. Where they come in jumps, lossySpan. Where the link falls to
-	// less than half at once, suddenSpan.
+	// clearly less at once, suddenSpan.
 	ackSpan    = 240 * time.Millisecond
 	lossySpan  = 800 * time.Millisecond
 	suddenSpan = 120 * time.Millisecond
+	suddenly   = 0.7
 	// leastDue is how old, beyond base, a byte is before its acknowledgement is due:
 	// SRT's come every 10 ms, TCP's may be delayed by 40 ms.
 	leastDue = 60 * time.Millisecond
@@ -187,6 +189,7 @@ func (m *meter) measure(s Sample, target float64) measure {
 		m.spoke = m.now
 	}
 	v.mute = m.now - m.spoke
+	v.shortTrip = s.MinRTT > 0 && s.RTT < s.MinRTT*5/4+5*time.Millisecond
 	m.last = s
 	m.lag = max(v.since-2*Interval, m.lag-v.since/4)
 	m.delays(&v, last)
@@ -225,7 +228,7 @@ func (m *meter) queues(v *measure, target float64) {
 	ready := m.hist.readiest(v.at-minSpan-v.wait, v.at)
 	v.queue = min(max(ready.delay-v.base-v.repair, 0), m.excessBacklog(*v, target))
 	if v.repair == 0 {
-		if sudden := m.hist.ackRate(suddenSpan, 0); sudden < v.acked/2 {
+		if sudden := m.hist.ackRate(suddenSpan, 0); sudden < suddenly*v.acked {
 			v.acked = sudden
 			now := m.hist.readiest(v.at-suddenSpan/2, v.at)
 			v.queue = max(v.queue, min(now.delay-v.base, m.excessBacklog(*v, target)))

@@ -23,11 +23,12 @@ const (
 	// firstSilence is the same where nothing was ever acknowledged: nobody knows how long
 	// the path is.
 	firstSilence = 1500 * time.Millisecond
-	// hushAfter is how long until next to nothing is sent: what is, waits somewhere on
-	// the way, is too late when the link is back, and is delivered first all the same. A
-	// packet now and then, hushShare of what was carried, finds out when that is.
-	hushAfter = 150 * time.Millisecond
+	// What is sent into an outage waits somewhere on the way, is too late when the link is
+	// back, and is delivered first all the same. A packet now and then, hushShare of what
+	// was carried, finds out when that is.
 	hushShare = 0.03
+	// leastHush, bits per second, is a packet in 50 ms.
+	leastHush = 200_000
 	// mostHush is how long that is believed in: some receivers speak of acknowledgements alone.
 	mostHush = 5 * time.Second
 	// What the encoder is given, of what was delivered before: at first, as if it were a
@@ -62,10 +63,13 @@ func (v measure) patience(least time.Duration) time.Duration {
 // isHush: next to nothing is to be sent until something is heard of the receiver, and
 // once it is, there is time for what was lost to be asked for.
 func (c *Controller) isHush(v measure) bool {
-	if v.silence > v.mute+2*Interval {
+	switch {
+	case !c.stall.on:
+		return false
+	case v.silence > v.mute+2*Interval:
 		return v.mute > v.patience(2*silentAfter)
 	}
-	return c.stall.flow > 0 && v.silence > v.patience(hushAfter) && v.mute < mostHush
+	return v.mute < mostHush
 }
 
 // begin freezes the estimate: what was delivered, but at least what the link was given

@@ -15,7 +15,7 @@ func TestControllerTakesBackACutForNothing(t *testing.T) {
 		at += Interval
 		written += 10_000 // 4 Mb/s
 		acked = min(acked+ack, written-1200)
-		return c.Step(Sample{At: at, Written: written, Outstanding: written - acked, Budget: time.Second, RTT: 20 * time.Millisecond, MinRTT: 20 * time.Millisecond})
+		return c.Step(Sample{At: at, Written: written, Outstanding: written - acked, Budget: time.Second, RTT: 60 * time.Millisecond, MinRTT: 20 * time.Millisecond})
 	}
 	c.MayProbe(false)
 	for range 500 {
@@ -38,5 +38,27 @@ func TestControllerTakesBackACutForNothing(t *testing.T) {
 	}
 	if c.advice.Target < was*9/10 || c.link.rate < 0.9*link {
 		t.Errorf("all came through at once: target %d of %d, estimate %.0f of %.0f", c.advice.Target, was, c.link.rate, link)
+	}
+}
+
+// BBR empties the path for 200 ms each ten seconds, to measure its round trip: bytes wait,
+// but not on the way.
+func TestControllerSitsOutBBRsProbe(t *testing.T) {
+	c := New(Limits{Min: 500_000, Start: 4_000_000, Max: 6_000_000})
+	c.MayProbe(false)
+	var at time.Duration
+	var written, acked uint64
+	for range 1500 {
+		at += Interval
+		written += 10_000
+		rtt, ack := 55*time.Millisecond, uint64(14_000)
+		if at%(10*time.Second) < 200*time.Millisecond {
+			rtt, ack = 42*time.Millisecond, 1200
+		}
+		acked = min(acked+ack, written-1200)
+		a := c.Step(Sample{At: at, Written: written, Outstanding: written - acked, Budget: 2 * time.Second, RTT: rtt, MinRTT: 41 * time.Millisecond})
+		if a.Target < 3_500_000 {
+			t.Fatalf("%v: target %d, %s", at, a.Target, a.Reason)
+		}
 	}
 }

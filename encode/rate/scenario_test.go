@@ -102,7 +102,7 @@ func TestControllerFollowsSteps(t *testing.T) {
 	rounds(t, func() model { return model{capacity: stepDown, length: time.Minute} }, func(t *testing.T, seed uint64, r result) {
 		down := r.when(20*time.Second, func(target float64) bool { return target <= 1.05*2e6*1.2 })
 		back := r.when(40*time.Second, func(target float64) bool { return target >= 0.85*6e6 })
-		if down > 700*time.Millisecond || back > 8*time.Second || r.late > 0 {
+		if down > 700*time.Millisecond || back > 10*time.Second || r.late > 0 {
 			t.Errorf("seed %d: down after %v, back after %v, %d late", seed, down, back, r.late)
 		}
 	})
@@ -226,7 +226,7 @@ func TestControllerLowersTheTargetOfAChokedLink(t *testing.T) {
 	}, func(t *testing.T, seed uint64, r result) {
 		down := r.when(20*time.Second, func(target float64) bool { return target <= 2e6 })
 		back := r.when(30*time.Second, func(target float64) bool { return target >= 6e6 })
-		if down > 900*time.Millisecond || r.late > 60 || back > 8*time.Second {
+		if down > 900*time.Millisecond || r.late > 60 || back > 10*time.Second {
 			t.Errorf("seed %d: down after %v, %d late, back after %v", seed, down, r.late, back)
 		}
 	})
