@@ -12,6 +12,7 @@ import (
 	"github.com/encoderbox/encoderbox/device/commit"
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
+	"github.com/encoderbox/encoderbox/device/network"
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/output/push"
 	"github.com/encoderbox/encoderbox/output/record"
@@ -23,6 +24,7 @@ func (d *box) commands() *control.Table {
 	return control.New(d.store, d.executed, slices.Concat(
 		d.streamCommands(), d.destinationCommands(), d.recordCommands(), d.showCommands(),
 		d.configCommands(), commit.Commands(d.keeper), d.systemCommands(), d.timeCommands(),
+		network.Commands(d.store, d.keeper), d.panelCommands(),
 	)...)
 }
 

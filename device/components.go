@@ -42,7 +42,7 @@ const (
 
 // reconcile turns a configuration into components and makes them run.
 func (d *box) reconcile(cfg *config.Config) error {
-	wanted := []reconcile.Component{d.httpComponent(cfg)}
+	wanted := append(d.surfaces(cfg), d.httpComponent(cfg))
 	for _, name := range cfg.StreamNames() {
 		st := d.stream(name)
 		st.report.SetDefault(name == cfg.DefaultStream())

@@ -19,10 +19,13 @@ import (
 
 	"github.com/encoderbox/encoderbox/device/commit"
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/console"
 	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/flight"
 	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/httpd"
+	"github.com/encoderbox/encoderbox/device/network"
+	"github.com/encoderbox/encoderbox/device/panel"
 	"github.com/encoderbox/encoderbox/device/programme"
 	"github.com/encoderbox/encoderbox/device/reconcile"
 	"github.com/encoderbox/encoderbox/device/status"
@@ -65,6 +68,7 @@ func Run(ctx context.Context, opts Options) error {
 	background.Go(func() { watchProcess(ctx, d.store.SetProcess) })
 	background.Go(func() { d.keeper.Run(ctx) })
 	background.Go(func() { d.serveSocket(ctx) })
+	background.Go(func() { _ = d.network.Run(ctx) })
 	// The last that the flight recorder is told is how everything else ended.
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRecording()
@@ -117,6 +121,9 @@ type box struct {
 	recorders    registry[*record.Recorder]
 	table        *control.Table // what every surface offers
 	system       system
+	network      *network.Network
+	signs        *panel.Signs  // of the front panel
+	guard        console.Guard // of passwords
 
 	preflights chan struct{} // holds a token for each under way
 
@@ -138,6 +145,8 @@ func newBox(opts Options, cfg *config.Config) *box {
 	d.keeper = d.keeperOf(cfg)
 	d.flight = d.newFlight(cfg)
 	d.recallAir(cfg)
+	d.network = network.New(network.Options{Store: d.store, Log: d.log})
+	d.signs = panel.NewSigns()
 	d.table = d.commands()
 	d.handler = d.routes()
 	d.reconciler = reconcile.New(d.log)
@@ -244,6 +253,7 @@ func (d *box) apply() error {
 	d.hls.SetDefault(cfg.DefaultStream())
 	d.dash.SetDefault(cfg.DefaultStream())
 	d.expect(cfg)
+	d.network.Set(cfg.Network)
 	return d.reconcile(cfg)
 }
 

@@ -21,9 +21,9 @@ import (
 
 // actor is a member that does what it is told, at once.
 type actor struct {
-	box   *box
-	name  string
-	held  string
+	box  *box
+	name string
+	held string
 
 	mu    sync.Mutex // guards the field below
 	calls []string
@@ -38,7 +38,7 @@ func (a *actor) note(call string) {
 	defer a.mu.Unlock()
 	a.calls = append(a.calls, call)
 }
-func (a *actor) Hold(reason string)    { a.held = reason }
+func (a *actor) Hold(reason string) { a.held = reason }
 
 // report tells what has come of it.
 func (a *actor) report(state group.State) {

@@ -26,7 +26,9 @@ func startDaemon(t *testing.T, dir string) *http.Client {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	begin := time.Now()
-	go func() { ended <- Run(ctx, Options{ConfigFile: file, Version: "v9", Stdout: io.Discard, Stderr: io.Discard}) }()
+	go func() {
+		ended <- Run(ctx, Options{ConfigFile: file, Version: "v9", Stdout: io.Discard, Stderr: io.Discard})
+	}()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-ended)

@@ -1,15 +1,24 @@
 package device
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/encoderbox/encoderbox/device/console"
 	"github.com/encoderbox/encoderbox/device/control"
+	"github.com/encoderbox/encoderbox/device/machine"
+	"github.com/encoderbox/encoderbox/device/panel"
 )
 
 // surfaceWalk is a surface as the walk over the table sees it: whether its people can
@@ -25,7 +34,10 @@ func TestEverySurfaceHasEveryCommand(t *testing.T) {
 	b := newBench(t)
 	for _, s := range []surfaceWalk{
 		{control.API, apiHas(t, b)},
-		{control.Socket, apiHas(t, b)}, // the same handler
+		{control.Socket, apiHas(t, b)}, // the same handler, and encoderctl behind it
+		{control.Console, consoleHas(t, b)},
+		{control.Machine, machineHas(t, b)},
+		{control.Panel, panelHas(b)},
 	} {
 		for _, c := range b.table.Commands() {
 			if why := c.Except[s.surface]; why == "" && !s.has(c.Name) {
@@ -62,5 +74,85 @@ func apiHas(t *testing.T, b *bench) func(name string) bool {
 			}
 		}
 		return false
+	}
+}
+
+// consoleHas types each command with an argument too many, and reads what a person at a
+// serial line would.
+func consoleHas(t *testing.T, b *bench) func(name string) bool {
+	ours, theirs := net.Pipe()
+	ended := make(chan error, 1)
+	c := console.New(console.Options{State: b.store, Table: b.table})
+	go func() { ended <- c.Run(t.Context(), "pipe", theirs) }()
+	t.Cleanup(func() {
+		require.NoError(t, ours.Close())
+		<-ended
+	})
+	answers := bufio.NewReader(ours)
+	until := func(what string) string {
+		var text strings.Builder
+		for !strings.HasSuffix(text.String(), what) {
+			require.NoError(t, ours.SetDeadline(time.Now().Add(20*time.Second)))
+			r, err := answers.ReadByte()
+			require.NoError(t, err, text.String())
+			text.WriteByte(r)
+		}
+		return text.String()
+	}
+	say := func(line string) {
+		_, err := io.WriteString(ours, line+"\r")
+		require.NoError(t, err)
+	}
+	say("")
+	until("> ")
+	return func(name string) bool {
+		say("help " + name)
+		answer := until("\n") + until("> ")
+		c, found := b.table.Find(name)
+		return found && strings.Contains(strings.Join(strings.Fields(answer), " "), c.Help) // wrapped
+	}
+}
+
+// machineHas sends each command with an argument that none has.
+func machineHas(t *testing.T, b *bench) func(name string) bool {
+	ours, theirs := net.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := b.box.programs().Serve(t.Context(), theirs, machine.Options{Caller: control.Caller{Name: "a test", Surface: control.Machine, Role: control.Admin}})
+		ended <- err
+	}()
+	lines := make(chan string, 1000)
+	go func() {
+		defer close(lines)
+		s := bufio.NewScanner(ours)
+		s.Buffer(nil, 1<<20)
+		for s.Scan() {
+			lines <- s.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		require.NoError(t, ours.Close())
+		<-ended
+	})
+	number := 0
+	return func(name string) bool {
+		number++
+		_, err := fmt.Fprintf(ours, "DO %d {\"command\":%q,\"args\":{\"no such\":\"x\"}}\n", number, name)
+		require.NoError(t, err)
+		for line := range lines {
+			if rest, ok := strings.CutPrefix(line, fmt.Sprintf("NACK %d ", number)); ok {
+				return strings.HasPrefix(rest, string(control.Usage))
+			}
+		}
+		return false
+	}
+}
+
+// panelHas finds each command in the menu.
+func panelHas(b *bench) func(name string) bool {
+	unreachable := panel.Unreachable(b.table)
+	return func(name string) bool {
+		_, found := b.table.Find(name)
+		return found && !slices.Contains(unreachable, name)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/encoderbox/encoderbox/device/config"
@@ -183,6 +184,7 @@ func result(done Done, what string) control.Result {
 }
 
 func history(k *Keeper) []control.Command {
+	found := &atomic.Pointer[[]Offer]{} // by the last config usb, whoever's
 	return []control.Command{
 		{
 			Name: "config versions", Help: "List the configurations before, by number, with when and who", Role: control.Viewer, Reads: true,
@@ -233,12 +235,16 @@ func history(k *Keeper) []control.Command {
 			Name: "config usb", Help: "Look for configurations on USB sticks and other removable media", Role: control.Admin, Reads: true,
 			Run: func(context.Context, control.Call) (control.Result, error) {
 				all, err := k.Offers()
+				found.Store(&all)
 				return control.Result{Text: offered(all), Data: all}, err
 			},
 		},
 		{
 			Name: "config load", Help: "Make your candidate a file's configuration; commit it to have it run", Role: control.Admin,
-			Args: []control.Arg{{Name: "file", Kind: control.Text, Help: "Path of the file on the box, as config usb tells it"}},
+			Args: []control.Arg{{
+				Name: "file", Kind: control.Text, Help: "Path of the file on the box, as config usb tells it",
+				Values: func(*status.Snapshot, control.Args) []string { return valid(found.Load()) }, // no disk is read for a completion
+			}},
 			Run: func(_ context.Context, call control.Call) (control.Result, error) {
 				s := of(k, call.Caller)
 				err := s.LoadFile(call.Args.Get("file"))
@@ -246,6 +252,19 @@ func history(k *Keeper) []control.Command {
 			},
 		},
 	}
+}
+
+// valid are the files of those that can be taken.
+func valid(all *[]Offer) (paths []string) {
+	if all == nil {
+		return nil
+	}
+	for _, o := range *all {
+		if o.Valid {
+			paths = append(paths, o.Path)
+		}
+	}
+	return paths
 }
 
 // offered tells of the configurations on removable media.
