@@ -112,7 +112,9 @@ func TestQuestionsAreAsked(t *testing.T) {
 		if len(b.ran) > 0 {
 			t.Fatal("it was done")
 		}
-		p.types("reset\ry\ryes\r").sees("Done.")
+		p.types("reset\r").sees("Sure? [y/N] ")
+		p.types("y\r").sees("Really? [y/N] ")
+		p.types("yes\r").sees("Done.")
 		if <-b.ran != "reset" {
 			t.Error("it was not done")
 		}

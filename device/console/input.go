@@ -22,6 +22,7 @@ var (
 	errFlood = errors.New("more came than can wait")
 	errLeft  = errors.New("logged out")
 	errCtrlC = errors.New("^C")
+	errTorn  = errors.New("the line was disturbed, or is too long") // it has been said
 )
 
 // input takes what comes from a line as fast as it comes, so that ^C is noticed while

@@ -27,14 +27,14 @@ func (s *session) login(ctx context.Context) error {
 	defer func() { s.term.idle = o.Idle }()
 	for {
 		name, err := s.term.line(ctx, "login: ", assist{})
-		if errors.Is(err, errCtrlC) || err == nil && strings.TrimSpace(name) == "" {
+		if errors.Is(err, errCtrlC) || errors.Is(err, errTorn) || err == nil && strings.TrimSpace(name) == "" {
 			continue
 		}
 		if err != nil {
 			return fresh(err)
 		}
 		password, err := s.term.line(ctx, "password: ", assist{hidden: true})
-		if errors.Is(err, errCtrlC) {
+		if errors.Is(err, errCtrlC) || errors.Is(err, errTorn) { // noise is no attempt
 			continue
 		}
 		if err != nil {

@@ -35,7 +35,7 @@ func (s *session) hold(ctx context.Context) error {
 	for {
 		line, err := s.term.line(ctx, s.prompt(), assist{past: &s.past, help: s.help, complete: s.complete})
 		switch {
-		case errors.Is(err, errCtrlC):
+		case errors.Is(err, errCtrlC), errors.Is(err, errTorn):
 			continue
 		case errors.Is(err, errLeft):
 			err = s.do(ctx, "exit")
@@ -231,9 +231,9 @@ func (s *session) hidden(ctx context.Context, name string) (string, error) {
 	return text, nil
 }
 
-// notDone makes of a ^C at a question that nothing is done.
+// notDone makes of a ^C at a question, and of noise, that nothing is done.
 func notDone(err error) error {
-	if errors.Is(err, errCtrlC) || errors.Is(err, errLeft) {
+	if errors.Is(err, errCtrlC) || errors.Is(err, errLeft) || errors.Is(err, errTorn) {
 		return control.Errorf(control.Confirm, nothingDone)
 	}
 	return err
@@ -263,6 +263,7 @@ const nothingDone = "nothing was done"
 
 // yes asks a question. What was typed before it was seen is no answer.
 func (s *session) yes(ctx context.Context, question string) (bool, error) {
+	s.term.forget()
 	answer, err := s.term.line(ctx, clean(question)+" [y/N] ", assist{})
 	if err != nil {
 		return false, notDone(err)

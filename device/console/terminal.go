@@ -108,7 +108,8 @@ type assist struct {
 	complete func(before string) (string, string) // for TAB: what to insert, or what to show
 }
 
-// line reads a line. The error errCtrlC tells of ^C, errLeft of ^D.
+// line reads a line. The error errCtrlC tells of ^C, errLeft of ^D, errTorn of a line
+// that is not taken.
 func (t *terminal) line(ctx context.Context, prompt string, a assist) (string, error) {
 	e := &editor{past: a.past}
 	t.row.prompt = prompt
@@ -157,9 +158,9 @@ func (t *terminal) submit(e *editor, hidden bool) (string, error) {
 	}
 	switch {
 	case e.noise > 0:
-		return "", t.say("%% The line was disturbed by %d bytes that are no text, and is not run. Is the terminal set to the port's speed, 8N1, UTF-8?", e.noise)
+		return "", t.after(t.say("%% The line was disturbed by %d bytes that are no text, and is not run. Is the terminal set to the port's speed, 8N1, UTF-8?", e.noise), errTorn)
 	case e.over > 0:
-		return "", t.say("%% The line is %d characters longer than the %d that are taken, and is not run.", e.over, maxLine)
+		return "", t.after(t.say("%% The line is %d characters longer than the %d that are taken, and is not run.", e.over, maxLine), errTorn)
 	}
 	return string(e.line), nil
 }

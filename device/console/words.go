@@ -49,10 +49,11 @@ func begun(before string) string {
 }
 
 // complete is what TAB does: it inserts what is the same in all ways to go on, or
-// shows them.
+// shows them. What nobody can type, such as a file's name with an escape sequence, is
+// none.
 func (s *session) complete(before string) (insert, show string) {
 	typed, all := s.candidates(before)
-	all = slices.DeleteFunc(all, func(c control.Completion) bool { return !strings.HasPrefix(c.Word, typed) })
+	all = slices.DeleteFunc(all, func(c control.Completion) bool { return !strings.HasPrefix(c.Word, typed) || clean(c.Word) != c.Word })
 	if len(all) == 0 {
 		return "", ""
 	}
