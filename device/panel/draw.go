@@ -98,6 +98,9 @@ func bracket(text string, at, columns int) string {
 
 func textBar(done float64, columns, turn int) string {
 	inside := columns - 2
+	if inside < 1 {
+		return ""
+	}
 	if done < 0 {
 		at := turn % inside
 		return "[" + strings.Repeat(" ", at) + "#" + strings.Repeat(" ", inside-at-1) + "]"
@@ -249,7 +252,7 @@ func (c *canvas) bar(r image.Rectangle, done float64, turn int) {
 		inside.Max.X = inside.Min.X + int(min(done, 1)*float64(inside.Dx())+0.5)
 	} else {
 		width := inside.Dx() / 6
-		inside.Min.X += turn * width / 2 % (inside.Dx() - width)
+		inside.Min.X += turn * width / 2 % max(inside.Dx()-width, 1)
 		inside.Max.X = inside.Min.X + width
 	}
 	c.fill(inside)

@@ -111,7 +111,7 @@ func (g grid) body(v view, n int) []line {
 	if len(all) <= n {
 		return all
 	}
-	if prose > 0 && n > 1 {
+	if prose > 0 && n > 1 && len(v.rows) == 0 {
 		narrow := grid{columns: g.columns - 2} // the signs that there is more have room of their own
 		all = nil
 		for _, l := range narrow.wrap(v.text + "\n" + v.below) {
@@ -238,6 +238,7 @@ func pad(text string, columns int) string {
 
 // wrap breaks prose into lines, between words where they are short enough.
 func (g grid) wrap(text string) (lines []string) {
+	g.columns = max(g.columns, 1)
 	for paragraph := range strings.SplitSeq(text, "\n") {
 		current := ""
 		for _, word := range strings.Fields(fold(paragraph)) {
@@ -251,7 +252,7 @@ func (g grid) wrap(text string) (lines []string) {
 					current += sep + word
 					break
 				}
-				if len(word) > g.columns && room > 3 {
+				if len(word) > g.columns && (room > 3 || current == "") {
 					current += sep + word[:room]
 					word = word[room:]
 				}

@@ -31,6 +31,7 @@ type loop struct {
 	turned  time.Time // since when rows take turns
 	touched time.Time // when somebody or something last gave a reason to look
 	air     Air
+	errors  int // alarms that are errors
 	asleep  bool
 	ignored panel.Key // the key that woke the screen does nothing more until it is up
 }
@@ -70,13 +71,18 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 		case e := <-l.events:
 			l.event(e)
 		case <-l.released:
+			for len(l.events) > 0 { // came before; else a key would be down for ever
+				<-l.events
+			}
 			l.presses.Release()
 			l.ignored = ""
 		case s := <-l.snapshots:
 			l.scene.status, l.scene.addresses = s, addressesOf(s, l.cfg.Page)
-			if air := airOfBox(s); air != l.air {
+			errors, _ := alarmsOf(s)
+			if air := airOfBox(s); air != l.air || len(errors) > l.errors {
 				l.air, l.touched = air, time.Now()
 			}
+			l.errors = len(errors)
 		case size := <-l.sizes:
 			l.artist = nil
 			if size != (panel.Size{}) {

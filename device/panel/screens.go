@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"slices"
 	"time"
 
 	"github.com/encoderbox/encoderbox/board/panel"
@@ -37,23 +38,33 @@ type item struct {
 }
 
 // menu is a list to choose from. Its items are made anew each time, as the state is; the
-// way back is the last one.
+// way back is the last one. A line that was chosen stays so wherever it moves; nothing is
+// picked that has taken the place of another and was not to be seen yet.
 type menu struct {
 	title    string
 	corner   string
 	items    func(u *ui, s scene) []item
 	selected int
+	label    string // of the selected item, as it was seen; "" at first
 }
 
-func (m *menu) all(u *ui, s scene) []item {
-	all := append(m.items(u, s), item{label: "Back"})
+// all are the items; same says that the selected one is that which was seen.
+func (m *menu) all(u *ui, s scene) (all []item, same bool) {
+	all = append(m.items(u, s), item{label: "Back"})
+	labelled := func(it item) bool { return it.label == m.label }
+	same = m.label == "" || m.selected < len(all) && labelled(all[m.selected])
+	if i := slices.IndexFunc(all, labelled); !same && i >= 0 {
+		m.selected, same = i, true
+	}
 	m.selected = min(m.selected, len(all)-1)
-	return all
+	return all, same
 }
 
 func (m *menu) view(u *ui, s scene) view {
 	v := view{title: m.title, corner: m.corner, menu: true}
-	for _, it := range m.all(u, s) {
+	all, _ := m.all(u, s)
+	m.label = all[m.selected].label
+	for _, it := range all {
 		v.rows = append(v.rows, row{left: it.label, right: it.right, wide: true})
 	}
 	v.selected = m.selected
@@ -61,18 +72,20 @@ func (m *menu) view(u *ui, s scene) view {
 }
 
 func (m *menu) press(u *ui, s scene, p Press) {
-	all := m.all(u, s)
+	all, same := m.all(u, s)
 	switch {
 	case leaves(p):
 		u.pop()
+	case picks(p) && !same: // the next view shows it
 	case picks(p):
 		if do := all[m.selected].do; do != nil {
 			do(u, s)
 		} else {
 			u.pop()
 		}
-	default:
+	case moved(p) != 0:
 		m.selected = (m.selected + moved(p) + len(all)) % len(all)
+		m.label = all[m.selected].label
 	}
 }
 

@@ -81,7 +81,8 @@ func worstOf(conditions []status.Condition) (worst status.Severity) {
 	return worst
 }
 
-// airOfBox is what matters most among the streams.
+// airOfBox is what matters most among the streams. What is wrong with the box itself makes
+// it neither go off the air nor want to be on it.
 func airOfBox(s *status.Snapshot) Air {
 	if len(s.Streams) == 0 {
 		return AirStarting
@@ -90,12 +91,7 @@ func airOfBox(s *status.Snapshot) Air {
 	for i := range s.Streams {
 		count[airOf(&s.Streams[i])]++
 	}
-	if worst := worstOf(s.Conditions); worst != "" && count[AirOn] > 0 {
-		return AirDegraded
-	} else if worst == status.Error {
-		return AirFailed
-	}
-	if count[AirFailed] > 0 && count[AirOn] > 0 {
+	if count[AirOn] > 0 && (worstOf(s.Conditions) != "" || count[AirFailed] > 0) {
 		return AirDegraded
 	}
 	for _, a := range []Air{AirDegraded, AirFailed, AirOn, AirConnecting, AirStarting} {
