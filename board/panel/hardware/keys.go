@@ -191,8 +191,7 @@ func (f *Front) again(ctx context.Context, s source, deliver func(panel.Event)) 
 	for wait := first; ctx.Err() == nil; wait = min(2*wait, longest) {
 		keys, err := s.open(ctx)
 		if err == nil {
-			f.tell(s.name, nil)
-			wait = first
+			begun := time.Now()
 			down := map[panel.Key]bool{}
 			err = keys.Run(ctx, func(e panel.Event) { down[e.Key] = e.Down; deliver(e) })
 			for k, held := range down {
@@ -201,6 +200,11 @@ func (f *Front) again(ctx context.Context, s source, deliver func(panel.Event)) 
 				}
 			}
 			_ = keys.Close() // what counts is why it ended
+
+			if time.Since(begun) > longest { // it worked, and was not only opened
+				f.tell(s.name, nil)
+				wait = first
+			}
 		}
 		if ctx.Err() != nil {
 			return

@@ -25,6 +25,10 @@ import (
 // serialWait is how long lights and screen that are there wait for a serial panel's.
 const serialWait = 2 * time.Second
 
+// screenWait is how long a display that is not there is not looked for, for a serial panel's
+// sake: some need seconds after their port was opened.
+const screenWait = 10 * time.Second
+
 // Lights are the lights that are there, by the model's names and those that a serial panel
 // gives its own. None at all is an error.
 func (f *Front) Lights(ctx context.Context) (map[string]panel.Light, error) {
@@ -64,7 +68,8 @@ func (f *Front) Lights(ctx context.Context) (map[string]panel.Light, error) {
 	return lights, nil
 }
 
-// Screen is the model's display, or, where that is not there, the serial panel's.
+// Screen is the model's display, or, where that is not there, the serial panel's. Where there
+// may be both, it does not wait for the serial panel for ever.
 func (f *Front) Screen(ctx context.Context) (panel.Screen, error) {
 	var errs []error
 	if f.panel.Display.Driver != "" {
@@ -75,6 +80,11 @@ func (f *Front) Screen(ctx context.Context) (panel.Screen, error) {
 		errs = append(errs, err)
 	}
 	if f.panel.Port != "" {
+		if len(errs) > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, screenWait)
+			defer cancel()
+		}
 		s, err := f.serial.screen(ctx)
 		if err == nil {
 			return s, nil
