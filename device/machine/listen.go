@@ -16,6 +16,8 @@ import (
 const (
 	// sessions bounds those of a listener.
 	sessions = 16
+	// strangers bounds those of one machine that have not told the token yet.
+	strangers = 4
 	// stall and silence are when a client on a socket or the network is given up.
 	stall, silence = 30 * time.Second, time.Minute
 	// leastToken is what a token must have, bytes: the network can try many.
@@ -118,7 +120,7 @@ func (s *Server) listen(ctx context.Context, l net.Listener, ready func(), optio
 		_ = l.Close()
 	})
 	ready()
-	places := make(chan struct{}, sessions)
+	places, without := make(chan struct{}, sessions), &tokenless{from: map[string]int{}}
 	for {
 		conn, err := l.Accept()
 		if err != nil && ctx.Err() != nil {
@@ -131,17 +133,55 @@ func (s *Server) listen(ctx context.Context, l net.Listener, ready func(), optio
 			}
 			return fmt.Errorf("machine: accept on %s: %w", l.Addr(), err)
 		}
+		o := options(conn)
+		leave, ok := without.enter(o)
+		if !ok {
+			full(conn, fmt.Sprintf("%d programs of yours have not told the token yet", strangers))
+			continue
+		}
 		select {
 		case places <- struct{}{}:
 		default:
-			full(conn)
+			leave()
+			full(conn, fmt.Sprintf("%d programs are connected, and there can be no more", sessions))
 			continue
 		}
+		o.admitted = leave
 		all.Go(func() {
 			defer func() { <-places }()
-			s.session(ctx, conn, options(conn))
+			defer leave()
+			s.session(ctx, conn, o)
 		})
 	}
+}
+
+// tokenless counts the clients that have not told the token yet, by where they are: who
+// only connects must not keep the others away.
+type tokenless struct {
+	mu   sync.Mutex // guards the field below
+	from map[string]int
+}
+
+// enter counts a client until it leaves, as often as that is said; false where its machine
+// has too many.
+func (t *tokenless) enter(o Options) (leave func(), ok bool) {
+	if o.Token == "" {
+		return func() {}, true
+	}
+	host := o.Caller.Name
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.from[host] >= strangers {
+		return nil, false
+	}
+	t.from[host]++
+	return sync.OnceFunc(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.from[host]--; t.from[host] == 0 {
+			delete(t.from, host)
+		}
+	}), true
 }
 
 // session serves one client of a listener.
@@ -157,9 +197,9 @@ func (s *Server) session(ctx context.Context, conn net.Conn, o Options) {
 }
 
 // full tells one more than there can be.
-func full(conn net.Conn) {
+func full(conn net.Conn, why string) {
 	_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	_, _ = fmt.Fprintln(conn, nack("-", "busy", control.Error{Message: fmt.Sprintf("%d programs are connected, and there can be no more", sessions)}))
+	_, _ = fmt.Fprintln(conn, nack("-", "busy", control.Error{Message: why}))
 	_ = conn.Close()
 }
 

@@ -119,3 +119,34 @@ func TestTCPNeedsTheToken(t *testing.T) {
 		t.Errorf("%d done", done.Load())
 	}
 }
+
+// One machine that connects and says nothing does not keep the others away.
+func TestOneStrangerDoesNotTakeAllPlaces(t *testing.T) {
+	s, _, _ := stand(t)
+	const token = "0123456789abcdef"
+	addr := ""
+	runner(t, (&TCP{Server: s, Addr: "0.0.0.0:0", Token: token, Role: control.Operator, Listening: func(a net.Addr) { addr = a.String() }}).Run)
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr = net.JoinHostPort("127.0.0.1", port)
+	for range sessions {
+		dial(t, "tcp", addr).line()
+	}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	for range strangers + 1 { // who has told the token is none
+		conn, err := dialer.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		c := newClient(t, conn)
+		if line := c.line(); line != `HELLO {"protocol":1,"auth":"token"}` {
+			t.Fatal(line)
+		}
+		c.say("AUTH %s", token)
+		c.until("STATE")
+	}
+}

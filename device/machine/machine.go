@@ -89,6 +89,8 @@ type Options struct {
 	// Interrupt has a Read or Write that waits on the connection return. nil uses its
 	// SetDeadline, or its Close.
 	Interrupt func()
+
+	admitted func() // called when the token was right; nil: nobody needs to know
 }
 
 // Errors of Serve that somebody may want to tell apart.
@@ -123,6 +125,9 @@ func (s *Server) Serve(ctx context.Context, conn io.ReadWriter, o Options) (rest
 	x := newSession(s, w, o, cancel)
 	if err := x.admit(ctx); err != nil {
 		return nil, reason(ctx, err)
+	}
+	if o.admitted != nil {
+		o.admitted()
 	}
 	if err := x.run(ctx); err != nil {
 		return nil, reason(ctx, err)
