@@ -145,25 +145,34 @@ func (k *Keeper) confirm(by string) (Done, error) {
 
 // Revert undoes the change that waits for its confirmation, now.
 func (k *Keeper) Revert(ctx context.Context, by string) error {
-	p := k.waiting()
-	if p == nil {
+	return k.revert(ctx, by, k.waiting())
+}
+
+// revert is Revert of the change that waited, or of none.
+func (k *Keeper) revert(ctx context.Context, by string, p *pending) error {
+	if p == nil || !k.withdraw(p) {
 		return fmt.Errorf("config: revert: %w: nothing to undo; config rollback 1 brings back the version before", ErrNotPending)
 	}
 	k.tell(by, "undone", Done{Paths: p.Paths})
-	_, err := k.goBack(ctx, p)
-	return err
+	return k.apply(ctx, p.new, p.old)
+}
+
+// withdraw makes startup the running configuration in place of a change, if that still
+// waits.
+func (k *Keeper) withdraw(p *pending) (done bool) {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	if k.waiting() != p {
+		return false
+	}
+	k.take(p.old)
+	k.wait(nil)
+	return true
 }
 
 // goBack has startup run again in place of a change, if that still waits.
 func (k *Keeper) goBack(ctx context.Context, p *pending) (undone bool, err error) {
-	k.changing.Lock()
-	still := k.waiting() == p
-	if still {
-		k.take(p.old)
-		k.wait(nil)
-	}
-	k.changing.Unlock()
-	if !still {
+	if !k.withdraw(p) {
 		return false, nil
 	}
 	return true, k.apply(ctx, p.new, p.old)
@@ -209,12 +218,15 @@ func (k *Keeper) watch(on bool) {
 }
 
 func (k *Keeper) expire(ctx context.Context, p *pending) {
+	if !k.withdraw(p) {
+		return // confirmed at the last moment, or undone by somebody
+	}
 	k.o.Log.Warn("a change of the configuration was not confirmed in time: undone", "by", p.By, "paths", few(p.Paths))
 	k.o.Report.Log(status.Event{
 		Severity: status.Warning, Subject: "configuration",
 		Message: fmt.Sprintf("undone: the change by %s was not confirmed in time: %s", p.By, few(p.Paths)),
 	})
-	if _, err := k.goBack(ctx, p); err != nil && ctx.Err() == nil {
+	if err := k.apply(ctx, p.new, p.old); err != nil && ctx.Err() == nil {
 		k.o.Log.Error("the configuration before does not run", "err", err)
 	}
 }

@@ -193,3 +193,25 @@ func TestAProgramsChangeIsConfirmedLikeAPersons(t *testing.T) {
 		require.ErrorContains(t, err, "log.level: got \"loud\"")
 	})
 }
+
+// A confirmation that came first wins: whoever saw the change wait before, its deadline
+// or a person who wants it undone, is told so, and so are all others.
+func TestWhatWasConfirmedIsNotToldToBeUndone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, _ := newStand(t)
+		store := status.NewStore("test")
+		k.o.Report = store
+		runs(t, k)
+		tryBitrate(t, k, "4M", 0)
+		p := k.waiting()
+		_, err := k.Confirm("anna")
+		require.NoError(t, err)
+		k.expire(t.Context(), p)
+		require.ErrorIs(t, k.revert(t.Context(), "bert", p), ErrNotPending)
+		require.Equal(t, "4M", bitrate(k.Running()))
+		events, _ := store.Events(0)
+		for _, e := range events {
+			require.NotContains(t, e.Message, "undone")
+		}
+	})
+}
