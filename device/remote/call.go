@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -54,6 +56,9 @@ func findBox(ctx context.Context, address string, env func(string) string) (targ
 	}
 	if address == "" {
 		for _, path := range sockets(env) {
+			if foreign(path) {
+				continue
+			}
 			if conn, err := dialSocket(ctx, path); err == nil {
 				_ = conn.Close()
 				return socketBox(path), nil
@@ -81,6 +86,22 @@ func sockets(env func(string) string) (all []string) {
 		all = append(all, dir+"/control.sock")
 	}
 	return append(all, config.ControlSockets(env, os.Getuid())...)
+}
+
+// foreign says that a socket's folder stands where anybody may make one, in /tmp, and is
+// not ours: whoever made it would be told our token and passwords.
+func foreign(socket string) bool {
+	dir := filepath.Dir(socket)
+	above, err := os.Stat(filepath.Dir(dir))
+	if err != nil || above.Mode().Perm()&0o002 == 0 {
+		return false
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return false // there is nothing to dial
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || !info.IsDir() || owner.Uid != 0 && int(owner.Uid) != os.Getuid()
 }
 
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
