@@ -58,7 +58,7 @@ func editing(k *Keeper) []control.Command {
 	}
 	return []control.Command{
 		{
-			Name: "config show", Help: "Show the configuration as you have changed it, secrets concealed", Role: control.Viewer, Reads: true,
+			Name: "config show", Help: "Show the configuration as you have changed it, secrets concealed", Role: control.Admin, Reads: true,
 			Args: []control.Arg{shown},
 			Run: func(_ context.Context, call control.Call) (control.Result, error) {
 				s, err := of(k, call.Caller).Show(call.Args.Get("path"))
@@ -88,14 +88,14 @@ func editing(k *Keeper) []control.Command {
 			},
 		},
 		{
-			Name: "config diff", Help: "Show what your candidate changes", Role: control.Viewer, Reads: true,
+			Name: "config diff", Help: "Show what your candidate changes", Role: control.Admin, Reads: true,
 			Run: func(_ context.Context, call control.Call) (control.Result, error) {
 				lines := of(k, call.Caller).Diff()
 				return control.Result{Text: orElse(lines, "nothing is changed"), Data: lines}, nil
 			},
 		},
 		{
-			Name: "config validate", Help: "Say whether your candidate can be committed", Role: control.Viewer, Reads: true,
+			Name: "config validate", Help: "Say whether your candidate can be committed", Role: control.Admin, Reads: true,
 			Run: func(_ context.Context, call control.Call) (control.Result, error) {
 				return control.Result{Text: "valid"}, of(k, call.Caller).Validate()
 			},
@@ -134,6 +134,12 @@ func committing(k *Keeper) []control.Command {
 			Run: func(ctx context.Context, call control.Call) (control.Result, error) {
 				s, who := of(k, call.Caller), by(call.Caller)
 				if call.Args.Get("mode") == "" {
+					if call.Args.Get("within") != "" {
+						return control.Result{}, &control.Error{
+							Code: control.Usage, Message: "within is for a commit that is confirmed: it would be saved for good",
+							Hint: "config commit confirmed " + call.Args.Get("within"),
+						}
+					}
 					done, err := s.Commit(ctx, who)
 					return result(done, "saved: "), err
 				}

@@ -46,6 +46,7 @@ func TestCommands(t *testing.T) {
 			{anna, "config set streams.main.video.gop 9h", 0, `streams.main.video.gop: got "9h", expected a duration from 100ms to 10s, such as "2s" or "500ms"`, control.Usage},
 			{anna, "config set streams.main.video.gop 1s", 0, `+ streams.main.video.gop = "1s"`, ""},
 			{anna, "config validate", 0, "valid", ""},
+			{anna, "config commit within=30s", 0, "within is for a commit that is confirmed: it would be saved for good", control.Usage},
 			{anna, "config commit confirmed 30s", 0, "running: streams.main.video.gop\nundone in 30s unless confirmed: config confirm", ""},
 			{anna, "config pending", 0, "30 s left to confirm the change by anna (console): streams.main.video.gop", ""},
 			{bert, "config set log.level debug", 0, `+ log.level = "debug"`, ""},

@@ -20,6 +20,9 @@ func (t *Table) Complete(by Caller, words []string) []Completion {
 	}
 	typed := words[len(words)-1]
 	if c, rest, err := t.match(words[:len(words)-1]); err == nil {
+		if !c.open(by) {
+			return nil // its values tell of the state
+		}
 		return t.completeArg(c, rest, typed)
 	}
 	var all []Completion

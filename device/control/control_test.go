@@ -157,3 +157,35 @@ func FuzzLine(f *testing.F) {
 		_, _ = table.Do(ctx, operator, r)
 	})
 }
+
+// Completion tells the values of the live state: those of a command are for whoever may
+// have it.
+func TestOnlyWhoMayHaveACommandIsToldItsValues(t *testing.T) {
+	table, _ := stand(t)
+	viewer := Caller{Name: "anybody", Surface: API, Role: Viewer}
+	if all := table.Complete(viewer, []string{"destination", "pause", ""}); len(all) > 0 {
+		t.Errorf("a viewer is offered %v", all)
+	}
+	if all := table.Complete(operator, []string{"destination", "pause", ""}); len(all) != 2 {
+		t.Errorf("an operator is offered %v", all)
+	}
+}
+
+// What somebody typed as a secret is not in what is told of a command that was not done.
+func TestASecretThatIsRefusedIsNotTold(t *testing.T) {
+	var told string
+	table := New(nil, func(_ Caller, _ Command, _ Args, err error) { told = err.Error() }, Command{
+		Name: "set", Help: "Set a value", Role: Viewer,
+		Args: []Arg{{Name: "value", Kind: Text, Help: "what", Secret: true}},
+		Run: func(_ context.Context, c Call) (Result, error) {
+			return Result{}, Errorf(Usage, "got %q, expected true or false", c.Args.Get("value"))
+		},
+	})
+	_, err := table.Do(t.Context(), operator, Request{Command: "set", Args: map[string]string{"value": "live_key"}})
+	if err == nil || !strings.Contains(err.Error(), "live_key") {
+		t.Errorf("who typed it reads %v", err)
+	}
+	if strings.Contains(told, "live_key") || !strings.Contains(told, "expected true or false") {
+		t.Errorf("all others read %q", told)
+	}
+}

@@ -20,7 +20,7 @@ type Table struct {
 
 // New makes a table of commands. done, if it is not nil, is told of each that was run
 // and changes something (see Command.Reads), with its error; secret arguments are
-// left out. New panics where the commands contradict each other: a mistake in the program.
+// left out of both. New panics where the commands contradict each other: a mistake in the program.
 func New(state State, done func(Caller, Command, Args, error), commands ...Command) *Table {
 	t := &Table{commands: slices.Clone(commands), state: state, done: done}
 	slices.SortFunc(t.commands, func(a, b Command) int { return cmp.Compare(a.Name, b.Name) })
@@ -102,7 +102,7 @@ func (t *Table) Do(ctx context.Context, by Caller, r Request) (Result, error) {
 	result, err := c.Run(ctx, Call{Caller: by, Args: args, Progress: progress})
 	err = told(ctx, c, err)
 	if t.done != nil && !c.Reads {
-		t.done(by, c, c.shown(args), err)
+		t.done(by, c, c.shown(args), c.concealed(args, err))
 	}
 	if err != nil {
 		return Result{}, err
@@ -158,6 +158,31 @@ func (c Command) shown(args Args) Args {
 		}
 	}
 	return all
+}
+
+// hidden stands for a secret argument in an error.
+const hidden = "***"
+
+// concealed is an error without the secret arguments, for others than who typed them. A
+// document may be quoted in parts: of its problems nothing is told.
+func (c Command) concealed(args Args, err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	shown := *e
+	for _, a := range c.Args {
+		v := args.Get(a.Name)
+		switch {
+		case !a.Secret || v == "":
+		case a.Kind == Document && e.Code == Usage:
+			shown.Message, shown.Problems = fmt.Sprintf("%s is not valid", a.Name), nil
+		default:
+			shown.Message = strings.ReplaceAll(shown.Message, v, hidden)
+			shown.Problems = nil
+		}
+	}
+	return &shown
 }
 
 // parse makes the arguments of a request canonical.
