@@ -76,7 +76,9 @@ func (d *box) setAir(stream, why, text string) (control.Result, error) {
 	known := func(name string) bool { _, ok := d.keeper.Running().Streams[name]; return ok }
 	_, err := d.air.set(stream, why, known, func() {
 		d.destinations.air(stream, offReason(why))
-		d.store.Stream(stream).SetOffAir(why)
+		if known(stream) { // else it would come back to the status
+			d.store.Stream(stream).SetOffAir(why)
+		}
 	})
 	if err != nil {
 		d.log.Error("stream start and stop do not survive a restart", "stream", stream, "err", err)

@@ -62,14 +62,14 @@ func (d *box) factoryReset(ctx context.Context, call control.Call) (control.Resu
 		return control.Result{}, fmt.Errorf("factory reset: nothing was changed: %w", err)
 	}
 	exports, unknown := d.exportsFolder() // of the old configuration
-	_, err = d.changeConfig(ctx, call.Caller.Name, "", change{
+	changed, late := d.changeConfig(ctx, call.Caller.Name, "", change{
 		next: func(*config.Config) (*config.Config, error) { return config.Parse(d.opts.ConfigFile, doc, rules()) },
 		doc:  doc,
 	})
-	if err != nil {
-		return control.Result{}, fmt.Errorf("factory reset: %w", refused(err))
+	if late != nil && !changed {
+		return control.Result{}, fmt.Errorf("factory reset: %w", refused(late))
 	}
-	err = d.keeper.Forget()
+	err = d.keeper.Forget() // also where the box does not follow yet: the old settings are replaced
 	if unknown == nil {
 		err = errors.Join(err, os.RemoveAll(exports))
 	}
@@ -78,8 +78,11 @@ func (d *box) factoryReset(ctx context.Context, call control.Call) (control.Resu
 			err = errors.Join(err, airErr)
 		}
 	}
-	if err != nil {
-		return control.Result{}, fmt.Errorf("the settings are reset, but something of the old ones is left: %w", err)
+	switch {
+	case err != nil:
+		return control.Result{}, control.Errorf(control.Failed, "the settings are reset, but something of the old ones is left: %v", err)
+	case late != nil:
+		return control.Result{}, control.Errorf(control.Failed, "the settings are reset, but the box does not follow yet: %v", late)
 	}
 	return control.Result{Text: "the box has its factory settings"}, nil
 }

@@ -306,8 +306,38 @@ func TestFactoryResetLeavesNoSecret(t *testing.T) {
 	require.Equal(t, []string{"main"}, b.keeper.Running().StreamNames())
 	require.Equal(t, "pattern", b.keeper.Running().Streams["main"].Input.Kind)
 	require.Empty(t, b.air.stopped())
-	root := filepath.Dir(b.opts.ConfigFile)
-	require.NoError(t, filepath.WalkDir(root, func(path string, f os.DirEntry, err error) error {
+	b.noSecretLeft(t, filepath.Dir(b.opts.ConfigFile))
+}
+
+// A configuration that is a link has the version before beside what it points to; and
+// a stream that was off the air and is no more is not in the status.
+func TestFactoryResetOfALinkedConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "data", "box.toml"), filepath.Join(dir, "encoderd.toml")
+	require.NoError(t, os.Mkdir(filepath.Dir(file), 0o700))
+	storage := fmt.Sprintf("[storage]\nlive = %q\nstate = %q\n", filepath.Join(dir, "live"), filepath.Join(dir, "state"))
+	require.NoError(t, os.WriteFile(file, []byte(benchDoc+storage), 0o600))
+	require.NoError(t, os.Symlink(file, link))
+	b := openBench(t, link)
+	for _, line := range []string{"stream stop second", "bitrate main 1M"} {
+		_, err := b.do(t.Context(), root, line)
+		require.NoError(t, err, line)
+	}
+	b.store.RemoveStream("second") // as the loop does
+	gone, cancel := context.WithCancel(t.Context())
+	cancel() // who asked does not wait for what runs to follow
+	if _, err := b.do(gone, root, "system factory-reset"); err != nil {
+		require.ErrorContains(t, err, "the settings are reset")
+	}
+	b.noSecretLeft(t, dir)
+	require.Len(t, b.store.Load().Streams, 1, "no stream comes back that is not configured")
+	require.Empty(t, b.air.stopped())
+}
+
+// noSecretLeft says that no file of a folder has a secret of the bench's.
+func (b *bench) noSecretLeft(t *testing.T, dir string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, f os.DirEntry, err error) error {
 		if err != nil || !f.Type().IsRegular() {
 			return err
 		}

@@ -103,15 +103,24 @@ func (k *Keeper) version(which string) (*config.Config, error) {
 func (k *Keeper) Forget() error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	err := k.o.Disk.Remove(k.o.File + config.PreviousSuffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	if err = errors.Join(err, k.versions.forget()); err != nil {
+	if err := errors.Join(k.forgetPrevious(), k.versions.forget()); err != nil {
 		return fmt.Errorf("config: forget versions: %w", err)
 	}
 	k.keepFile(&Done{}, "unknown", "where the box starts from")
 	return nil
+}
+
+// forgetPrevious removes the version before, which is beside what the file's name stands for.
+func (k *Keeper) forgetPrevious() error {
+	file, err := k.o.Disk.Resolve(k.o.File)
+	if err != nil {
+		return err
+	}
+	err = k.o.Disk.Remove(file + config.PreviousSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return errors.Join(err, k.o.Disk.SyncFolder(filepath.Dir(file)))
 }
 
 func expectedVersions(n int) string {
