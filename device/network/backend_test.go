@@ -198,6 +198,24 @@ func TestHostname(t *testing.T) {
 	require.ErrorContains(t, h.apply(t.Context(), "other"), `network: name the box "other": access denied; is systemd-hostnamed there`)
 }
 
+// A name that nobody confirmed goes also when the daemon was started anew meanwhile.
+func TestAHostnameGoesBackOverARestartOfTheDaemon(t *testing.T) {
+	name, memory := "Factory.lan", filepath.Join(t.TempDir(), "network", "memory")
+	daemon := func() *hostname {
+		return &hostname{
+			memory: memory, get: func() (string, error) { return name, nil },
+			run: func(_ context.Context, _ string, args ...string) error { name = args[len(args)-1]; return nil },
+		}
+	}
+	require.NoError(t, daemon().apply(t.Context(), "studio"))
+	require.NoError(t, daemon().apply(t.Context(), "stage"))
+	require.NoError(t, daemon().apply(t.Context(), ""))
+	require.Equal(t, "Factory.lan", name)
+	name = "by-hand"
+	require.NoError(t, daemon().apply(t.Context(), ""))
+	require.Equal(t, "by-hand", name, "what others name it stays")
+}
+
 func TestExecTellsWhatAProgramSaid(t *testing.T) {
 	require.NoError(t, Exec(t.Context(), "true"))
 	err := Exec(t.Context(), "sh", "-c", "echo one; echo two >&2; exit 3")

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -76,7 +77,7 @@ func New(o Options) *Network {
 	return &Network{
 		store: o.Store, log: o.Log,
 		backend: &backend{folder: o.Folder, run: o.Run},
-		name:    &hostname{run: o.Run, get: o.Hostname},
+		name:    &hostname{run: o.Run, get: o.Hostname, memory: filepath.Join(o.Folder, ".encoderbox-hostname")},
 		kernel:  &kernel{root: o.Root, enter: o.Enter},
 		history: history{},
 		changed: make(chan struct{}, 1),
