@@ -105,9 +105,11 @@ func (c *Console) Run(ctx context.Context, name string, rw io.ReadWriteCloser) e
 
 // sessions holds one after another.
 func (c *Console) sessions(ctx context.Context, name string, in *input, rw io.ReadWriter) error {
+	echo := false
 	for {
 		s := &session{console: c, where: name, line: rw, term: newTerminal(in, rw, 0)}
-		err := s.begin(ctx)
+		err := s.begin(ctx, echo)
+		echo = false
 		if err == nil {
 			s.term.idle = c.options.Idle
 			err = s.hold(ctx)
@@ -119,6 +121,9 @@ func (c *Console) sessions(ctx context.Context, name string, in *input, rw io.Re
 			err = s.term.raw("\r\nLogged out.\r\n")
 		case errors.Is(err, errIdle):
 			err = s.term.raw("\r\nLogged out: nothing was typed for " + config.Duration(c.options.Idle).String() + ".\r\n")
+		case errors.Is(err, errEcho):
+			c.options.Log.WarnContext(ctx, "console: the session is ended", "line", name, "err", err)
+			echo, err = true, nil
 		case errors.Is(err, errFlood):
 			err = s.term.raw("\r\n")
 		case errors.Is(err, ErrStalled):
@@ -132,10 +137,15 @@ func (c *Console) sessions(ctx context.Context, name string, in *input, rw io.Re
 }
 
 // begin waits for somebody. Only then is the banner of use: a cable shows nothing of
-// what came before, and whatever else writes to the line may go on.
-func (s *session) begin(ctx context.Context) error {
+// what came before, and whatever else writes to the line may go on. An
+// echo is not invited.
+func (s *session) begin(ctx context.Context, echo bool) error {
 	invitation := "\r\n" + s.console.options.Product + " " + s.console.options.State.Load().Hostname + ": press Enter for the console.\r\n"
-	if err := s.term.raw(invitation); err != nil && !errors.Is(err, ErrStalled) {
+	if echo {
+		if err := s.quiet(ctx); err != nil {
+			return err
+		}
+	} else if err := s.term.raw(invitation); err != nil && !errors.Is(err, ErrStalled) {
 		return err
 	}
 	for {

@@ -30,6 +30,11 @@ func (s *session) login(ctx context.Context) error {
 		if errors.Is(err, errCtrlC) || errors.Is(err, errTorn) || err == nil && strings.TrimSpace(name) == "" {
 			continue
 		}
+		if err == nil && echoed(name) {
+			if err = s.heard(name); err == nil {
+				continue // no attempt
+			}
+		}
 		if err != nil {
 			return fresh(err)
 		}

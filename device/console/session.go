@@ -19,6 +19,7 @@ type session struct {
 	by      control.Caller
 	past    history
 	secret  bool // the line that runs is not to be remembered
+	echoes  int  // lines that were no person's
 
 	here      *control.Table // what only the console has
 	config    *control.Table // what there is in configuration mode
@@ -40,7 +41,9 @@ func (s *session) hold(ctx context.Context) error {
 		case errors.Is(err, errLeft):
 			err = s.do(ctx, "exit")
 		case err == nil:
-			err = s.do(ctx, line)
+			if err = s.heard(line); err == nil {
+				err = s.do(ctx, line)
+			}
 		}
 		if errors.Is(err, errFlood) {
 			err = s.term.say("\n%% More came than can wait (%d kB): what had not run yet is left out. Paste less at once.", maxWaiting>>10)
