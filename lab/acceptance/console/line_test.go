@@ -13,36 +13,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// program is a PC's end of the cable in the hands of the test.
+// program is a PC's end of a line to the box in the hands of the test.
 type program struct {
-	t    *testing.T
-	line *os.File
+	tb   testing.TB
+	line interface {
+		io.ReadWriteCloser
+		SetReadDeadline(t time.Time) error
+		SetWriteDeadline(t time.Time) error
+	}
 	seen string
 }
 
-func dial(t *testing.T, b *box) *program {
-	t.Helper()
+// dial takes the cable.
+func dial(tb testing.TB, b *box) *program {
+	tb.Helper()
 	line, err := os.OpenFile(b.cable.PC, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { line.Close() })
-	return &program{t: t, line: line}
+	require.NoError(tb, err)
+	tb.Cleanup(func() { line.Close() })
+	return &program{tb: tb, line: line}
 }
 
 func (p *program) types(text string) {
-	p.t.Helper()
-	require.NoError(p.t, p.line.SetWriteDeadline(time.Now().Add(patience)))
+	p.tb.Helper()
+	require.NoError(p.tb, p.line.SetWriteDeadline(time.Now().Add(patience)))
 	_, err := io.WriteString(p.line, text)
-	require.NoError(p.t, err)
+	require.NoError(p.tb, err)
 }
 
 // until reads until text has come behind what was seen before.
 func (p *program) until(text string) string {
-	p.t.Helper()
+	p.tb.Helper()
 	b := make([]byte, 4096)
+	require.NoError(p.tb, p.line.SetReadDeadline(time.Now().Add(patience)))
 	for !strings.Contains(p.seen, text) {
-		require.NoError(p.t, p.line.SetReadDeadline(time.Now().Add(patience)))
 		n, err := p.line.Read(b)
-		require.NoError(p.t, err, "waiting for %q, got %q", text, p.seen)
+		require.NoError(p.tb, err, "waiting for %q, got %q", text, p.seen)
 		p.seen += string(b[:n])
 	}
 	before, after, _ := strings.Cut(p.seen, text)
@@ -61,29 +66,27 @@ func (p *program) login() *program {
 
 func TestAPasteOf100kB(t *testing.T) {
 	t.Parallel()
-	b, other := newBox(t), newBox(t)
-	p, q := dial(t, b).login(), dial(t, other).login()
+	b := usedBox(t, nowhere)
+	p := dial(t, b).login()
 	p.types(strings.Repeat("word ", 20_000) + "\r")
 	p.until("longer than the 4096 that are taken")
 	p.until("box> ")
 
 	const lines = 4000
-	done := make(chan struct{})
+	pasted := make(chan error, 1)
 	go func() {
-		defer close(done)
-		for range lines {
-			p.until("Done.")
-		}
+		_, err := io.WriteString(p.line, strings.Repeat("destination pause youtube\r", lines)) // 104 kB
+		pasted <- err
 	}()
-	p.types(strings.Repeat("destination pause youtube\r", lines)) // 104 kB
-	q.types("show status\r")
-	q.until("stream main")
-	<-done
+	for range lines {
+		p.until("Done.")
+	}
+	require.NoError(t, <-pasted)
 }
 
 func TestGarbageAndBreaksAreSurvived(t *testing.T) {
 	t.Parallel()
-	p := dial(t, newBox(t)).login()
+	p := dial(t, usedBox(t, nowhere)).login()
 	random := rand.New(rand.NewPCG(7, 7))
 	noise := make([]byte, 100_000)
 	for i := range noise {
@@ -93,7 +96,7 @@ func TestGarbageAndBreaksAreSurvived(t *testing.T) {
 	}
 	go func() { _, _ = p.line.Write(noise) }()
 	time.Sleep(time.Second)
-	require.NoError(t, unix.IoctlSetInt(fd(t, p.line), unix.TCSBRKP, 1))
+	require.NoError(t, unix.IoctlSetInt(fd(t, p.line.(*os.File)), unix.TCSBRKP, 1))
 	p.types("\x03\x15")
 	time.Sleep(time.Second)
 	p.types("\x15destination pause youtube\r")
@@ -108,33 +111,31 @@ func fd(t *testing.T, f *os.File) (n int) {
 	return n
 }
 
-func TestAProgramTakesTheLineAndGivesItBack(t *testing.T) {
+// TestABoxAsItComes holds the newcomer's box against the factory's configuration.
+func TestABoxAsItComes(t *testing.T) {
 	t.Parallel()
-	p := dial(t, newBox(t)).login()
-	p.types("machine\n")
-	p.until("HELLO {")
-	p.until("STATE 1 1 {")
-	p.types("DO 17 destination pause youtube\n")
-	p.until("ACK 17 ")
-	p.types("DO 18 nonsense\nEXIT\nshow status\n")
-	p.until("NACK 18 unknown")
-	p.until("BYE")
-	p.until("box> ")
-	p.until("paused by admin at")
+	p := dial(t, freshBox(t))
+	p.until("press Enter")
+	p.types("\rconfigure\rrollback factory\rdiff\r")
+	p.until("box(config)# diff\r\n")
+	differs := strings.Fields(p.until("box(config)# "))
+	require.Contains(t, differs, "console.device")
+	for _, word := range differs {
+		table, _, dotted := strings.Cut(word, ".")
+		require.False(t, dotted && strings.HasPrefix(table, "streams"), "a newcomer's box has not what the factory's has: %s", word)
+	}
 }
 
-// TestAnswersAreQuick holds the median, since the machine runs other tests too; the
-// figure of the product is measured apart.
-func TestAnswersAreQuick(t *testing.T) {
-	p := dial(t, newBox(t)).login()
+// BenchmarkAnswers is from Enter to the next prompt, while the box encodes.
+func BenchmarkAnswers(b *testing.B) {
+	p := dial(b, usedBox(b, nowhere)).login()
 	var took []time.Duration
-	for range 200 {
+	for b.Loop() {
 		begun := time.Now()
 		p.types("show status\r")
 		p.until("box> ")
 		took = append(took, time.Since(begun))
 	}
 	slices.Sort(took)
-	t.Logf("median %s, p99 %s", took[100], took[197])
-	require.Less(t, took[100], 20*time.Millisecond)
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }

@@ -2,7 +2,6 @@ package console
 
 import (
 	"flag"
-	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -10,32 +9,75 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
+
+	"github.com/encoderbox/encoderbox/lab/peer"
 )
 
 var update = flag.Bool("update", false, "write what the box says into docs/serial.md")
 
-const (
-	manual = "../../../docs/serial.md"
-	begin  = "<!-- session: replayed by lab/acceptance/console -->\n```text\n"
-	end    = "```\n"
-)
+const manual = "../../../docs/serial.md"
 
-// typed are what a person types in the manual's session: behind these prompts.
-var prompts = []string{"login: ", "password: ", "box> ", "box(config)# "}
+// prompts are what stands before that which a person types in the manual's sessions.
+var prompts = []string{"login: ", "password:", "box> ", "box(config)# "}
 
 // TestTheManualsSession types what the manual's reader types, and holds what the box
 // says against the manual.
-func TestTheManualsSession(t *testing.T) {
-	t.Parallel()
+func TestTheManualsAdmin(t *testing.T) {
+	server := peer.StartNginx(t, peer.NginxOptions{})
+	b := usedBox(t, server.URL("stream-key"))
+	b.awaitActive("youtube")
+	replay(t, b, "admin", "rtmp://"+server.Addr(), "rtmp://a.example", nil)
+}
+
+// TestANewcomerIsOnTheAir has nothing but a box as it comes, a cable, and the manual.
+func TestTheManualsNewcomerIsOnTheAir(t *testing.T) {
+	server := peer.StartSRT(t, peer.SRTOptions{})
+	b := freshBox(t)
+	began := time.Now()
+	replay(t, b, "newcomer", server.Addr(), "192.0.2.10:9000", map[string]string{
+		"show destinations": " active ", // the reader is told to type it until then
+	})
+	t.Logf("on the air %v after the first key", time.Since(began).Round(time.Second))
+	isWatched(t, server)
+	require.Contains(t, b.startup(), server.URL(), "what was confirmed is not saved")
+}
+
+// isWatched wants pictures at a receiver.
+func isWatched(t *testing.T, server *peer.SRT) {
+	t.Helper()
+	eventually(t, "the receiver to have something to show", func() bool { return server.Bytes() > 1_000_000 })
+	server.Stop() // it holds back the last of what it has received until then
+	got, err := peer.Decode(t.Context(), server.File(), 0)
+	require.NoError(t, err)
+	require.Greater(t, got.Frames, int64(30), "pictures")
+}
+
+// replay types a session of the manual, each line when its prompt is there, and holds
+// the screen against it. ours is an address of this test, theirs is what the manual has
+// in its place; until, by command, what must be read before the reader goes on: until then the
+// command is typed again.
+func replay(t *testing.T, b *box, name string, ours, theirs string, until map[string]string) {
+	t.Helper()
+	begin := "<!-- session " + name + ": replayed by lab/acceptance/console -->\n```text\n"
+	const end = "```\n"
 	doc, err := os.ReadFile(manual)
 	require.NoError(t, err)
 	before, rest, ok := strings.Cut(string(doc), begin)
-	require.True(t, ok, "docs/serial.md has no session")
+	require.True(t, ok, "docs/serial.md has no session %s", name)
 	session, after, ok := strings.Cut(rest, end)
 	require.True(t, ok)
 
-	got := normal(replay(t, newBox(t), session))
+	s := picocom(t, b)
+	for line := range strings.Lines(session) {
+		line = strings.TrimSuffix(line, "\n")
+		for _, prompt := range prompts {
+			if typed, ok := strings.CutPrefix(line, prompt); ok {
+				s.answers(prompt, strings.ReplaceAll(typed, theirs, ours), until[typed])
+			}
+		}
+	}
+	s.asks("Encoder box " + hostname(t) + ": press Enter for the console.")
+	got := normal(strings.ReplaceAll(s.tmux("capture-pane", "-p", "-J", "-S", "-"), ours, theirs), hostname(t))
 	if *update {
 		require.NoError(t, os.WriteFile(manual, []byte(before+begin+got+end+after), 0o644)) //nolint:gosec // a document
 		return
@@ -43,51 +85,58 @@ func TestTheManualsSession(t *testing.T) {
 	require.Equal(t, session, got, "docs/serial.md is out of date: go test ./lab/acceptance/console -run Manual -update")
 }
 
-// replay types the session's lines, each when its prompt is there.
-func replay(t *testing.T, b *box, session string) string {
-	t.Helper()
-	line, err := os.OpenFile(b.cable.PC, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
-	require.NoError(t, err)
-	defer line.Close()
-	seen := ""
-	waitFor := func(prompt string) {
-		buf := make([]byte, 4096)
-		for !strings.HasSuffix(seen, prompt) {
-			require.NoError(t, line.SetReadDeadline(time.Now().Add(patience)))
-			n, err := line.Read(buf)
-			require.NoError(t, err, "waiting for %q, got %q", prompt, seen)
-			seen += string(buf[:n])
+// answers types a line behind a prompt, again and again where the box is to say
+// something first.
+func (s *screen) answers(prompt, typed, until string) {
+	s.t.Helper()
+	s.asks(prompt)
+	if prompt == "password:" {
+		s.types("secret", "Enter") // it is not shown
+		return
+	}
+	for {
+		s.types("-l", typed).asks(prompt + typed)
+		s.types("Enter")
+		if until == "" {
+			return
 		}
-	}
-	enter := func(text string) {
-		_, err := io.WriteString(line, text+"\r")
-		require.NoError(t, err)
-	}
-	waitFor("press Enter for the console.\r\n")
-	enter("")
-	for l := range strings.Lines(session) {
-		l = strings.TrimSuffix(l, "\n")
-		for _, p := range prompts {
-			text, ok := strings.CutPrefix(l, p)
-			if !ok {
-				continue
-			}
-			waitFor(p)
-			if p == "password: " {
-				text = "secret" // it is not shown
-			}
-			enter(text)
+		shown := s.asks(prompt)
+		if strings.Contains(shown[strings.LastIndex(shown, prompt+typed):], until) {
+			return
 		}
+		time.Sleep(time.Second)
 	}
-	waitFor("press Enter for the console.\r\n")
-	return seen
 }
 
-// normal is what was seen without what differs from one machine to the next.
-func normal(seen string) string {
-	host, _ := os.Hostname()
-	seen = strings.ReplaceAll(seen, "\r\n", "\n")
-	seen = strings.ReplaceAll(seen, host, "encoderbox")
-	seen = regexp.MustCompile(`up \S+  CPU .*`).ReplaceAllString(seen, "up 2m10s  CPU 34 %  41.2 MB")
-	return strings.Trim(seen, "\n") + "\n"
+func hostname(t *testing.T) string {
+	t.Helper()
+	name, err := os.Hostname()
+	require.NoError(t, err)
+	return name
+}
+
+// varying is what differs from one machine, and from one moment, to the next.
+var varying = []struct {
+	what  *regexp.Regexp
+	shown string
+}{
+	{regexp.MustCompile(`(?s)^.*?(Encoder box \S+, host )`), "$1"}, // picocom's own words
+	{regexp.MustCompile(`(?m) +$`), ""},
+	{regexp.MustCompile(`Encoder box \S+, host`), "Encoder box v1.0, host"},
+	{regexp.MustCompile(`http://127\.0\.0\.1:\d+/`), "http://192.168.1.5:8080/"},
+	{regexp.MustCompile(`(?m)^encoderbox +encoderbox .*`), "encoderbox  encoderbox v1.0, running for 2m10s, CPU 34 %"},
+	{regexp.MustCompile(`(?m)^  (video .*) [\d.]+ fps`), "  $1 30.00 fps"},
+	{regexp.MustCompile(`(?m)^  bit rate( +).*`), "  bit rate${1}2.50 Mb/s of at most 2.50 Mb/s: the highest bit rate that is set"},
+	{regexp.MustCompile(`(fps,|active) \d\.\d\d Mb/s`), "$1 2.50 Mb/s"},
+	{regexp.MustCompile(`(?m)^ *(info|warning|error) .*\n`), ""}, // a busy machine's
+	{regexp.MustCompile(`(box> show destinations\n[^>]*\n)+(box> show destinations\n)`), "$2"},
+}
+
+// normal is a screen without what differs.
+func normal(screen, host string) string {
+	screen = strings.ReplaceAll(screen, host, "encoderbox")
+	for _, v := range varying {
+		screen = v.what.ReplaceAllString(screen, v.shown)
+	}
+	return strings.Trim(screen, "\n") + "\n"
 }

@@ -12,8 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const patience = 20 * time.Second
-
 // screen is picocom under tmux, which is the terminal: it draws what the box sends.
 type screen struct {
 	t      *testing.T
@@ -29,9 +27,10 @@ func picocom(t *testing.T, b *box) *screen {
 		}
 	}
 	s := &screen{t, filepath.Join(t.TempDir(), "tmux")}
-	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "picocom", "--quiet", "--baud", "115200", b.cable.PC)
+	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "picocom", "--baud", "115200", b.cable.PC)
 	t.Cleanup(func() { _ = exec.Command("tmux", "-S", s.socket, "kill-server").Run() })
-	s.until("press Enter", "Enter")
+	s.sees("Terminal ready")
+	s.types("Enter").sees("Help: ? at any place")
 	return s
 }
 
@@ -54,32 +53,32 @@ func (s *screen) types(keys ...string) *screen {
 // sees waits until the screen shows text, and returns the screen.
 func (s *screen) sees(text string) string {
 	s.t.Helper()
-	var shown string
+	return s.awaits(fmt.Sprintf("%q", text), func(shown string) bool { return strings.Contains(shown, text) })
+}
+
+// asks waits until the last line of the screen is a prompt, and what was typed behind it.
+func (s *screen) asks(line string) string {
+	s.t.Helper()
+	return s.awaits(fmt.Sprintf("the last line %q", line), func(shown string) bool {
+		shown = strings.TrimRight(shown, " \n")
+		return shown[strings.LastIndexByte(shown, '\n')+1:] == strings.TrimRight(line, " ")
+	})
+}
+
+func (s *screen) awaits(what string, is func(shown string) bool) (shown string) {
+	s.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if shown = s.tmux("capture-pane", "-p", "-J"); strings.Contains(shown, text) {
+		if shown = s.tmux("capture-pane", "-p", "-J"); is(shown) {
 			return shown
 		}
 	}
-	s.t.Fatalf("no %q on the screen:\n%s", text, shown)
+	s.t.Fatalf("not %s on the screen:\n%s", what, shown)
 	return ""
-}
-
-// until presses a key again and again: the box's first words came before picocom.
-func (s *screen) until(text, key string) {
-	s.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		s.types(key)
-		time.Sleep(200 * time.Millisecond)
-		if shown := s.tmux("capture-pane", "-p"); strings.Contains(shown, text) || strings.Contains(shown, "login:") {
-			return
-		}
-	}
-	s.sees(text)
 }
 
 func TestAPersonWithPicocom(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
+	b := usedBox(t, nowhere)
 	s := picocom(t, b)
 
 	s.types("admin", "Enter").sees("password:")
@@ -87,12 +86,12 @@ func TestAPersonWithPicocom(t *testing.T) {
 	s.types("admin", "Enter", "secret", "Enter").sees("You have the role admin.")
 	s.sees("box> ")
 
-	s.types("dest", "Tab", "p", "Tab", "Tab").sees("box> destination pause youtube")
+	s.types("dest", "Tab", "pa", "Tab", "Tab").sees("box> destination pause youtube")
 	s.types("Enter").sees("Done.")
-	s.types("show status", "Enter").sees("paused by admin at")
+	s.types("show destinations", "Enter").sees("paused by admin")
 	s.types("C-l").sees("box>")
 	s.types("help").types("?").sees("Explain a command, or list all")
-	s.types("C-c").types("Up").sees("box> show status")
+	s.types("C-c").types("Up").sees("box> show destinations")
 
 	// A line longer than the screen scrolls sideways, and can be edited in its middle.
 	s.types("C-u").types(strings.Repeat("abcdefghi ", 12)).types("Home").sees("box> abcdefghi abcdefghi")
@@ -103,20 +102,29 @@ func TestAPersonWithPicocom(t *testing.T) {
 	s.types("C-u").types("set streams.main.video.bitrate.max 4M", "Enter", "set streams.main.video.gop never", "Enter").sees("expected a duration")
 	s.types("diff", "Enter").sees("+ streams.main.video.bitrate.max")
 	s.types("commit", "Enter").sees("Committed.")
-	doc, err := os.ReadFile(b.file)
-	require.NoError(t, err)
-	require.Contains(t, string(doc), "4M")
+	require.Contains(t, b.startup(), "4M")
 
-	s.types("set http.listen :8090", "Enter", "commit confirmed 30", "Enter").sees("Committed for 30s.")
-	require.Equal(t, ":8090", b.keeps.Running().HTTP.Listen)
+	s.types("set log.level debug", "Enter", "commit confirmed 30", "Enter").sees("Committed for 30s.")
+	require.Contains(t, string(b.Get("/api/v1/config")), `"debug"`)
+	require.NotContains(t, b.startup(), "debug", "saved before it was confirmed")
 	s.types("confirm", "Enter").sees("Confirmed.")
+	require.Contains(t, b.startup(), "debug")
 	s.types("exit", "Enter", "monitor", "Enter").sees("Any key ends this.")
 	s.types("x").types("terminal dumb", "Enter", "logout", "Enter").sees("Logged out.")
 }
 
+// startup is the configuration that the box would start with.
+func (b *box) startup() string {
+	doc, err := os.ReadFile(b.Config)
+	if err != nil {
+		return err.Error()
+	}
+	return string(doc)
+}
+
 func TestWhatTheKernelWritesBetweenIsNoHarm(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
+	b := usedBox(t, nowhere)
 	s := picocom(t, b)
 	s.types("admin", "Enter", "secret", "Enter").sees("box> ")
 	s.types("show sta")
