@@ -160,14 +160,16 @@ func (k *Keeper) applied(ctx context.Context, done Done, err error, undo func() 
 }
 
 // undo brings back the file and the running configuration before a change, unless
-// there has been another one.
+// there has been another one. Where the file cannot be, the error says so.
 func (k *Keeper) undo(ctx context.Context, s saved, by string) (undone bool, err error) {
 	undone, err = k.unsave(s, by)
-	if err != nil || !undone {
-		return undone, err
+	if !undone {
+		return false, err
 	}
-	k.tell(by, "undone, since it could not be applied: the change", Done{Paths: config.ChangedPaths(s.old, s.next)})
-	return true, k.apply(ctx, s.next, s.old)
+	if err == nil {
+		k.tell(by, "undone, since it could not be applied: the change", Done{Paths: config.ChangedPaths(s.old, s.next)})
+	}
+	return true, errors.Join(err, k.apply(ctx, s.next, s.old))
 }
 
 func (k *Keeper) unsave(s saved, by string) (undone bool, err error) {
@@ -180,12 +182,16 @@ func (k *Keeper) unsave(s saved, by string) (undone bool, err error) {
 	if s.doc == nil { // there was no file
 		s.doc = config.Marshal(s.old)
 	}
-	if err := config.SaveOn(k.o.Disk, k.o.File, s.doc); err != nil {
+	err = config.SaveOn(k.o.Disk, k.o.File, s.doc)
+	// It may be written, if not for good.
+	if now, again := k.o.Disk.ReadFile(k.o.File); err == nil || again == nil && bytes.Equal(now, s.doc) {
+		k.mu.Lock()
+		k.startup = s.old
+		k.mu.Unlock()
+	}
+	if err != nil {
 		return true, err
 	}
-	k.mu.Lock()
-	k.startup = s.old
-	k.mu.Unlock()
 	k.keepFile(&Done{}, by, "undone: it could not be applied")
 	return true, nil
 }

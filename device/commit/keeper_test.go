@@ -77,6 +77,27 @@ func TestWhatCannotBeAppliedIsUndone(t *testing.T) {
 	require.NotEmpty(t, s.Diff(), "the candidate is still there to be mended")
 }
 
+// Where the file cannot be put back, what runs is what Running says all the same.
+func TestWhatCannotBeAppliedIsUndoneOnAWornDiskToo(t *testing.T) {
+	d := newDisk(map[string]string{startupFile: startupDoc})
+	var applied []string
+	k := stand(t, d, func(c *config.Config) error {
+		if applied = append(applied, bitrate(c)); bitrate(c) == "4M" {
+			d.fail = errors.New("worn out")
+			return errors.New("the encoder refuses")
+		}
+		return nil
+	})
+	_, err := k.Patch(t.Context(), "anna", "", []byte(`{"streams":{"main":{"video":{"bitrate":"4M"}}}}`))
+	require.ErrorContains(t, err, "the encoder refuses; going back failed too: config: save "+startupFile)
+	require.Equal(t, "3M", bitrate(k.Running()))
+	require.Equal(t, []string{"4M", "3M"}, applied)
+	d.fail = nil
+	_, err = k.Patch(t.Context(), "anna", "", []byte(`{"streams":{"main":{"video":{"bitrate":"5M"}}}}`))
+	require.NoError(t, err)
+	require.Equal(t, "5M", bitrate(k.Startup()))
+}
+
 func TestAChangeWhoseCallerHasGoneStands(t *testing.T) {
 	k, _ := newStand(t)
 	k.o.Apply = func(ctx context.Context, _, _ *config.Config) error { return ctx.Err() }
