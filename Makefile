@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint cross lab-box lab-box-test lab-box-shell assets assets-check bench bench-abr bench-hardware bench-storage fuzz build clean
+.PHONY: help run test soak lint cross lab-box lab-box-test lab-box-shell assets assets-check bench bench-abr bench-hardware bench-storage bench-surfaces fuzz build clean
 
 INSTALL := lab/setup/install.sh
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo devel)
@@ -22,8 +22,8 @@ BOX_TESTS := ./lab/box/... ./lab/hardware/...
 UNIT_TESTS = $$(go list ./... | grep -vxF "$$(go list $(PEER_TESTS) $(BOX_TESTS))")
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: CONFIG=$(CONFIG) (run), FUZZTIME=$(FUZZTIME) (fuzz), BOX_MINUTES=$(BOX_MINUTES) (lab-box-test), BENCH_ARGS (bench, bench-abr, bench-hardware, bench-storage)"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Variables: CONFIG=$(CONFIG) (run), FUZZTIME=$(FUZZTIME) (fuzz), BOX_MINUTES=$(BOX_MINUTES) (lab-box-test), BENCH_ARGS (bench, bench-abr, bench-hardware, bench-storage, bench-surfaces)"
 
 run: ## build encoderd, start it with examples/bench.toml; it prints the page's address
 	@$(INSTALL) run
@@ -94,6 +94,10 @@ bench-hardware: lab-box ## measure capture and hardware encoder beside ffmpeg's,
 bench-storage: ## measure recording and serving beside ffmpeg, bytes to flash, restarts (BENCH_ARGS="…")
 	@$(INSTALL) test
 	go run ./lab/storagebench $(BENCH_ARGS)
+
+bench-surfaces: ## measure how soon front panel and console answer under load, what surfaces cost, commands a second (BENCH_ARGS="…")
+	@$(INSTALL) test
+	go run ./lab/surfacebench $(BENCH_ARGS)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@$(INSTALL) run

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/encoderbox/encoderbox/board"
 	"github.com/encoderbox/encoderbox/board/panel/hardware"
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/console"
@@ -32,9 +33,9 @@ func (d *box) surfaces(cfg *config.Config) (all []reconcile.Component) {
 		all = append(all, d.machineLANComponent(cfg.Console))
 	}
 	if cfg.Console.Device != "" || cfg.Console.USB {
-		all = append(all, d.consoleComponent(cfg.Console))
+		all = append(all, d.consoleComponent(cfg.Console, d.frontPanel(cfg.Board).Port))
 	}
-	if c, has := d.panelComponent(); has {
+	if c, has := d.panelComponent(cfg.Board); has {
 		all = append(all, c)
 	}
 	return all
@@ -97,8 +98,8 @@ func (d *box) listener(id, code string, spec any, create func() (reconcile.Runne
 	}
 }
 
-// consoleComponent serves people at serial lines.
-func (d *box) consoleComponent(c config.Console) reconcile.Component {
+// consoleComponent serves people at serial lines, but for the front panel's.
+func (d *box) consoleComponent(c config.Console, panelPort string) reconcile.Component {
 	options := console.Options{
 		State: d.store, Table: d.table, Guard: &d.guard, Idle: c.IdleTimeout.Std(), Log: d.log,
 		Pages:     d.pageAddresses,
@@ -111,20 +112,29 @@ func (d *box) consoleComponent(c config.Console) reconcile.Component {
 		options.Login = console.OnePassword(c.User, c.Password.Reveal())
 	}
 	ports := console.Ports{Device: c.Device, Baud: c.Baud, USB: c.USB, Run: console.New(options).Run, Log: d.log}
-	if port := d.hardware.Model().Port; port != "" {
-		ports.Except = []string{port}
+	if panelPort != "" {
+		ports.Except = []string{panelPort}
 	}
 	spec := struct {
 		console config.Console
 		except  string
-	}{c, d.hardware.Model().Port}
+	}{c, panelPort}
 	return reconcile.Component{ID: "console", Spec: spec, Make: func() (reconcile.Runner, error) { return run(ports.Serve), nil }}
 }
 
-// panelComponent is the front panel, of a model that has one.
-func (d *box) panelComponent() (c reconcile.Component, has bool) {
-	model := d.hardware.Model()
-	front, err := hardware.New(hardware.Linux(), model.Panel, func(p hardware.Problem) {
+// frontPanel is what the model has, and the serial panel that is configured.
+func (d *box) frontPanel(b config.Board) board.Panel {
+	p := d.hardware.Model().Panel
+	if b.PanelPort != "" {
+		p.Port, p.Speed = b.PanelPort, 0
+	}
+	return p
+}
+
+// panelComponent is the front panel, of a box that has one.
+func (d *box) panelComponent(b config.Board) (c reconcile.Component, has bool) {
+	model, wanted := d.hardware.Model(), d.frontPanel(b)
+	front, err := hardware.New(hardware.Linux(), wanted, func(p hardware.Problem) {
 		if p.Absent() {
 			d.log.Debug("not on this front panel", "part", p.Part, "err", p.Err)
 			return
@@ -146,7 +156,7 @@ func (d *box) panelComponent() (c reconcile.Component, has bool) {
 		parts.Screen = front.Screen
 	}
 	return reconcile.Component{
-		ID: "front panel", Spec: model.Name,
+		ID: "front panel", Spec: struct{ model, port string }{model.Name, wanted.Port},
 		Make: func() (reconcile.Runner, error) {
 			p := panel.New(panel.Config{Hardware: parts, Table: d.table, Status: d.store, Signs: d.signs, Page: d.pageOn, Log: d.log})
 			return run(func(ctx context.Context) error {

@@ -59,8 +59,9 @@ type Storage struct {
 
 // Board is the hardware.
 type Board struct {
-	Model    string `toml:"model" default:"auto" help:"The board model, whose limits and quirks hold. auto: the one that encoderd -probe recognises; else a name from docs/hardware.md."`
-	Watchdog string `toml:"watchdog" help:"Hardware watchdog that the daemon itself feeds, such as /dev/watchdog. Empty where the service manager does (systemd's WatchdogSec is always answered). It is no longer fed once the hardware encoder does not come back by itself."`
+	Model     string `toml:"model" default:"auto" help:"The board model, whose limits and quirks hold. auto: the one that encoderd -probe recognises; else a name from docs/hardware.md."`
+	PanelPort string `toml:"panel_port" help:"Serial port of a front panel, 115200 bits per second, 8N1, such as /dev/serial/by-id/… or /dev/ttyUSB0. Empty: the board model's, if it has one. See docs/panel-protocol.md."`
+	Watchdog  string `toml:"watchdog" help:"Hardware watchdog that the daemon itself feeds, such as /dev/watchdog. Empty where the service manager does (systemd's WatchdogSec is always answered). It is no longer fed once the hardware encoder does not come back by itself."`
 }
 
 // Stream is one programme.

@@ -29,3 +29,14 @@ func TestConsolesThatAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, want, doc)
 	}
 }
+
+func TestThePortOfAFrontPanel(t *testing.T) {
+	require.Empty(t, parse(t, "[streams.main]\n").Board.PanelPort)
+	c := parse(t, "[board]\npanel_port = \"/dev/ttyUSB0\"\n[console]\ndevice = \"/dev/ttyS0\"\n[streams.main]\n")
+	require.Equal(t, "/dev/ttyUSB0", c.Board.PanelPort)
+	for port, want := range map[string]string{"ttyUSB0": "whole path", "/etc/passwd": "whole path", "/dev/ttyS0": "console.device"} {
+		_, err := Parse("x.toml", []byte("[board]\npanel_port = \""+port+"\"\n[console]\ndevice = \"/dev/ttyS0\"\n[streams.main]\n"), Rules{})
+		require.ErrorContains(t, err, "board.panel_port", port)
+		require.ErrorContains(t, err, want, port)
+	}
+}

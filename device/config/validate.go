@@ -45,6 +45,7 @@ func (d *decoder) validate(c *Config, rules Rules) {
 		d.fail("streams", "no stream, expected at least one: [streams.main]")
 	}
 	d.validateBoard(c.Board, rules)
+	d.validatePanelPort(c)
 	d.validateNetwork(c.Network)
 	d.validateConsole(c.Console)
 	marked, captured := "", map[string]string{}
@@ -78,6 +79,19 @@ func (d *decoder) validateBoard(b Board, rules Rules) {
 		hint = fmt.Sprintf("; did you mean %q?", s)
 	}
 	d.fail("board.model", "got %s, expected \"auto\" or one of %s%s", quote(b.Model), strings.Join(rules.Models, ", "), hint)
+}
+
+// validatePanelPort holds the port to one owner. That it is there is not asked: a panel
+// is plugged in and out.
+func (d *decoder) validatePanelPort(c *Config) {
+	port := c.Board.PanelPort
+	switch {
+	case port == "":
+	case !strings.HasPrefix(port, "/dev/"):
+		d.fail("board.panel_port", "got %s, expected the whole path, such as \"/dev/ttyUSB0\"", quote(port))
+	case port == c.Console.Device:
+		d.fail("board.panel_port", "%s is console.device too: a port has a front panel or a console", quote(port))
+	}
 }
 
 // good says that none of the keys, nor a table around them, has a problem of

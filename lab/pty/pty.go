@@ -34,37 +34,54 @@ func Open() (master *os.File, device string, err error) {
 	return master, fmt.Sprintf("/dev/pts/%d", n), nil
 }
 
+// Port is a serial port with the test at its far end: what is written to Device is
+// read here. Device stays, whoever opens and closes it, until Close unplugs it.
+type Port struct {
+	*os.File
+	Device string
+	held   *os.File
+}
+
+// NewPort makes a port that passes bytes as they are.
+func NewPort() (*Port, error) {
+	master, device, err := Open()
+	if err != nil {
+		return nil, err
+	}
+	// Held open: a pseudo-terminal that nobody has open ends its master's reads.
+	held, err := os.OpenFile(device, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, errors.Join(err, master.Close())
+	}
+	p := &Port{master, device, held}
+	if err := plain(held); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Close unplugs it.
+func (p *Port) Close() error { return errors.Join(p.File.Close(), p.held.Close()) }
+
 // Cable is a null modem cable: what is written to one of its devices is read at the
 // other.
 type Cable struct {
 	Box, PC string // devices
-	ends    []*os.File
-	held    []*os.File
+	ends    []*Port
 	done    sync.WaitGroup
 }
 
 // NewCable makes a cable. Its devices stay, whoever opens and closes them.
 func NewCable() (*Cable, error) {
-	a, box, err := Open()
+	a, err := NewPort()
 	if err != nil {
 		return nil, err
 	}
-	b, pc, err := Open()
+	b, err := NewPort()
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	c := &Cable{Box: box, PC: pc, ends: []*os.File{a, b}}
-	for _, device := range []string{box, pc} {
-		// Held open: a pseudo-terminal that nobody has open ends its master's reads.
-		f, err := os.OpenFile(device, os.O_RDWR|unix.O_NOCTTY, 0)
-		if err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-		c.held = append(c.held, f)
-		if err := plain(f); err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-	}
+	c := &Cable{Box: a.Device, PC: b.Device, ends: []*Port{a, b}}
 	c.done.Go(func() { _, _ = io.Copy(b, a) })
 	c.done.Go(func() { _, _ = io.Copy(a, b) })
 	return c, nil
@@ -83,8 +100,8 @@ func plain(f *os.File) error {
 // Close pulls the cable out at both ends.
 func (c *Cable) Close() error {
 	var errs []error
-	for _, f := range append(c.ends, c.held...) {
-		errs = append(errs, f.Close())
+	for _, p := range c.ends {
+		errs = append(errs, p.Close())
 	}
 	c.done.Wait()
 	return errors.Join(errs...)
