@@ -22,7 +22,9 @@ import (
 type air struct {
 	file string // "" where nothing survives
 
-	mu  sync.Mutex        // guards the field below, and orders what is saved
+	saving sync.Mutex // orders sets and what is saved: it is held while the file is written
+
+	mu  sync.Mutex        // guards the field below; under saving where both are held
 	off map[string]string // by whom, by stream
 }
 
@@ -75,31 +77,38 @@ func (a *air) stopped() []string {
 // not know are forgotten. follow is called before the next set, where that changes
 // something: also when the error says that it will not survive a restart.
 func (a *air) set(stream, by string, keep func(string) bool, follow func()) (changed bool, err error) {
+	a.saving.Lock()
+	defer a.saving.Unlock()
+	saved, changed := a.note(stream, by, keep)
+	if !changed {
+		return false, nil
+	}
+	follow()
+	return true, a.save(saved)
+}
+
+// note is set but for what follows from it. It returns what is to be saved.
+func (a *air) note(stream, by string, keep func(string) bool) (all map[string]string, changed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if was := a.off[stream]; (was == "") == (by == "") {
-		return false, nil
+		return nil, false
 	}
-	for name := range a.off {
-		if !keep(name) {
-			delete(a.off, name)
-		}
-	}
+	maps.DeleteFunc(a.off, func(name, _ string) bool { return !keep(name) })
 	if by == "" {
 		delete(a.off, stream)
 	} else {
 		a.off[stream] = by
 	}
-	follow()
-	return true, a.save()
+	return maps.Clone(a.off), true
 }
 
-// save is called with a.mu held: what is on storage is the newest.
-func (a *air) save() error {
+// save is called with a.saving held: what is on storage is the newest.
+func (a *air) save(off map[string]string) error {
 	if a.file == "" {
 		return errors.New("there is no folder for state: set storage.state to one that the daemon may write to")
 	}
-	doc, err := json.MarshalIndent(airFile{a.off}, "", "  ")
+	doc, err := json.MarshalIndent(airFile{off}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", a.file, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -63,6 +64,22 @@ func TestAGroupOffTheAirWaitsForNobody(t *testing.T) {
 		cancel()
 		require.NoError(t, <-ended)
 	})
+}
+
+// Who is off the air is known while it is being saved: flash is slow, and the loop asks.
+func TestWhoIsOffTheAirIsToldWhileItIsSaved(t *testing.T) {
+	a := &air{off: map[string]string{}, file: filepath.Join(t.TempDir(), "air.json")}
+	told := make(chan string, 1)
+	_, err := a.set("main", "stopped by anna", func(string) bool { return true }, func() {
+		go func() { told <- a.by("main") }()
+		select {
+		case by := <-told:
+			require.Equal(t, "stopped by anna", by)
+		case <-time.After(10 * time.Second):
+			t.Error("nobody is told before it is saved")
+		}
+	})
+	require.NoError(t, err)
 }
 
 // Who is on the LAN may do what an operator may, and no more.
