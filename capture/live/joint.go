@@ -52,8 +52,8 @@ type joint struct {
 
 	forced bool // a person wants the slate, whatever comes
 	slate  bool // on the air
-	base  time.Duration
-	slot  int64 // of the newest slate picture: PTS is base + FrameTime(slot)
+	base   time.Duration
+	slot   int64 // of the newest slate picture: PTS is base + FrameTime(slot)
 }
 
 // memoryFunc says whether the pool has a picture to give, and the generation

@@ -62,20 +62,10 @@ func (v measure) standsStill() bool {
 // cut lowers the target to what the link is seen to carry, less what drains the queue.
 func (c *Controller) cut(v measure) {
 	c.clean = v.at
-	if v.at < c.stall.grace || v.silence > 2*stalling || (v.standsStill() || v.shortTrip) && v.busy < sitOut {
+	if c.mustWait(v) || c.handOver(v) {
 		return
 	}
 	target := float64(c.advice.Target)
-	// What was written before the last cut tells nothing of it, unless it is plain that
-	// the link carries far less.
-	if v.heard < c.cutAt+reaction {
-		if v.at-c.cutAt < v.base+reaction || v.repair > 0 || v.acked > 0.7*target*c.gain {
-			return
-		}
-	}
-	if c.handOver(v) {
-		return
-	}
 	carried := c.carried(v)
 	c.setPatience(carried, v)
 	late := v.queue.Seconds()
@@ -107,6 +97,17 @@ func (c *Controller) cut(v measure) {
 	default:
 		c.issue(rate, Queueing)
 	}
+}
+
+// mustWait: nobody knows yet what the link carries, or what the last cut has come to.
+func (c *Controller) mustWait(v measure) bool {
+	if v.at < c.stall.grace || v.silence > 2*stalling || (v.standsStill() || v.shortTrip) && v.busy < sitOut {
+		return true
+	}
+	// What was written before the last cut tells nothing of it, unless it is plain that
+	// the link carries far less.
+	return v.heard < c.cutAt+reaction &&
+		(v.at-c.cutAt < v.base+reaction || v.repair > 0 || v.acked > 0.7*float64(c.advice.Target)*c.gain)
 }
 
 // inertRatio is when it is the encoder's fault.

@@ -48,7 +48,7 @@ func TestObservedRoundTrips(t *testing.T) {
 				}
 				g.step()
 			}
-if got := len(g.last.Paths[0].Shares) > 0; got != c.want {
+			if got := len(g.last.Paths[0].Shares) > 0; got != c.want {
 				t.Errorf("one uplink %v: %+v", got, *g.uplinks.pair(g.paths[0], g.paths[1]))
 			}
 		})

@@ -1,0 +1,101 @@
+package serialpanel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/encoderbox/encoderbox/board/panel/serialpanel/paneltest"
+)
+
+// A real terminal of the kernel, and go.bug.st/serial.
+func TestTerminal(t *testing.T) {
+	master, path := pty(t)
+	fake := paneltest.New(master, sample)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = fake.Run(t.Context()) }()
+	port, err := OpenPort(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := open(t, port)
+	events, stop := watch(t, p)
+	show(t, p, "hello", "terminal")
+	began := time.Now()
+	fake.Press("ok", true)
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if events() != "" && fake.Text()[1] != "" {
+			break
+		}
+	}
+	t.Logf("press and two lines: %v", time.Since(began))
+	if events() != "+ok" || !slices.Equal(fake.Text(), []string{"hello", "terminal"}) {
+		t.Errorf("%s, %q", events(), fake.Text())
+	}
+	master.Close() // unplugged
+	<-done
+	time.Sleep(50 * time.Millisecond)
+	if err := stop(); err == nil {
+		t.Error("unplugged, and no error")
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := OpenPort(path, 0); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, err := OpenPort("/dev/null", 0); err == nil {
+		t.Error("no terminal")
+	}
+}
+
+// A panel that reads nothing more does not keep Close waiting.
+func TestFullTerminal(t *testing.T) {
+	master, path := pty(t)
+	port, err := OpenPort(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = port.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+	for err = nil; err == nil; {
+		_, err = port.Write(make([]byte, 4096))
+	}
+	_, _ = master.Write(message{0, "hello", "1 text=16x2"}.append(nil))
+	p := open(t, port)
+	show(t, p, "more")
+	time.Sleep(20 * time.Millisecond)
+	began := time.Now()
+	if p.Close(); time.Since(began) > time.Second {
+		t.Errorf("%v", time.Since(began))
+	}
+}
+
+func pty(t *testing.T) (master *os.File, path string) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { master.Close() })
+	conn, err := master.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int32
+	_ = conn.Control(func(fd uintptr) {
+		err = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0)
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, unix.TIOCGPTN, uintptr(unsafe.Pointer(&n)))
+		if errno != 0 {
+			err = errno
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return master, fmt.Sprintf("/dev/pts/%d", n)
+}
