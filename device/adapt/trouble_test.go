@@ -155,7 +155,7 @@ func TestAnEncoderThatCountsNothing(t *testing.T) {
 		}
 		p.carry(1_000_000)
 		r.pass(10 * time.Second)
-		if s, _ := r.encoder.told(); s.Bitrate > 1_000_000 {
+		if s, _ := r.encoder.told(); s.Bitrate > 1_100_000 { // more is tried now and then
 			t.Errorf("a link of 1 Mb/s gets %+v", s)
 		}
 		r.stop()
