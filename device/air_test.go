@@ -24,10 +24,7 @@ func TestAGroupOffTheAirWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newBox(Options{Stderr: io.Discard}, &config.Config{})
 		main, spare := &actor{box: d, name: "main"}, &actor{box: d, name: "spare"}
-		c := d.groupComponent(d.stream("main"), "air", config.Group{
-			Members: "main, spare", Policy: "primary_backup", Minimum: 1,
-			FailoverAfter: config.Duration(5 * time.Second), FailbackAfter: config.Duration(30 * time.Second), Grace: config.Duration(10 * time.Second),
-		})
+		c := d.groupComponent(d.stream("main"), "air", backedUp())
 		r, err := c.Make()
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())

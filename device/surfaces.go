@@ -105,7 +105,7 @@ func (d *box) consoleComponent(c config.Console, panelPort string) reconcile.Com
 		Pages:     d.pageAddresses,
 		Candidate: func(by control.Caller) (console.Candidate, error) { return d.keeper.Edit(by), nil },
 		Machine: func(ctx context.Context, by control.Caller, rw io.ReadWriteCloser) ([]byte, error) {
-			return d.programs().Serve(ctx, rw, machine.Options{Caller: by})
+			return d.programs().Serve(ctx, rw, machine.Options{Caller: by, Silence: c.IdleTimeout.Std()})
 		},
 	}
 	if !c.Password.IsZero() {

@@ -40,28 +40,15 @@ func Commands(t *control.Table) http.Handler {
 
 // commandJSON is a command as the API shows it.
 type commandJSON struct {
-	Name     string       `json:"name"`
-	Path     string       `json:"path"`
-	Synopsis string       `json:"synopsis"`
-	Help     string       `json:"help"`
-	Args     []argJSON    `json:"args"`
-	Role     control.Role `json:"role"`
-	Confirm  bool         `json:"confirm"` // there are, or may be, questions to answer
-	Long     bool         `json:"long"`
-	Reads    bool         `json:"reads"`
-}
-
-type argJSON struct {
-	Name     string       `json:"name"`
-	Help     string       `json:"help"`
-	Kind     control.Kind `json:"kind"`
-	Unit     string       `json:"unit,omitempty"`
-	Optional bool         `json:"optional"`
-	Default  string       `json:"default,omitempty"`
-	Choices  []string     `json:"choices,omitempty"`
-	Min      int64        `json:"min,omitempty"`
-	Max      int64        `json:"max,omitempty"`
-	Secret   bool         `json:"secret,omitempty"`
+	Name     string        `json:"name"`
+	Path     string        `json:"path"`
+	Synopsis string        `json:"synopsis"`
+	Help     string        `json:"help"`
+	Args     []control.Arg `json:"args"`
+	Role     control.Role  `json:"role"`
+	Confirm  bool          `json:"confirm"` // there are, or may be, questions to answer
+	Long     bool          `json:"long"`
+	Reads    bool          `json:"reads"`
 }
 
 // dashed is a command's name in a path.
@@ -71,14 +58,8 @@ func listCommands(w http.ResponseWriter, r *http.Request, t *control.Table) {
 	all := []commandJSON{}
 	for _, c := range t.Of(Caller(r)) {
 		j := commandJSON{
-			Name: c.Name, Path: "/api/v1/commands/" + dashed(c.Name), Synopsis: c.Synopsis(), Help: c.Help, Args: []argJSON{},
+			Name: c.Name, Path: "/api/v1/commands/" + dashed(c.Name), Synopsis: c.Synopsis(), Help: c.Help, Args: append([]control.Arg{}, c.Args...),
 			Role: c.Role, Confirm: len(c.Confirm) > 0, Long: c.Long, Reads: c.Reads,
-		}
-		for _, a := range c.Args {
-			j.Args = append(j.Args, argJSON{
-				Name: a.Name, Help: a.Help, Kind: a.Kind, Unit: a.Unit, Optional: a.Optional, Default: a.Default,
-				Choices: a.Choices, Min: a.Min, Max: a.Max, Secret: a.Secret,
-			})
 		}
 		all = append(all, j)
 	}

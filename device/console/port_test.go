@@ -24,7 +24,7 @@ func terminalOn(t *testing.T) (*os.File, *Port) {
 	t.Helper()
 	master, device, err := pty.Open()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	port, err := OpenPort(device, 115200)
 	if err != nil {
@@ -57,7 +57,7 @@ func TestAPortPassesBytesBothWays(t *testing.T) {
 func TestWhatCameBeforeIsKeptByOpening(t *testing.T) {
 	master, device, err := pty.Open()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer master.Close()
 	held, err := os.OpenFile(device, os.O_RDWR|unix.O_NOCTTY, 0)
@@ -125,7 +125,7 @@ func TestAdaptersComeAndGo(t *testing.T) {
 	dev := t.TempDir()
 	master, device, err := pty.Open()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	adapter := filepath.Join(dev, "ttyUSB0")
 	panel := filepath.Join(dev, "ttyACM0")
@@ -189,7 +189,7 @@ func (c *cable) GetModemStatusBits() (*serial.ModemStatusBits, error) {
 func TestACableThatIsPulledEndsTheSession(t *testing.T) {
 	master, device, err := pty.Open()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer master.Close()
 	lines := &cable{}

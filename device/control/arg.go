@@ -28,20 +28,23 @@ const (
 	Document Kind = "document" // a file's text, lines and all; where words are typed, it is left out or one line
 )
 
-// Arg is one argument of a Command. Those that may be left out come last.
+// Arg is one argument of a Command. Those that may be left out come last. Its JSON form
+// is that of the API.
 type Arg struct {
-	Name     string // lower case, unique in its command
-	Help     string // one line, without a period
-	Kind     Kind
-	Unit     string // for people: "seconds"
-	Optional bool
-	Default  string   // of an optional one; "" stays ""
-	Choices  []string // of a Choice
-	Min, Max int64    // of an Integer, in Unit; of a Duration, seconds; both 0: no bounds
+	Name     string   `json:"name"` // lower case, unique in its command
+	Help     string   `json:"help"` // one line, without a period
+	Kind     Kind     `json:"kind"`
+	Unit     string   `json:"unit,omitempty"` // for people: "seconds"
+	Optional bool     `json:"optional"`
+	Default  string   `json:"default,omitempty"` // of an optional one; "" stays ""
+	Choices  []string `json:"choices,omitempty"` // of a Choice
+	// Of an Integer, in Unit; of a Duration, seconds; both 0: no bounds.
+	Min int64 `json:"min,omitempty"`
+	Max int64 `json:"max,omitempty"`
 	// Values are what it may be now, for completion, in the order to offer them; nil
 	// where nobody knows. given are the arguments typed so far. It does not block.
-	Values func(s *status.Snapshot, given Args) []string
-	Secret bool // is neither echoed nor logged
+	Values func(s *status.Snapshot, given Args) []string `json:"-"`
+	Secret bool                                          `json:"secret,omitempty"` // is neither echoed nor logged
 }
 
 // maxArg and maxDocument bound an argument, bytes.

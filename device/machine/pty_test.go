@@ -1,51 +1,35 @@
 package machine
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/encoderbox/encoderbox/lab/pty"
 )
 
-// pty is both ends of a pseudo-terminal in raw mode: a serial line.
-func pty(t *testing.T) (here, there *os.File) {
+// serialLine is both ends of one.
+func serialLine(t *testing.T) (here *pty.Port, there *os.File) {
 	t.Helper()
-	here, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	here, err := pty.NewPort()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = here.Close() })
-	fd := int(here.Fd()) // sets it blocking
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	there, err = os.OpenFile(here.Device, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	far, err := unix.Open(fmt.Sprintf("/dev/pts/%d", n), unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mode, err := unix.IoctlGetTermios(far, unix.TCGETS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mode.Iflag, mode.Oflag, mode.Lflag = 0, 0, 0
-	if err := unix.IoctlSetTermios(far, unix.TCSETS, mode); err != nil {
-		t.Fatal(err)
-	}
-	there = os.NewFile(uintptr(far), "pts")
 	t.Cleanup(func() { _ = there.Close() })
 	return here, there
 }
 
 func TestASerialLine(t *testing.T) {
 	s, _, done := stand(t)
-	here, there := pty(t)
+	here, there := serialLine(t)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := s.Serve(t.Context(), there, Options{Caller: admin})
@@ -73,7 +57,7 @@ func TestASerialLine(t *testing.T) {
 
 func TestASerialLineThatIsHungUp(t *testing.T) {
 	s, _, _ := stand(t)
-	here, there := pty(t)
+	here, there := serialLine(t)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := s.Serve(t.Context(), there, Options{Caller: admin})

@@ -156,9 +156,12 @@ func (l *loop) step(now time.Time) {
 	if l.cfg.DimAfter > 0 && idle >= l.cfg.DimAfter {
 		f.dim = 0.2
 	}
-	l.asleep = l.cfg.SaveAfter > 0 && idle >= l.cfg.SaveAfter && l.artist.size.Width > 0 && l.ui.running == nil
+	// The light behind characters is on or off: dimmed, they cannot be read.
+	dark := l.artist.size.Columns > 0 && f.dim < 0.5
+	rests := l.cfg.SaveAfter > 0 && idle >= l.cfg.SaveAfter && l.artist.size.Width > 0
+	l.asleep = (dark || rests) && l.ui.running == nil
 	v := l.ui.view(l.scene)
-	if l.asleep {
+	if l.asleep && rests {
 		v = restView(l.scene)
 	}
 	minute := int(now.Sub(l.began) / time.Minute)

@@ -311,6 +311,23 @@ func TestTheScreenRestsAndWakes(t *testing.T) {
 	})
 }
 
+// Nobody starts what a dark screen does not show.
+func TestADarkCharacterScreenIsWokenFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, panel.Size{Columns: 20, Rows: 4})
+		defer r.end()
+		r.onTheAir()
+		rest(3 * time.Minute)
+		require.Contains(t, r.screen.line(0), "ON AIR")
+		r.keys.press(panel.Down, 20*time.Millisecond)
+		rest(time.Second)
+		require.Contains(t, r.screen.line(0), "ON AIR")
+		r.keys.press(panel.Down, 20*time.Millisecond)
+		rest(100 * time.Millisecond)
+		require.NotContains(t, r.screen.line(0), "ON AIR", "the first press only woke it, the second one does something")
+	})
+}
+
 func TestLightsFollowTheStatusAndSigns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, oled)

@@ -282,7 +282,7 @@ func TestCompletion(t *testing.T) {
 	}
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	script := scripts["bash"] + `
 encoderctl() { [[ "$*" == "__complete pause " ]] && printf 'tv\thelp\nback up\t\n'; }
@@ -300,7 +300,7 @@ func TestAtATerminal(t *testing.T) {
 	address := s.start(t)
 	master, name, err := pty.Open()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer master.Close()
 	tty, err := os.OpenFile(name, os.O_RDWR, 0)

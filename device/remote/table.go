@@ -14,24 +14,11 @@ import (
 
 // commandJSON is a command as GET /api/v1/commands tells it.
 type commandJSON struct {
-	Name  string    `json:"name"`
-	Help  string    `json:"help"`
-	Args  []argJSON `json:"args"`
-	Long  bool      `json:"long"`
-	Reads bool      `json:"reads"`
-}
-
-type argJSON struct {
-	Name     string       `json:"name"`
-	Help     string       `json:"help"`
-	Kind     control.Kind `json:"kind"`
-	Unit     string       `json:"unit"`
-	Optional bool         `json:"optional"`
-	Default  string       `json:"default"`
-	Choices  []string     `json:"choices"`
-	Min      int64        `json:"min"`
-	Max      int64        `json:"max"`
-	Secret   bool         `json:"secret"`
+	Name  string        `json:"name"`
+	Help  string        `json:"help"`
+	Args  []control.Arg `json:"args"`
+	Long  bool          `json:"long"`
+	Reads bool          `json:"reads"`
 }
 
 // ParseTable makes a table of the API's: to read command lines as the box does, and to
@@ -44,16 +31,10 @@ func ParseTable(doc []byte) (t *control.Table, err error) {
 	var commands []control.Command
 	for _, c := range all {
 		next := control.Command{
-			Name: c.Name, Help: c.Help, Role: control.Viewer, Long: c.Long, Reads: c.Reads,
+			Name: c.Name, Help: c.Help, Args: c.Args, Role: control.Viewer, Long: c.Long, Reads: c.Reads,
 			Run: func(context.Context, control.Call) (control.Result, error) {
 				return control.Result{}, errors.New("it is the box that does this")
 			},
-		}
-		for _, a := range c.Args {
-			next.Args = append(next.Args, control.Arg{
-				Name: a.Name, Help: a.Help, Kind: a.Kind, Unit: a.Unit, Optional: a.Optional, Default: a.Default,
-				Choices: a.Choices, Min: a.Min, Max: a.Max, Secret: a.Secret,
-			})
 		}
 		commands = append(commands, next)
 	}

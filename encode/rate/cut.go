@@ -87,16 +87,20 @@ func (c *Controller) cut(v measure) {
 	c.same.note(v, c.cutAt, c.advice.Target)
 	c.regret.note(v, c.advice.Target, link, c.meter.hist.last().acked)
 	c.cutAt = v.at
+	c.issue(rate, c.cutReason(v))
+}
+
+// cutReason says why the target is lowered.
+func (c *Controller) cutReason(v measure) Reason {
 	switch {
 	case v.dropped:
-		c.issue(rate, Dropping)
+		return Dropping
 	case v.age > v.budget/2:
-		c.issue(rate, TooOld)
+		return TooOld
 	case c.advice.Target == c.limits.Min && c.gain > inertRatio:
-		c.issue(rate, Inert)
-	default:
-		c.issue(rate, Queueing)
+		return Inert
 	}
+	return Queueing
 }
 
 // mustWait: nobody knows yet what the link carries, or what the last cut has come to.

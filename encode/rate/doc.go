@@ -43,7 +43,8 @@
 // nor by more than half while bytes have waited for a moment only: a box, or a receiver, that
 // does not get to run for a tenth of a second is no slow link, and one that changes masts is
 // as fast as before. A cut is taken back when what came through since shows that it was for
-// nothing (regret.go). Nor is the pace ever so low that what waits
+// nothing (regret.go). While the round trip is that of an empty path, what waits is not on the
+// way, and is sat out for 0.4 s: BBR sends next to nothing for 200 ms each 10 s. Nor is the pace ever so low that what waits
 // would take half of the budget, as long as nothing is lost.
 //
 // Growth is fast (35 % a second) up to 88 % of what the link is known to carry, slow from

@@ -29,15 +29,8 @@ const (
 
 // grow raises the target where nothing says that the link would not carry more.
 func (c *Controller) grow(v measure) {
-	switch {
-	case c.advice.Target >= c.limits.Max:
-		c.stay(AtMax)
-		return
-	case !c.probe:
-		c.stay(Waiting)
-		return
-	case v.use < used:
-		c.stay(Limited)
+	if why, held := c.held(v); held {
+		c.stay(why)
 		return
 	}
 	if v.repair > 0 && v.queue > holdAt(v)/8 {
@@ -52,6 +45,19 @@ func (c *Controller) grow(v measure) {
 	if c.want >= float64(c.advice.Target)*(1+step) || c.want >= float64(c.limits.Max) {
 		c.issue(c.want, why)
 	}
+}
+
+// held says what else than the link keeps the target from rising, if anything does.
+func (c *Controller) held(v measure) (why Reason, is bool) {
+	switch {
+	case c.advice.Target >= c.limits.Max:
+		return AtMax, true
+	case !c.probe:
+		return Waiting, true
+	case v.use < used:
+		return Limited, true
+	}
+	return "", false
 }
 
 // speed is the growth per second now. A long way shows later what was too much, and so

@@ -64,16 +64,7 @@ func (c *Controller) segmentBehind(v measure) {
 		return
 	}
 	c.cutAt = v.at
-	switch {
-	case v.dropped:
-		c.issue(rate, Dropping)
-	case v.age > v.budget/2:
-		c.issue(rate, TooOld)
-	case c.advice.Target == c.limits.Min && c.gain > inertRatio:
-		c.issue(rate, Inert)
-	default:
-		c.issue(rate, Queueing)
-	}
+	c.issue(rate, c.cutReason(v))
 }
 
 // segmentGrow raises the target to the limit, and trims what is far above it, unless it is
@@ -93,14 +84,10 @@ func (c *Controller) segmentGrow(v measure) {
 		}
 		c.want = float64(c.advice.Target)
 		return
-	case c.advice.Target >= c.limits.Max:
-		c.stay(AtMax)
-		return
-	case !c.probe:
-		c.stay(Waiting)
-		return
-	case v.use < used:
-		c.stay(Limited)
+	}
+	switch why, held := c.held(v); {
+	case held:
+		c.stay(why)
 		return
 	case c.want >= limit:
 		c.stay(Steady)

@@ -16,7 +16,7 @@ BOOT_MODULES='virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio-rng 
 	netfs fscache 9pnet 9pnet_virtio 9p failover net_failover virtio_net'
 # What a test may load, with what it depends on.
 MODULES='vivid v4l2-mem2mem videobuf2-vmalloc videobuf2-dma-contig videobuf2-dma-sg
-	snd-aloop snd-usb-audio uvcvideo vhci-hcd xhci-pci usb-storage sd_mod uinput uhid
+	snd-aloop snd-usb-audio uvcvideo vhci-hcd xhci-pci usb-storage sd_mod evdev uinput uhid
 	i6300esb softdog loop ext4 vfat squashfs overlay virtio_blk dm-verity
 	tun veth ifb sch_netem sch_tbf sch_htb sch_fq cls_u32 cls_matchall act_mirred tcp_bbr virtio_net virtio-rng'
 

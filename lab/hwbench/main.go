@@ -10,27 +10,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"regexp"
-	"syscall"
 
 	"github.com/encoderbox/encoderbox/lab/box"
 	"github.com/encoderbox/encoderbox/lab/measure"
 	"github.com/encoderbox/encoderbox/lab/peer"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "hwbench:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("hwbench", run)) }
 
 // options of a run.
 type options struct {

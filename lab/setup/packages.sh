@@ -29,6 +29,8 @@ test   chromium                 chromium      browser that tests play the page i
 
 test   tmux                     tmux          is the terminal that tests type on, on a serial line
 test   picocom                  picocom       terminal program for it
+test   systemd                  networkctl    systemd-networkd, which tests have configure links
+test   dbus-daemon              dbus-daemon   how they talk to it
 test   libxml2-utils            xmllint       holds DASH manifests against the schema
 test   nodejs                   node          runs the WHIP endpoint of werift; fetches the players, with npm
 test   npm                      npm           fetches dash.js and Shaka, which tests play with

@@ -11,10 +11,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"regexp"
-	"syscall"
 	"time"
 
 	"github.com/encoderbox/encoderbox/lab/encoderd"
@@ -22,17 +20,7 @@ import (
 	"github.com/encoderbox/encoderbox/lab/peer"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "surfacebench:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("surfacebench", run)) }
 
 // options of a run.
 type options struct {

@@ -2,21 +2,22 @@ package serialpanel
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"testing"
 	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/encoderbox/encoderbox/board/panel/serialpanel/paneltest"
+	"github.com/encoderbox/encoderbox/lab/pty"
 )
 
 // A real terminal of the kernel, and go.bug.st/serial.
 func TestTerminal(t *testing.T) {
-	master, path := pty(t)
+	master, path, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
 	fake := paneltest.New(master, sample)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = fake.Run(t.Context()) }()
@@ -57,7 +58,11 @@ func TestTerminal(t *testing.T) {
 
 // A panel that reads nothing more does not keep Close waiting.
 func TestFullTerminal(t *testing.T) {
-	master, path := pty(t)
+	master, path, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
 	port, err := OpenPort(path, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -74,28 +79,4 @@ func TestFullTerminal(t *testing.T) {
 	if p.Close(); time.Since(began) > time.Second {
 		t.Errorf("%v", time.Since(began))
 	}
-}
-
-func pty(t *testing.T) (master *os.File, path string) {
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() { master.Close() })
-	conn, err := master.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var n int32
-	_ = conn.Control(func(fd uintptr) {
-		err = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0)
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, unix.TIOCGPTN, uintptr(unsafe.Pointer(&n)))
-		if errno != 0 {
-			err = errno
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return master, fmt.Sprintf("/dev/pts/%d", n)
 }

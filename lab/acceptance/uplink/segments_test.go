@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -9,10 +8,7 @@ import (
 	"testing"
 
 	"github.com/encoderbox/encoderbox/device/status"
-	"github.com/encoderbox/encoderbox/lab/encoderd"
-	"github.com/encoderbox/encoderbox/lab/footage"
 	"github.com/encoderbox/encoderbox/lab/link"
-	"github.com/encoderbox/encoderbox/lab/peer"
 )
 
 // What a push of segments is to come to on a link that is slower than the highest: an
@@ -32,25 +28,7 @@ func TestTheBitRateOfSegmentsIsNearWhatTheUplinkCarries(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := receivePUT(t, l)
-	y4m, wav, err := footage.Raw(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := encoderd.Launch(t, encoderd.Options{
-		Binary: binary, Place: peer.Place{Do: l.SenderNS().Do},
-		TOML: fmt.Sprintf(`
-[streams.main.input]
-kind = "file"
-path = %q
-audio_path = %q
-[streams.main.video.bitrate]
-min = %d
-max = %d
-[streams.main.destinations.site]
-url = %q
-`, y4m, wav, lowest, segmentHighest, url),
-	})
-	d.AwaitPage()
+	d := startDaemon(t, l, segmentHighest, receiver{url: url}.as("site"))
 	u := &uplink{t: t, daemon: d, link: l}
 	u.at("the target to come near what the link carries, and the rates of the path with it", func(r *status.Rate, p status.RatePath) bool {
 		return r.Target >= segmentLeast && r.Target < segmentLink && r.Code != "app_limited" &&

@@ -2,15 +2,12 @@ package uplink
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/encoderbox/encoderbox/device/status"
 	"github.com/encoderbox/encoderbox/lab/encoderd"
-	"github.com/encoderbox/encoderbox/lab/footage"
-	"github.com/encoderbox/encoderbox/lab/link"
 	"github.com/encoderbox/encoderbox/lab/peer"
 )
 
@@ -34,44 +31,13 @@ func TestTwoDestinationsOnOneUplink(t *testing.T) {
 			l := startLink(t)
 			place := peer.Place{Do: l.ReceiverNS().Do, Addr: l.ReceiverAddr()}
 			first, second := receiveSRT(t, place), c.second(t, place)
-			u := &uplink{t: t, daemon: startTwo(t, l, first, second), link: l}
+			u := &uplink{t: t, daemon: startDaemon(t, l, highest, first.as("first")+"primary = true\n"+second.as("second")), link: l}
 			u.shares()
 			for _, r := range []receiver{first, second} {
 				decodes(t, r.received(u.daemon))
 			}
 		})
 	}
-}
-
-// startTwo is startDaemon with two destinations, of which the first is the primary one.
-func startTwo(t *testing.T, l *link.Link, first, second receiver) *encoderd.Daemon {
-	t.Helper()
-	y4m, wav, err := footage.Raw(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := encoderd.Launch(t, encoderd.Options{
-		Binary: binary, Place: peer.Place{Do: l.SenderNS().Do},
-		TOML: fmt.Sprintf(`
-[streams.main.input]
-kind = "file"
-path = %q
-audio_path = %q
-[streams.main.video.bitrate]
-min = %d
-max = %d
-policy = "protect-primary"
-[streams.main.destinations.first]
-url = %q
-primary = true
-%s
-[streams.main.destinations.second]
-url = %q
-%s
-`, y4m, wav, lowest, highest, first.url, first.more, second.url, second.more),
-	})
-	d.AwaitPage()
-	return d
 }
 
 // shares makes the link too narrow for both, and looks at what becomes of them.

@@ -41,7 +41,7 @@ func TestTheBitRateFollowsAnUplink(t *testing.T) {
 			t.Parallel()
 			l := startLink(t)
 			r := receive(t, peer.Place{Do: l.ReceiverNS().Do, Addr: l.ReceiverAddr()})
-			d := startDaemon(t, l, r)
+			d := startDaemon(t, l, highest, r.as("site"))
 			u := &uplink{t: t, daemon: d, link: l}
 			u.follows()
 			received := r.received(d)
@@ -76,8 +76,9 @@ func startLink(t *testing.T) *link.Link {
 	return l
 }
 
-// startDaemon encodes real footage behind the link, and waits for the push to begin.
-func startDaemon(t *testing.T, l *link.Link, r receiver) *encoderd.Daemon {
+// startDaemon encodes real footage behind the link, between two bit rates, for what the
+// TOML of destinations names.
+func startDaemon(t *testing.T, l *link.Link, most int, destinations string) *encoderd.Daemon {
 	t.Helper()
 	y4m, wav, err := footage.Raw(t.Context())
 	if err != nil {
@@ -93,13 +94,16 @@ audio_path = %q
 [streams.main.video.bitrate]
 min = %d
 max = %d
-[streams.main.destinations.site]
-url = %q
-%s
-`, y4m, wav, lowest, highest, r.url, r.more),
+policy = "protect-primary"
+`, y4m, wav, lowest, most) + destinations,
 	})
 	d.AwaitPage()
 	return d
+}
+
+// as is the TOML of a destination that is the receiver.
+func (r receiver) as(name string) string {
+	return fmt.Sprintf("[streams.main.destinations.%s]\nurl = %q\n%s\n", name, r.url, r.more)
 }
 
 // uplink is the daemon and the link before it.
