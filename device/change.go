@@ -20,6 +20,7 @@ func (d *box) keeperOf(cfg *config.Config) *commit.Keeper {
 		File: d.opts.ConfigFile, Rules: rules(), Factory: factory,
 		Folder: func() (string, error) { return d.keeper.Running().StatePath() },
 		Apply:  d.follow, Report: d.store, Log: d.log,
+		Saved: func(startup *config.Config) { d.network.Saved(startup.Network) },
 	})
 }
 

@@ -146,6 +146,7 @@ func newBox(opts Options, cfg *config.Config) *box {
 	d.flight = d.newFlight(cfg)
 	d.recallAir(cfg)
 	d.network = network.New(network.Options{Store: d.store, Log: d.log})
+	d.network.Saved(cfg.Network)
 	d.signs = panel.NewSigns()
 	d.table = d.commands()
 	d.handler = d.routes()

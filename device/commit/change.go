@@ -130,9 +130,7 @@ func (k *Keeper) store(next *config.Config, doc []byte, done *Done) error {
 	if !kept {
 		done.Notes = append(done.Notes, "the comments of the configuration file could not be kept; they are in "+k.o.File+config.PreviousSuffix)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.startup = next
+	k.setStartup(next)
 	return nil
 }
 
@@ -185,9 +183,7 @@ func (k *Keeper) unsave(s saved, by string) (undone bool, err error) {
 	err = config.SaveOn(k.o.Disk, k.o.File, s.doc)
 	// It may be written, if not for good.
 	if now, again := k.o.Disk.ReadFile(k.o.File); err == nil || again == nil && bytes.Equal(now, s.doc) {
-		k.mu.Lock()
-		k.startup = s.old
-		k.mu.Unlock()
+		k.setStartup(s.old)
 	}
 	if err != nil {
 		return true, err

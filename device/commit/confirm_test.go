@@ -87,6 +87,24 @@ func TestAConfirmedChangeIsSaved(t *testing.T) {
 	})
 }
 
+// What outlives a reboot follows what is saved, and nothing else.
+func TestWhatIsSavedIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, _ := newStand(t)
+		var saved []string
+		k.o.Saved = func(c *config.Config) { saved = append(saved, bitrate(c)) }
+		runs(t, k)
+		tryBitrate(t, k, "4M", 0)
+		require.NoError(t, k.Revert(t.Context(), "anna"))
+		require.Empty(t, saved)
+		tryBitrate(t, k, "5M", 0)
+		_, err := k.Confirm("anna")
+		require.NoError(t, err)
+		commitBitrate(t, k, "6M")
+		require.Equal(t, []string{"5M", "6M"}, saved)
+	})
+}
+
 func TestARestartInTheWindowComesUpWithTheOldOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, d := newStand(t)

@@ -43,7 +43,10 @@ type Options struct {
 	// Running has changed from old to next, by several goroutines at once where changes
 	// overtake each other, and returns soon after ctx ends. An error with ctx alive has the
 	// change undone.
-	Apply  func(ctx context.Context, old, next *config.Config) error
+	Apply func(ctx context.Context, old, next *config.Config) error
+	// Saved is told each configuration that has become startup, and must not block; nil:
+	// nobody is.
+	Saved  func(startup *config.Config)
 	Report Reporter // nil: nobody
 	Log    *slog.Logger
 	Disk   Disk   // nil: the machine's
@@ -86,6 +89,9 @@ func New(running *config.Config, o Options) *Keeper {
 	}
 	if o.Report == nil {
 		o.Report = nobody{}
+	}
+	if o.Saved == nil {
+		o.Saved = func(*config.Config) {}
 	}
 	if o.Factory == "" {
 		o.Factory = "[streams.main]\n"
@@ -131,6 +137,14 @@ func (k *Keeper) Startup() *config.Config {
 	return k.startup
 }
 
+// setStartup makes a configuration startup, whose file has been written.
+func (k *Keeper) setStartup(c *config.Config) {
+	k.mu.Lock()
+	k.startup = c
+	k.mu.Unlock()
+	k.o.Saved(c)
+}
+
 // Status is how running and startup stand to each other.
 type Status struct {
 	Pending *Pending `json:"pending"` // null: running is saved
@@ -173,9 +187,7 @@ func (k *Keeper) Reload() error {
 		return err
 	}
 	k.take(cfg)
-	k.mu.Lock()
-	k.startup = cfg
-	k.mu.Unlock()
+	k.setStartup(cfg)
 	k.keepFile(&Done{}, "unknown", "edited in the file")
 	return nil
 }

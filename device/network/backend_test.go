@@ -166,6 +166,15 @@ func TestAFolderThatCannotBeWritten(t *testing.T) {
 	require.ErrorContains(t, err, "let the user that encoderd runs as")
 }
 
+// named is hostname.apply where nothing waits.
+func named(h *hostname, name string, saved bool) error {
+	waits, err := h.apply(context.Background(), name, saved)
+	if waits {
+		return errors.New("the name waits")
+	}
+	return err
+}
+
 func TestHostname(t *testing.T) {
 	name := "factory"
 	r := &recorder{fail: map[string]error{}}
@@ -180,22 +189,52 @@ func TestHostname(t *testing.T) {
 		}
 		return nil
 	}
-	require.NoError(t, h.apply(t.Context(), ""))
+	require.NoError(t, named(h, "", true))
 	require.Empty(t, r.took())
-	require.NoError(t, h.apply(t.Context(), "studio"))
+	require.NoError(t, named(h, "studio", true))
 	require.Equal(t, []string{"hostnamectl --no-ask-password --transient set-hostname studio"}, r.took())
-	require.NoError(t, h.apply(t.Context(), "studio"))
+	require.NoError(t, named(h, "studio", true))
 	require.Empty(t, r.took(), "the same again does nothing")
-	require.NoError(t, h.apply(t.Context(), ""))
+	require.NoError(t, named(h, "", true))
 	require.Equal(t, "factory", name, "what it was before")
 	r.took()
 
 	fixed = true
-	require.NoError(t, h.apply(t.Context(), "studio"))
+	require.NoError(t, named(h, "studio", true))
 	require.Equal(t, "studio", name)
 	require.Len(t, r.took(), 2)
 	r.fail["hostnamectl --no-ask-password --transient set-hostname other"] = errors.New("access denied")
-	require.ErrorContains(t, h.apply(t.Context(), "other"), `network: name the box "other": access denied; is systemd-hostnamed there`)
+	require.ErrorContains(t, named(h, "other", true), `network: name the box "other": access denied; is systemd-hostnamed there`)
+}
+
+// Where /etc/hostname has a name, a reboot or a revert before the change is confirmed
+// finds the old one there.
+func TestTheStaticHostnameWaitsForTheConfirmation(t *testing.T) {
+	static := "factory"
+	h := &hostname{get: func() (string, error) { return static, nil }}
+	h.run = func(_ context.Context, _ string, args ...string) error {
+		if !slices.Contains(args, "--transient") {
+			static = args[len(args)-1]
+		}
+		return nil
+	}
+	waits, err := h.apply(t.Context(), "studio", false)
+	require.NoError(t, err)
+	require.True(t, waits)
+	require.Equal(t, "factory", static)
+	require.NoError(t, named(h, "", true), "it is reverted")
+	require.Equal(t, "factory", static)
+
+	_, err = h.apply(t.Context(), "studio", false)
+	require.NoError(t, err)
+	require.NoError(t, named(h, "studio", true), "it is confirmed")
+	require.Equal(t, "studio", static)
+	waits, err = h.apply(t.Context(), "", false)
+	require.NoError(t, err)
+	require.True(t, waits, "nor is it taken back before that is confirmed")
+	require.Equal(t, "studio", static)
+	require.NoError(t, named(h, "", true))
+	require.Equal(t, "factory", static)
 }
 
 // A name that nobody confirmed goes also when the daemon was started anew meanwhile.
@@ -207,12 +246,12 @@ func TestAHostnameGoesBackOverARestartOfTheDaemon(t *testing.T) {
 			run: func(_ context.Context, _ string, args ...string) error { name = args[len(args)-1]; return nil },
 		}
 	}
-	require.NoError(t, daemon().apply(t.Context(), "studio"))
-	require.NoError(t, daemon().apply(t.Context(), "stage"))
-	require.NoError(t, daemon().apply(t.Context(), ""))
+	require.NoError(t, named(daemon(), "studio", true))
+	require.NoError(t, named(daemon(), "stage", true))
+	require.NoError(t, named(daemon(), "", true))
 	require.Equal(t, "Factory.lan", name)
 	name = "by-hand"
-	require.NoError(t, daemon().apply(t.Context(), ""))
+	require.NoError(t, named(daemon(), "", true))
 	require.Equal(t, "by-hand", name, "what others name it stays")
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -239,6 +240,26 @@ func TestWhatIsSetIsApplied(t *testing.T) {
 		_, err := os.Stat(folder + "/" + prefix + "eth0.network")
 		return errors.Is(err, os.ErrNotExist)
 	}, lookEvery, 10*time.Millisecond)
+}
+
+// The name in /etc/hostname is changed by the confirmation, not by the change.
+func TestTheNameWaitsUntilItIsSaved(t *testing.T) {
+	s := newSpace(t)
+	ran := make(chan string, 16)
+	n, store := s.running(func(_ context.Context, program string, args ...string) error {
+		ran <- program + " " + strings.Join(args, " ")
+		return nil
+	}, t.TempDir())
+	n.Set(parse(t, "[network]\nhostname = \"studio\"\n"))
+	require.Equal(t, "hostnamectl --no-ask-password --transient set-hostname studio", <-ran)
+	until(t, store, lookEvery, "word of it", func(*status.Snapshot) bool {
+		events, _ := store.Events(0)
+		return len(events) > 0 && strings.Contains(events[len(events)-1].Message, "once the change is confirmed")
+	})
+	require.Empty(t, ran)
+	n.Saved(parse(t, "[network]\nhostname = \"studio\"\n"))
+	require.Equal(t, "hostnamectl --no-ask-password --transient set-hostname studio", <-ran)
+	require.Equal(t, "hostnamectl --no-ask-password set-hostname studio", <-ran)
 }
 
 func TestASubscriptionThatFailsIsMadeAnew(t *testing.T) {

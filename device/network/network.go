@@ -41,7 +41,7 @@ type Options struct {
 	Enter func(f func() error) error
 }
 
-// Network keeps the box on the network. Set may be called from any goroutine.
+// Network keeps the box on the network. Set and Saved may be called from any goroutine.
 type Network struct {
 	store   *status.Store
 	log     *slog.Logger
@@ -51,10 +51,11 @@ type Network struct {
 	history history
 	blind   bool // the kernel could not be read, and that is logged
 
-	changed chan struct{} // holds a token when wanted is new
+	changed chan struct{} // holds a token when wanted or saved is new
 
-	mu     sync.Mutex     // guards the field below
+	mu     sync.Mutex     // guards the fields below
 	wanted config.Network // as Set last
+	saved  config.Network // as Saved last
 }
 
 // New returns a Network that does nothing before Run.
@@ -90,6 +91,20 @@ func (n *Network) Set(c config.Network) {
 	n.mu.Lock()
 	n.wanted = c.Clone()
 	n.mu.Unlock()
+	n.wake()
+}
+
+// Saved says what the configuration is that the box comes up with. What outlives a reboot
+// is changed only once the configuration that is Set is the saved one, too. It does not
+// block.
+func (n *Network) Saved(c config.Network) {
+	n.mu.Lock()
+	n.saved = c.Clone()
+	n.mu.Unlock()
+	n.wake()
+}
+
+func (n *Network) wake() {
 	select {
 	case n.changed <- struct{}{}:
 	default:
@@ -100,6 +115,13 @@ func (n *Network) want() config.Network {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.wanted
+}
+
+// nameSaved says that the name of the box is not to be confirmed any more.
+func (n *Network) nameSaved() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.wanted.Hostname == n.saved.Hostname
 }
 
 const (
@@ -166,7 +188,13 @@ func (n *Network) apply(ctx context.Context) bool {
 		n.store.Log(status.Event{Severity: status.Info, Subject: "network", Message: did})
 	}
 	applied := n.tell(ctx, conditionApply, err)
-	err = n.name.apply(ctx, want.Hostname)
+	waits, err := n.name.apply(ctx, want.Hostname, n.nameSaved())
+	if waits {
+		n.store.Log(status.Event{
+			Severity: status.Info, Subject: "network",
+			Message: "the box gets its new name once the change is confirmed: /etc/hostname has one, which a reboot would not forget",
+		})
+	}
 	named := n.tell(ctx, conditionHostname, err)
 	if name, err := n.name.get(); err == nil {
 		n.store.SetHostname(name)
