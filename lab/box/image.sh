@@ -16,7 +16,7 @@ BOOT_MODULES='virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio-rng 
 	netfs fscache 9pnet 9pnet_virtio 9p failover net_failover virtio_net'
 # What a test may load, with what it depends on.
 MODULES='vivid v4l2-mem2mem videobuf2-vmalloc videobuf2-dma-contig videobuf2-dma-sg
-	snd-aloop snd-usb-audio uvcvideo vhci-hcd xhci-pci usb-storage sd_mod evdev uinput uhid
+	snd-aloop snd-usb-audio uvcvideo vhci-hcd xhci-pci usb-storage sd_mod evdev uinput uhid configfs
 	i6300esb softdog loop ext4 vfat squashfs overlay virtio_blk dm-verity
 	tun veth ifb sch_netem sch_tbf sch_htb sch_fq cls_u32 cls_matchall act_mirred tcp_bbr virtio_net virtio-rng'
 
@@ -77,6 +77,19 @@ build_driver() {
 	say "builds $name, a virtual driver of the kernel's"
 	cp "$drivers/$name"/* "$out/"
 	kernel_make "$out" "CONFIG_VIDEO_${name^^}=m" && keep_modules "$out"
+}
+
+# build_panel FOLDER: gpio-sim and uleds. irq_sim is no module in the kernel: it becomes one, which
+# may not look into interrupt descriptors and has to ask for the same by the interrupt's number.
+build_panel() {
+	local out=$1
+	say "builds gpio-sim and uleds, the kernel's virtual GPIO lines and lights"
+	cp "${panel_sources[@]}" "$out/" || return
+	sed -i 's/handle_simple_irq(irq_to_desc(irqnum))/generic_handle_irq_safe(irqnum)/
+		$ a MODULE_LICENSE("GPL");
+		s/^#include <linux\/slab.h>/&\n#include <linux\/module.h>/' "$out/irq_sim.c" || return
+	printf 'obj-m := gpio-sim.o irq_sim.o uleds.o\n' >"$out/Makefile"
+	kernel_make "$out" && keep_modules "$out"
 }
 
 build_vh264() {
@@ -141,6 +154,10 @@ extra=()
 for name in $BOX_DRIVERS; do
 	extra+=("$(in_cache "$name" "$(hash_of "$me" "$BOX_KERNEL_VERSION" -- "$drivers/$name"/*)" build_driver "$name")")
 done
+# shellcheck disable=SC2206 # a list of files
+panel_sources=($BOX_PANEL_SOURCES)
+panel_sources=("${panel_sources[@]/#/$kernel/source/}")
+extra+=("$(in_cache panel "$(hash_of "$me" "$BOX_KERNEL_VERSION" -- "${panel_sources[@]}")" build_panel)")
 mapfile -t vh264_sources < <(find lab/vh264 -maxdepth 1 -type f \( -name '*.[ch]' -o -name Makefile -o -name Kbuild \) 2>/dev/null | sort)
 if grep -qs '^obj-m' lab/vh264/Makefile lab/vh264/Kbuild; then
 	if vh264=$(in_cache vh264 "$(hash_of "$me" "$BOX_KERNEL_VERSION" -- "${vh264_sources[@]}")" build_vh264); then

@@ -86,12 +86,12 @@ unpack_kernel() {
 }
 
 unpack_source() {
-	local name=${1##*/} drivers
+	local name=${1##*/} drivers panel
 	name=${name%%_*}
-	# shellcheck disable=SC2206 # a list of names
-	drivers=($BOX_DRIVERS)
+	# shellcheck disable=SC2206 # lists of names
+	drivers=($BOX_DRIVERS) panel=($BOX_PANEL_SOURCES)
 	dpkg-deb --fsys-tarfile "$1" | tar -xO "./usr/src/$name.tar.xz" | xz -dcT0 |
-		tar -x -C "$root" "${drivers[@]/#/$name/drivers/media/test-drivers/}"
+		tar -x -C "$root" "${drivers[@]/#/$name/drivers/media/test-drivers/}" "${panel[@]/#/$name/}"
 	mv "$root/$name" "$root/source"
 }
 

@@ -80,8 +80,11 @@ TARGET_LIBRARIES='libsrt-openssl-dev libyuv-dev libturbojpeg0-dev libstdc++6'
 BOX_RELEASE=bookworm
 BOX_KERNEL=6.1.0-50-arm64
 BOX_KERNEL_VERSION=6.1.176-1
-# Virtual drivers that Debian does not build, from that kernel's source (drivers/media/test-drivers).
+# Virtual drivers that Debian does not build, from that kernel's source: those of
+# drivers/media/test-drivers, and what a front panel is made of, GPIO lines (gpio-sim, which needs
+# irq_sim) and lights (uleds).
 BOX_DRIVERS='vicodec vimc'
+BOX_PANEL_SOURCES='drivers/gpio/gpio-sim.c drivers/gpio/gpiolib.h kernel/irq/irq_sim.c drivers/leds/uleds.c'
 
 # What the box has beside the libraries above: its commands, and, in a tree of its own, the
 # program that benchmarks compare with. They are of the same release as the libraries.
@@ -89,4 +92,4 @@ BOX_PROGRAMS='busybox-static v4l-utils alsa-utils iproute2'
 BOX_FFMPEG='ffmpeg'
 
 # Raised when lab/setup/box.sh unpacks differently than before.
-BOX_LAYOUT=3
+BOX_LAYOUT=4
