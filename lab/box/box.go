@@ -36,6 +36,10 @@ type Options struct {
 	Watchdog string
 	// Serial adds a serial port, /dev/ttyS0, whose other end is Box.Serial.
 	Serial bool
+	// USB adds a USB host, module xhci-pci. USB disks bring it themselves.
+	USB bool
+	// Systemd has systemd's programs and D-Bus at hand: see LaySystemd.
+	Systemd bool
 	// Reboots lets the box start again after a reboot or a reset from inside;
 	// otherwise that ends it, as a power-off does.
 	Reboots bool
@@ -71,6 +75,7 @@ type Box struct {
 	qmp     *qmp
 	console *console
 	serial  *wireEnd
+	plugs   int // adapters that PlugSerial has plugged in
 
 	agent *wireEnd
 	mu    sync.Mutex // guards the field below, and connecting

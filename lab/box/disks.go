@@ -9,7 +9,7 @@ import (
 
 // diskArguments are QEMU's for the disks.
 func (b *Box) diskArguments() (args []string) {
-	if slices.ContainsFunc(b.options.Disks, func(d Disk) bool { return d.USB }) {
+	if b.options.USB || slices.ContainsFunc(b.options.Disks, func(d Disk) bool { return d.USB }) {
 		args = append(args, "-device", "qemu-xhci,id=usb")
 	}
 	for i, d := range b.options.Disks {

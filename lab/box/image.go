@@ -19,6 +19,7 @@ type image struct {
 	userland  string // folder, /usr in the box
 	modules   string // folder, /lib/modules
 	ffmpeg    string // folder, /opt/ffmpeg
+	systemd   string // folder, for boxes that ask for it
 	said      string // what the image script had to tell, such as why a module is missing
 }
 
@@ -42,7 +43,7 @@ func findImage(ctx context.Context) (image, error) {
 	img := image{said: strings.TrimSpace(stderr.String())}
 	fields := map[string]*string{
 		"kernel": &img.kernel, "release": &img.release, "initramfs": &img.initramfs,
-		"userland": &img.userland, "modules": &img.modules, "ffmpeg": &img.ffmpeg,
+		"userland": &img.userland, "modules": &img.modules, "ffmpeg": &img.ffmpeg, "systemd": &img.systemd,
 	}
 	for line := range strings.Lines(string(out)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")

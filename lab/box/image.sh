@@ -16,15 +16,16 @@ BOOT_MODULES='virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio-rng 
 	netfs fscache 9pnet 9pnet_virtio 9p failover net_failover virtio_net'
 # What a test may load, with what it depends on.
 MODULES='vivid v4l2-mem2mem videobuf2-vmalloc videobuf2-dma-contig videobuf2-dma-sg
-	snd-aloop snd-usb-audio uvcvideo vhci-hcd xhci-pci usb-storage sd_mod evdev uinput uhid configfs
+	snd-aloop snd-usb-audio uvcvideo vhci-hcd xhci-pci usb-storage sd_mod ftdi_sio evdev uinput uhid configfs
 	i6300esb softdog loop ext4 vfat squashfs overlay virtio_blk dm-verity
-	tun veth ifb sch_netem sch_tbf sch_htb sch_fq cls_u32 cls_matchall act_mirred tcp_bbr virtio_net virtio-rng'
+	tun veth ifb 8021q sch_netem sch_tbf sch_htb sch_fq cls_u32 cls_matchall act_mirred tcp_bbr virtio_net virtio-rng'
 
 cross_arch arm64
 kernel=$(box_kernel_path)
 userland=$(box_userland_path)
 ffmpeg=$(box_ffmpeg_path)
-for tree in "$kernel" "$userland" "$ffmpeg"; do
+systemd=$(box_systemd_path)
+for tree in "$kernel" "$userland" "$ffmpeg" "$systemd"; do
 	[ -d "$tree" ] || die "the virtual ARM box is not there: $tree is missing" "run: make lab-box"
 done
 
@@ -170,7 +171,7 @@ modules=$(in_cache modules "$(hash_of "$me" "$BOX_KERNEL_VERSION" "${extra[@]}" 
 mapfile -t guest < <(find lab/box/agent lab/box/wire lab/box/guest -type f ! -name '*_test.go' | sort)
 initramfs=$(in_cache initramfs "$(hash_of "$me" "$BOX_KERNEL_VERSION" "$userland" "$(go env GOVERSION)" -- "${guest[@]}")" build_initramfs)
 # What no checkout has used for long. The packages stay, so that no network is needed should it come back.
-touch "$kernel" "$userland" "$ffmpeg"
+touch "$kernel" "$userland" "$ffmpeg" "$systemd"
 find "$CACHE/box" -mindepth 1 -maxdepth 1 -type d ! -name debs -mtime +14 -exec rm -rf {} +
 printf '%s\n' "kernel=$kernel/image/boot/vmlinuz-$BOX_KERNEL" "release=$BOX_KERNEL" "initramfs=$initramfs/initramfs.cpio" \
-	"userland=$userland/usr" "modules=$modules/lib/modules" "ffmpeg=$ffmpeg"
+	"userland=$userland/usr" "modules=$modules/lib/modules" "ffmpeg=$ffmpeg" "systemd=$systemd"

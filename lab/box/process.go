@@ -96,6 +96,23 @@ func newWire(name string) (*wireEnd, error) {
 	return &wireEnd{Conn: conn, peer: theirs}, nil
 }
 
+// send writes b, and with its first byte a file, if there is one.
+func (w *wireEnd) send(b []byte, file *os.File) error {
+	if file == nil {
+		_, err := w.Write(b)
+		return err
+	}
+	unix, ok := w.Conn.(*net.UnixConn)
+	if !ok {
+		return fmt.Errorf("box: %T cannot send a file", w.Conn)
+	}
+	n, _, err := unix.WriteMsgUnix(b, syscall.UnixRights(int(file.Fd())), nil)
+	if err == nil && n < len(b) {
+		_, err = unix.Write(b[n:])
+	}
+	return err
+}
+
 func (w *wireEnd) close() {
 	if w != nil {
 		_ = w.Close() // twice is harmless

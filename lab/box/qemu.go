@@ -75,8 +75,10 @@ func (b *Box) arguments() []string {
 		"-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",
 		"-device", "virtio-rng-pci",
 	}
-	shares := []struct{ tag, path string }{
-		{"userland", b.image.userland}, {"modules", b.image.modules}, {"ffmpeg", b.image.ffmpeg}, {"share", b.share},
+	type share struct{ tag, path string }
+	shares := []share{{"userland", b.image.userland}, {"modules", b.image.modules}, {"ffmpeg", b.image.ffmpeg}, {"share", b.share}}
+	if b.options.Systemd {
+		shares = append(shares, share{"systemd", b.image.systemd})
 	}
 	for _, s := range shares {
 		args = append(args, "-fsdev", "local,security_model=none,readonly=on,id="+s.tag+",path="+escape(s.path),

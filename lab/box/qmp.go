@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"regexp"
 	"strconv"
 	"sync"
@@ -80,6 +81,11 @@ func (q *qmp) greet(ctx context.Context) error {
 }
 
 func (q *qmp) do(ctx context.Context, command string, arguments any) (json.RawMessage, error) {
+	return q.give(ctx, command, arguments, nil)
+}
+
+// give is do with an open file that QEMU takes with the command.
+func (q *qmp) give(ctx context.Context, command string, arguments any, file *os.File) (json.RawMessage, error) {
 	q.sending.Lock()
 	defer q.sending.Unlock()
 	select { // an answer that came too late
@@ -90,7 +96,11 @@ func (q *qmp) do(ctx context.Context, command string, arguments any) (json.RawMe
 	if arguments != nil {
 		request["arguments"] = arguments
 	}
-	if err := json.NewEncoder(q.wire).Encode(request); err != nil {
+	text, err := json.Marshal(request)
+	if err == nil {
+		err = q.wire.send(append(text, '\n'), file)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("box: qemu command %s: %w", command, err)
 	}
 	a, err := q.answer(ctx)

@@ -130,38 +130,52 @@ unpack_userland() {
 	[ -e "$root/usr/bin/busybox" ] || die "the box: busybox is not among what was unpacked"
 }
 
-# unpack_ffmpeg: ffmpeg and those of its libraries that are not in the userland. Which BLAS serves
-# is the choice of a package's script, that nobody runs here.
-unpack_ffmpeg() {
+# unpack_beside DEBS PACKAGE…: the packages, and those of their libraries that are not in the userland.
+unpack_beside() {
+	local debs=$1 package run=()
+	shift
 	# shellcheck disable=SC2086 # lists of package names
-	[ -d "$ffmpeg_debs" ] || download_programs "$ffmpeg_debs" $TARGET_LIBRARIES $BOX_PROGRAMS $BOX_FFMPEG
-	local package run=() libs=/opt/ffmpeg/usr/lib/aarch64-linux-gnu
+	[ -d "$debs" ] || download_programs "$debs" $TARGET_LIBRARIES $BOX_PROGRAMS "$@"
 	while read -r package; do
 		[ -e "$userland_debs/${package##*/}" ] || run+=("$package")
-	done < <(find "$ffmpeg_debs" -name '*.deb' ! -name '*-dev_*')
+	done < <(find "$debs" -name '*.deb' ! -name '*-dev_*')
 	unpack_tree "$root" "${run[@]}"
 	slim
+}
+
+# unpack_ffmpeg: which BLAS serves is the choice of a package's script, that nobody runs here.
+unpack_ffmpeg() {
+	local program libs=/opt/ffmpeg/usr/lib/aarch64-linux-gnu
+	# shellcheck disable=SC2086 # a list of package names
+	unpack_beside "$ffmpeg_debs" $BOX_FFMPEG
 	mkdir "$root/bin.new"
-	for package in ffmpeg ffprobe; do
-		cat >"$root/bin.new/$package" <<-SCRIPT
+	for program in ffmpeg ffprobe; do
+		cat >"$root/bin.new/$program" <<-SCRIPT
 			#!/bin/sh
-			LD_LIBRARY_PATH=$libs:$libs/blas:$libs/lapack:$libs/pulseaudio exec /opt/ffmpeg/usr/bin/$package "\$@"
+			LD_LIBRARY_PATH=$libs:$libs/blas:$libs/lapack:$libs/pulseaudio exec /opt/ffmpeg/usr/bin/$program "\$@"
 		SCRIPT
-		chmod 755 "$root/bin.new/$package"
+		chmod 755 "$root/bin.new/$program"
 	done
 	rm -r "${root:?}/bin"
 	mv "$root/bin.new" "$root/bin"
+}
+
+# unpack_systemd: a layer over the userland, for boxes that ask for it.
+unpack_systemd() {
+	# shellcheck disable=SC2086 # a list of package names
+	unpack_beside "$systemd_debs" $BOX_SYSTEMD
 }
 
 # verb DEBS: what is done, the packages being there or not.
 verb() { if [ -d "$1" ]; then echo unpacks; else echo fetches; fi; }
 
 host=$(dpkg --print-architecture)
-kernel=$(box_kernel_path) userland=$(box_userland_path) ffmpeg=$(box_ffmpeg_path)
+kernel=$(box_kernel_path) userland=$(box_userland_path) ffmpeg=$(box_ffmpeg_path) systemd=$(box_systemd_path)
 kernel_debs=$DEBS/$(basename "$kernel" ".$BOX_LAYOUT")
 userland_debs=$DEBS/$(basename "$userland" ".$BOX_LAYOUT")
 ffmpeg_debs=$DEBS/$(basename "$ffmpeg" ".$BOX_LAYOUT")
-[ -d "$kernel" ] && [ -d "$userland" ] && [ -d "$ffmpeg" ] && exit 0
+systemd_debs=$DEBS/$(basename "$systemd" ".$BOX_LAYOUT")
+[ -d "$kernel" ] && [ -d "$userland" ] && [ -d "$ffmpeg" ] && [ -d "$systemd" ] && exit 0
 mkdir -p "$CACHE/box"
 exec 9>"$CACHE/box/lock"
 flock 9
@@ -178,4 +192,8 @@ fi
 if [ ! -d "$ffmpeg" ]; then
 	say "$(verb "$ffmpeg_debs") $BOX_FFMPEG for arm64: benchmarks compare with it"
 	make_tree "$ffmpeg" unpack_ffmpeg
+fi
+if [ ! -d "$systemd" ]; then
+	say "$(verb "$systemd_debs") $BOX_SYSTEMD for arm64: the network of the box, where a test wants it"
+	make_tree "$systemd" unpack_systemd
 fi

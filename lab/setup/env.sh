@@ -56,6 +56,7 @@ sysroot_path() {
 box_kernel_path() { printf '%s/box/kernel-%s.%s\n' "$CACHE" "$BOX_KERNEL_VERSION" "$BOX_LAYOUT"; }
 box_userland_path() { box_tree_path userland "$TARGET_LIBRARIES $BOX_PROGRAMS"; }
 box_ffmpeg_path() { box_tree_path ffmpeg "$TARGET_LIBRARIES $BOX_PROGRAMS $BOX_FFMPEG"; }
+box_systemd_path() { box_tree_path systemd "$TARGET_LIBRARIES $BOX_PROGRAMS $BOX_SYSTEMD"; }
 
 box_tree_path() {
 	printf '%s/box/%s-%s%s-%s.%s\n' "$CACHE" "$1" "$(os_field ID)" "$(os_field VERSION_ID)" \
