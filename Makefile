@@ -8,7 +8,7 @@ INSTALL := lab/setup/install.sh
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo devel)
 CONFIG ?= examples/bench.toml
 FUZZTIME ?= 20s
-BOX_MINUTES ?= 30
+BOX_MINUTES ?= 45
 BENCH_ARGS ?=
 
 # Tests that start real peers run on their own, never from Go's test cache, one package at a time

@@ -90,7 +90,7 @@ func (l *live) send(n int, force ...int) {
 func (l *live) until(what string, is func(Stats) bool) {
 	l.t.Helper()
 	for from := time.Now(); !is(l.e.Stats()); {
-		if time.Since(from) > 40*time.Second {
+		if time.Since(from) > 3*time.Minute {
 			l.t.Fatalf("waited too long until %s: %+v", what, l.e.Stats())
 		}
 		l.send(1)

@@ -18,7 +18,7 @@ import (
 
 // patience is how long a test waits for what must happen. The box is emulated,
 // and the machine may be busy.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // daemon is encoderd, running in a box.
 type daemon struct {
@@ -82,7 +82,7 @@ func (d *daemon) stop() {
 }
 
 func (d *daemon) get(path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+path, nil)
 	if err != nil {

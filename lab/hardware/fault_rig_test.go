@@ -32,7 +32,7 @@ type fault struct {
 	// nil where there is a signal.
 	shows func(before, after status.Stream) bool
 	// hole is the longest time without a picture that is put up with. The box is
-	// emulated, and the machine may be busy; zero: 4 s.
+	// emulated, and the machine may be busy; zero: 8 s.
 	hole time.Duration
 }
 
@@ -107,7 +107,7 @@ func (r *faultRig) heal(f fault, before status.Stream, mark int, begun time.Time
 		}
 		got.Back = max(0, back.Sub(healed))
 	}
-	if got.Hole > cmp.Or(f.hole, 4*time.Second) {
+	if got.Hole > cmp.Or(f.hole, 8*time.Second) {
 		r.t.Errorf("%v without a picture at the receiver", got.Hole)
 	}
 	r.connected()

@@ -54,9 +54,9 @@ func tests(t *testing.T, arch string) string {
 
 func run(t *testing.T, b *box.Box, program string, ppm int, only string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
-	c := b.Command(b.Share(program), "-test.v", "-test.timeout=3m", "-test.run", boxTests(only))
+	c := b.Command(b.Share(program), "-test.v", "-test.timeout=11m", "-test.run", boxTests(only))
 	c.Env = []string{fmt.Sprintf("ALSA_SHIFT=%d", ppm)}
 	said := box.LogTo(t, "")
 	c.Stdout, c.Stderr = said, said

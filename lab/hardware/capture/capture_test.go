@@ -29,9 +29,9 @@ func TestCapture(t *testing.T) {
 			b.LoadModule("vivid", "n_devs=1", "multiplanar="+c.vivid)
 			b.LoadModule("vh264", "multiplanar="+c.vh264)
 			defer b.Must("rmmod", "vh264", "vivid")
-			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 			defer cancel()
-			cmd := b.Command(at, "-test.v", "-test.timeout=220s", "-test.run=^"+c.run)
+			cmd := b.Command(at, "-test.v", "-test.timeout=11m", "-test.run=^"+c.run)
 			cmd.Env = []string{"V4L2_CAPTURE=" + node(t, b, "vivid-000-vid-cap"), "V4L2_ENCODER=" + node(t, b, "vh264")}
 			cmd.Stdout, cmd.Stderr = box.LogTo(t, ""), box.LogTo(t, "stderr: ")
 			require.NoError(t, cmd.Start(ctx))

@@ -27,9 +27,9 @@ func TestM2M(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b.LoadModule("vh264", c.params)
 			defer b.Must("rmmod", "vh264")
-			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 			defer cancel()
-			cmd := b.Command(at, "-test.v", "-test.timeout=7m", "-test.run="+c.run)
+			cmd := b.Command(at, "-test.v", "-test.timeout=24m", "-test.run="+c.run)
 			cmd.Stdout, cmd.Stderr = box.LogTo(t, ""), box.LogTo(t, "stderr: ")
 			require.NoError(t, cmd.Start(ctx))
 			require.NoError(t, cmd.Wait())

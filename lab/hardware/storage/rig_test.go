@@ -22,7 +22,7 @@ import (
 const (
 	// patience is how long a test waits for what must happen. The box is emulated,
 	// and the machine may be busy.
-	patience = 90 * time.Second
+	patience = 4 * time.Minute
 	// mounted is where the disk is in the box.
 	mounted = "/mnt/disk"
 )
@@ -131,7 +131,7 @@ func (d *daemon) stop() {
 
 // fetch writes what is at a path to w.
 func (d *daemon) fetch(path string, w io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+path, nil)
 	if err != nil {

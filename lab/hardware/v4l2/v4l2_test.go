@@ -58,9 +58,9 @@ func tests(t *testing.T, arch string) string {
 
 func run(t *testing.T, b *box.Box, program string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	c := b.Command(b.Share(program), "-test.run=TestBox", "-test.v", "-test.timeout=100s")
+	c := b.Command(b.Share(program), "-test.run=TestBox", "-test.v", "-test.timeout=7m")
 	c.Env = []string{
 		"V4L2_CAPTURE=" + device(t, b, "video4linux", "name", "vivid-000-vid-cap"),
 		"V4L2_ENCODER=" + device(t, b, "video4linux", "name", "vh264"),
