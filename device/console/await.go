@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/encoderbox/encoderbox/device/control"
 )
@@ -13,14 +14,19 @@ import (
 // errCanceled is why a command is given up.
 var errCanceled = errors.New("you pressed ^C")
 
-// await runs something that may take its time, shows its progress, and has ^C end it.
-// It returns when the work has.
+// await runs something that may take its time, shows its progress, and has ^C end it, and
+// the end of the line: who could see what comes of it has gone. It returns when the work has.
 func (s *session) await(ctx context.Context, long bool, work func(context.Context, func(control.Progress)) (control.Result, error)) (control.Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	interrupted := make(chan struct{}, 1)
-	s.term.in.set(func() {
-		cancel(errCanceled)
+	var lost atomic.Pointer[error]
+	s.term.in.set(func(why error) {
+		cancel(why)
+		if !errors.Is(why, errCanceled) {
+			lost.Store(&why)
+			return
+		}
 		select {
 		case interrupted <- struct{}{}:
 		default:
@@ -51,6 +57,7 @@ func (s *session) await(ctx context.Context, long bool, work func(context.Contex
 		case p := <-latest:
 			bar.show(p)
 		case <-interrupted:
+			s.term.pasting = false // its end was dropped with what was typed ahead
 			bar.end("^C: it is being given up")
 		case <-done:
 			select {
@@ -59,6 +66,9 @@ func (s *session) await(ctx context.Context, long bool, work func(context.Contex
 			default:
 			}
 			bar.end("")
+			if gone := lost.Load(); gone != nil {
+				return result, fmt.Errorf("the line ended: %w", *gone)
+			}
 			return result, err
 		}
 	}

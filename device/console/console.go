@@ -57,7 +57,7 @@ type Options struct {
 	// Machine talks the machine line protocol until ctx ends, rw ends, or the program
 	// leaves; nil: "machine" is not there. All bytes of the line are its own; rest is what
 	// it read and did not use. Reads end with io.EOF once ctx ends or rw is closed, which
-	// does not close the line. Nothing of it uses rw once it has returned.
+	// does not close the line, and with another error when the line is lost. Nothing of it uses rw once it has returned.
 	Machine func(ctx context.Context, by control.Caller, rw io.ReadWriteCloser) (rest []byte, err error)
 	Log     *slog.Logger
 }

@@ -63,9 +63,11 @@ func TestCompletionComesFromTheLiveState(t *testing.T) {
 		p.types("p\t").sees("pause ")
 		p.types("\t").sees("\"two words\"")
 		p.sees("box> destination pause ")
-		p.types("youtu\t\r").sees("It is youtube")
+		p.types("youtu\t").sees("youtube ")
+		p.types("\r").sees("It is youtube")
 		b.store.Stream("main").SetDestination(status.Destination{Name: "fresh"})
-		p.types("dest pau fre\t\r").sees("It is fresh")
+		p.types("dest pau fre\t").sees("fresh ")
+		p.types("\r").sees("It is fresh")
 		p.types("dest pau \"two\t").sees(" words\"")
 	})
 }

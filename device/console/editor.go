@@ -132,23 +132,34 @@ func (e *editor) asks() bool {
 
 // inQuotes says that text ends within quotes or behind a backslash.
 func inQuotes(text string) bool {
-	var quote rune
-	escaped := false
+	var q quoting
 	for _, r := range text {
-		switch {
-		case escaped:
-			escaped = false
-		case r == '\\' && quote != '\'':
-			escaped = true
-		case quote != 0:
-			if r == quote {
-				quote = 0
-			}
-		case r == '"' || r == '\'':
-			quote = r
-		}
+		q.next(r)
 	}
-	return quote != 0 || escaped
+	return q.open()
+}
+
+// quoting is what quotes a text has opened so far, and whether a backslash waits.
+type quoting struct {
+	quote   rune
+	escaped bool
+}
+
+func (q *quoting) open() bool { return q.quote != 0 || q.escaped }
+
+func (q *quoting) next(r rune) {
+	switch {
+	case q.escaped:
+		q.escaped = false
+	case r == '\\' && q.quote != '\'':
+		q.escaped = true
+	case q.quote != 0:
+		if r == q.quote {
+			q.quote = 0
+		}
+	case r == '"' || r == '\'':
+		q.quote = r
+	}
 }
 
 // insert puts text at the cursor, as far as there is room.

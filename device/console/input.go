@@ -32,12 +32,12 @@ type input struct {
 
 	mu        sync.Mutex // guards the fields below
 	waiting   []byte
-	room      *sync.Cond // of waiting, for raw
-	raw       bool       // a program talks: all bytes are its own, and what does not fit waits outside
-	interrupt func()     // takes ^C; nil: it is a key
-	flood     bool       // what comes is dropped
-	last      time.Time  // of what came
-	err       error      // the line's end
+	room      *sync.Cond      // of waiting, for raw
+	raw       bool            // a program talks: all bytes are its own, and what does not fit waits outside
+	interrupt func(why error) // takes ^C (errCanceled) and the line's end; nil: they are for who reads
+	flood     bool            // what comes is dropped
+	last      time.Time       // of what came
+	err       error           // the line's end
 }
 
 func newInput() *input {
@@ -69,7 +69,7 @@ func (in *input) add(b []byte, err error) {
 	if i := bytes.LastIndexByte(b, 3); i >= 0 && !in.raw {
 		in.waiting, in.flood = in.waiting[:0], false // it takes back what was typed ahead
 		if in.interrupt != nil {
-			in.interrupt()
+			in.interrupt(errCanceled)
 			i++
 		}
 		b = b[i:]
@@ -83,6 +83,9 @@ func (in *input) add(b []byte, err error) {
 	}
 	if err != nil && in.err == nil {
 		in.err = err
+		if in.interrupt != nil {
+			in.interrupt(err)
+		}
 	}
 	in.wake()
 }
@@ -105,11 +108,15 @@ func (in *input) wake() {
 	}
 }
 
-// set says who takes ^C, and whether a program talks.
-func (in *input) set(interrupt func(), raw bool) {
+// set says who takes ^C and the line's end, at once where that has come, and whether a
+// program talks. interrupt must not block.
+func (in *input) set(interrupt func(why error), raw bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.interrupt, in.raw = interrupt, raw
+	if interrupt != nil && in.err != nil {
+		interrupt(in.err)
+	}
 	in.flood = in.flood && !raw
 	in.room.Broadcast()
 }

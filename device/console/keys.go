@@ -30,6 +30,8 @@ const (
 	keyRedraw     // ^L
 	keyLiteral    // ^V: the next one is text
 	keyNoise      // bytes that nobody types
+	keyPaste      // a terminal that tells pastes from typing begins one,
+	keyPasted     // and ends it
 )
 
 // decoder makes keys of the bytes of a serial line. What it keeps between two bytes is
@@ -187,6 +189,10 @@ func special(sequence string) key {
 		return keyEnd
 	case "[3~":
 		return keyDelete
+	case "[200~":
+		return keyPaste
+	case "[201~":
+		return keyPasted
 	case "[1;5C", "[1;3C":
 		return keyWordRight
 	case "[1;5D", "[1;3D":

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -138,16 +139,26 @@ func (l *machineLine) Read(p []byte) (int, error) {
 	if len(l.ahead) == 0 {
 		b, err := l.in.take(l.ctx, 0)
 		if err != nil {
-			if l.ctx.Err() == nil {
-				l.broken = err
+			if l.ctx.Err() != nil {
+				return 0, io.EOF
 			}
-			return 0, io.EOF
+			l.broken = err
+			return 0, fmt.Errorf("the line ended: %w", unexpected(err))
 		}
 		l.ahead = b
 	}
 	n := copy(p, l.ahead)
 	l.ahead = l.ahead[n:]
 	return n, nil
+}
+
+// unexpected makes of a line's end an error: io.EOF would be a program that has said all
+// that it wants to have done.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // Write implements io.Writer.

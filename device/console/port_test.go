@@ -176,6 +176,81 @@ func TestAdaptersComeAndGo(t *testing.T) {
 	<-q.end
 }
 
+// What is plugged in is told of by the kernel; where nothing is, nobody looks.
+func TestAFolderTellsWhatComes(t *testing.T) {
+	dev := filepath.Join(t.TempDir(), "dev")
+	if err := os.Mkdir(dev, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := watchFolder(dev, "tty")
+	if err != nil {
+		t.Fatal(err)
+	}
+	touch := func(name string) {
+		if err := os.WriteFile(filepath.Join(dev, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	touch("ttyUSB0")
+	<-f.C
+	if err := os.Chmod(filepath.Join(dev, "ttyUSB0"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	<-f.C // its group is let in
+	touch("video0")
+	if err := os.RemoveAll(dev); err != nil {
+		t.Fatal(err)
+	}
+	if _, more := <-f.C; more {
+		t.Error("what is no serial device is told")
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := watchFolder(dev, "tty"); err == nil {
+		t.Error("a folder that is not there is watched")
+	}
+}
+
+// Without any device the folder is read once, and not again.
+func TestAnIdleBoxIsNotSearched(t *testing.T) {
+	dev := t.TempDir()
+	p := Ports{USB: true, Dev: dev}.withDefaults()
+	plugged, stop := p.plugged(t.Context())
+	defer stop()
+	if plugged == nil {
+		t.Fatal("the kernel tells nothing of a folder")
+	}
+	select {
+	case <-plugged:
+		t.Error("it tells of what has not come")
+	default:
+	}
+}
+
+// Where the folder cannot be watched, it is looked at.
+func TestWithoutAWatchAdaptersAreLookedFor(t *testing.T) {
+	dev := filepath.Join(t.TempDir(), "dev")
+	ctx, cancel := context.WithCancel(t.Context())
+	opened := make(chan string, 10)
+	done := make(chan error, 1)
+	go func() {
+		done <- Ports{USB: true, Dev: dev, Open: func(device string, _ int) (io.ReadWriteCloser, error) {
+			opened <- device
+			return nil, errors.New("no")
+		}}.Serve(ctx)
+	}()
+	time.Sleep(100 * time.Millisecond)
+	if err := errors.Join(os.Mkdir(dev, 0o700), os.WriteFile(filepath.Join(dev, "ttyACM3"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-opened; filepath.Base(got) != "ttyACM3" {
+		t.Error(got)
+	}
+	cancel()
+	<-done
+}
+
 // cable is a serial.Port that tells whether the other side is there.
 type cable struct {
 	serial.Port

@@ -10,11 +10,9 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/encoderbox/encoderbox/media/v4l2"
 )
 
-// How often a port is looked for and tried again.
+// How often a port is looked for, where the kernel does not tell of it, and tried again.
 const (
 	every      = 2 * time.Second
 	firstPause = time.Second
@@ -47,6 +45,9 @@ func (p Ports) Serve(ctx context.Context) error {
 	defer stop()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	if plugged != nil {
+		tick.Stop()
+	}
 	for {
 		for _, device := range p.devices() {
 			if running[device] != nil {
@@ -68,16 +69,15 @@ func (p Ports) Serve(ctx context.Context) error {
 		case device := <-ended:
 			delete(running, device)
 		case <-tick.C:
-		case e, ok := <-plugged:
+		case _, ok := <-plugged:
 			if !ok {
 				plugged = nil
+				tick.Reset(every)
 			}
-			if e.Subsystem == "tty" && e.Action == "add" {
-				for _, wake := range running {
-					select {
-					case wake <- struct{}{}:
-					default:
-					}
+			for _, wake := range running {
+				select {
+				case wake <- struct{}{}:
+				default:
 				}
 			}
 		}
@@ -100,15 +100,15 @@ func (p Ports) withDefaults() Ports {
 	return p
 }
 
-// plugged is the kernel's word of devices; nil where it cannot be had, then they are
-// found by looking.
-func (p Ports) plugged(ctx context.Context) (<-chan v4l2.Uevent, func()) {
-	events, err := v4l2.ListenUevents()
+// plugged has one when a serial device may have come, or may be opened now; nil where
+// the kernel does not tell, then they are found by looking.
+func (p Ports) plugged(ctx context.Context) (<-chan struct{}, func()) {
+	f, err := watchFolder(p.Dev, "tty")
 	if err != nil {
 		p.Log.InfoContext(ctx, "console: serial adapters are found by looking for them", "err", err)
 		return nil, func() {}
 	}
-	return events.C, func() { _ = events.Close() }
+	return f.C, func() { _ = f.Close() }
 }
 
 // devices are those to talk on now.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -18,15 +19,16 @@ const (
 
 // terminal is what a person sees and types on. One goroutine uses it.
 type terminal struct {
-	in     *input
-	out    io.Writer
-	keys   decoder
-	rest   []byte // taken and not decoded yet
-	typed  []key  // decoded and not used yet
-	row    display
-	dumb   bool          // knows neither colours nor cursor movements
-	length int           // rows; 0: no paging
-	idle   time.Duration // after which waiting for a key ends; 0: never
+	in      *input
+	out     io.Writer
+	keys    decoder
+	rest    []byte // taken and not decoded yet
+	typed   []key  // decoded and not used yet
+	row     display
+	pasting bool          // a paste has begun, and the terminal will say where it ends
+	dumb    bool          // knows neither colours nor cursor movements
+	length  int           // rows; 0: no paging
+	idle    time.Duration // after which waiting for a key ends; 0: never
 }
 
 func newTerminal(in *input, out io.Writer, idle time.Duration) *terminal {
@@ -74,6 +76,39 @@ func clean(text string) string {
 
 // key waits for the next key.
 func (t *terminal) key(ctx context.Context) (key, error) {
+	for {
+		switch k, err := t.any(ctx); {
+		case err != nil, k == keyInterrupt:
+			t.pasting = false
+			return k, err
+		case k == keyPaste, k == keyPasted:
+			t.pasting = k == keyPaste
+		default:
+			return k, nil
+		}
+	}
+}
+
+// together is how soon after a TAB more must come to be of one piece with it: sooner than
+// a key repeats, later than a USB adapter passes on the rest of what it has.
+const together = 25 * time.Millisecond
+
+// pasted says that a TAB is one of a paste's, and no key that somebody has pressed: it is
+// indentation then.
+func (t *terminal) pasted(ctx context.Context) (bool, error) {
+	if t.pasting || t.ahead() {
+		return true, nil
+	}
+	b, err := t.in.take(ctx, together)
+	if errors.Is(err, errIdle) {
+		return false, nil
+	}
+	t.rest = b
+	return err == nil, err
+}
+
+// any waits for the next key, those that tell of pastes among them.
+func (t *terminal) any(ctx context.Context) (key, error) {
 	for len(t.typed) == 0 {
 		if len(t.rest) == 0 {
 			b, err := t.in.take(ctx, t.idle)
@@ -121,7 +156,16 @@ func (t *terminal) line(ctx context.Context, prompt string, a assist) (string, e
 		if err != nil {
 			return "", err
 		}
-		e.literal = e.literal || a.help == nil // a question mark is one, in a password
+		if k == keyTab && a.complete != nil {
+			pasted, err := t.pasted(ctx)
+			if err != nil {
+				return "", err
+			}
+			if pasted {
+				k = ' '
+			}
+		}
+		e.literal = e.literal || a.help == nil || t.pasting // a question mark is one, in a password
 		what := e.press(k)
 		if !a.hidden && (!t.ahead() || what != actNone) { // a paste is shown once, not key by key
 			if err := t.raw(t.row.render(e.line, e.pos)); err != nil {

@@ -40,10 +40,12 @@ func (s *session) candidates(before string) (typed string, all []control.Complet
 // begun is the word that is being typed, as it was typed.
 func begun(before string) string {
 	start := 0
+	var q quoting
 	for i, r := range before {
-		if (r == ' ' || r == '\t') && !inQuotes(before[:i]) {
+		if (r == ' ' || r == '\t') && !q.open() {
 			start = i + 1
 		}
+		q.next(r)
 	}
 	return before[start:]
 }
