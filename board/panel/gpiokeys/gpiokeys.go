@@ -56,8 +56,7 @@ func (k *Keys) Run(ctx context.Context, deliver func(panel.Event)) error {
 		return err
 	}
 	for {
-		next := k.next()
-		if err := k.file.SetReadDeadline(next); err != nil {
+		if err := k.file.SetReadDeadline(k.next(time.Now())); err != nil {
 			return fmt.Errorf("gpio: %s: %w", k.name, err)
 		}
 		if ctx.Err() != nil { // after the deadline, which would hide a wake-up
@@ -78,10 +77,15 @@ func (k *Keys) Run(ctx context.Context, deliver func(panel.Event)) error {
 	}
 }
 
-// next is when a line is looked at again; zero: none.
-func (k *Keys) next() (at time.Time) {
+// present is how often a chip is asked that says nothing: kernels as old as 6.1 wake nobody who
+// waits for an event when the chip goes.
+const present = 3 * time.Second
+
+// next is when lines are looked at again.
+func (k *Keys) next(now time.Time) time.Time {
+	at := now.Add(present)
 	for _, s := range k.state {
-		if !s.look.IsZero() && (at.IsZero() || s.look.Before(at)) {
+		if !s.look.IsZero() && s.look.Before(at) {
 			at = s.look
 		}
 	}
