@@ -17,7 +17,7 @@ func (d *box) keeperOf(cfg *config.Config) *commit.Keeper {
 		factory = string(doc)
 	}
 	return commit.New(cfg, commit.Options{
-		File: d.opts.ConfigFile, Rules: rules(), Factory: factory,
+		File: d.opts.ConfigFile, Rules: rules(), Factory: factory, Recovered: d.opts.recovered,
 		Folder: func() (string, error) { return d.keeper.Running().StatePath() },
 		Apply:  d.follow, Report: d.store, Log: d.log,
 		Saved: func(startup *config.Config) { d.network.Saved(startup.Network) },

@@ -40,13 +40,16 @@ type Options struct {
 	Reload     <-chan os.Signal // each signal reads ConfigFile again
 	Stdout     io.Writer        // the page's address, for a person
 	Stderr     io.Writer        // the log
+
+	recovered *commit.Recovery // of ConfigFile, by load
+	untried   error            // why load does not know whether to recover it
 }
 
 // Run is the daemon: it works until ctx ends, and returns after everything has
 // stopped. It fails only at the start, and only for a configuration it cannot
 // read; all that breaks later is in status, and tried again.
 func Run(ctx context.Context, opts Options) error {
-	cfg, err := loadConfig(opts.ConfigFile)
+	cfg, err := opts.load()
 	if err != nil {
 		return err
 	}
@@ -62,6 +65,9 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	d := newBox(opts, cfg)
 	d.log.Info("encoderd starts", "version", opts.Version, "config", opts.ConfigFile)
+	if opts.untried != nil {
+		d.log.Warn("the configuration is not on trial: a start with it cannot go back", "err", opts.untried)
+	}
 	if libraries != nil {
 		background.Go(func() { libraries.log(d.log) })
 	}
@@ -159,9 +165,7 @@ func newBox(opts Options, cfg *config.Config) *box {
 func (d *box) loop(ctx context.Context, reload <-chan os.Signal) error {
 	defer d.stop()
 	defer d.leaveWatchdog()
-	if err := d.apply(); err != nil {
-		return err
-	}
+	d.begin()
 	d.notify(daemon.SdNotifyReady)
 	watched, stopWatched := d.serviceWatchdog()
 	defer stopWatched()
@@ -252,6 +256,11 @@ func (d *box) apply() error {
 		return err
 	}
 	d.hls.SetDefault(cfg.DefaultStream())
+	return d.obey(cfg)
+}
+
+// obey makes what runs follow a configuration whose destinations all have their address.
+func (d *box) obey(cfg *config.Config) error {
 	d.dash.SetDefault(cfg.DefaultStream())
 	d.expect(cfg)
 	d.network.Set(cfg.Network)
@@ -312,30 +321,4 @@ func (d *box) announce(addr net.Addr) {
 	for _, url := range pageURLs(addr) {
 		fmt.Fprintf(d.opts.Stdout, "The page: %s\n", url)
 	}
-}
-
-// ErrConfig marks an error in the configuration file; its text says all of them,
-// one a line.
-var ErrConfig = errors.New("configuration is not valid")
-
-type configError struct{ error }
-
-func (e configError) Is(target error) bool { return target == ErrConfig }
-func (e configError) Unwrap() error        { return e.error }
-
-func loadConfig(file string) (*config.Config, error) {
-	cfg, err := config.Load(file, rules())
-	if err != nil {
-		return nil, configError{err}
-	}
-	return cfg, nil
-}
-
-// Check says on w that a configuration file is fine, or returns what is wrong.
-func Check(file string, w io.Writer) error {
-	if _, err := loadConfig(file); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "%s is fine\n", file)
-	return err
 }

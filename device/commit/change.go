@@ -134,13 +134,6 @@ func (k *Keeper) store(next *config.Config, doc []byte, done *Done) error {
 	return nil
 }
 
-func (k *Keeper) apply(ctx context.Context, old, next *config.Config) error {
-	if k.o.Apply == nil {
-		return nil
-	}
-	return k.o.Apply(ctx, old, next)
-}
-
 // applied undoes what could not be applied. Where only nobody waits any more for the
 // end of it, there is nothing to undo.
 func (k *Keeper) applied(ctx context.Context, done Done, err error, undo func() (bool, error)) (Done, error) {
@@ -167,7 +160,7 @@ func (k *Keeper) undo(ctx context.Context, s saved, by string) (undone bool, err
 	if err == nil {
 		k.tell(by, "undone, since it could not be applied: the change", Done{Paths: config.ChangedPaths(s.old, s.next)})
 	}
-	return true, errors.Join(err, k.apply(ctx, s.next, s.old))
+	return true, errors.Join(err, k.applyAgain(ctx, s.next, s.old))
 }
 
 func (k *Keeper) unsave(s saved, by string) (undone bool, err error) {

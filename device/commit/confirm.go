@@ -46,10 +46,7 @@ func (k *Keeper) wait(p *pending) {
 	k.mu.Lock()
 	k.pending = p
 	k.mu.Unlock()
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
+	k.look()
 }
 
 // Try has a change run, and undoes it after within unless it is confirmed: 0
@@ -154,7 +151,7 @@ func (k *Keeper) revert(ctx context.Context, by string, p *pending) error {
 		return fmt.Errorf("config: revert: %w: nothing to undo; config rollback 1 brings back the version before", ErrNotPending)
 	}
 	k.tell(by, "undone", Done{Paths: p.Paths})
-	return k.apply(ctx, p.new, p.old)
+	return k.applyAgain(ctx, p.new, p.old)
 }
 
 // withdraw makes startup the running configuration in place of a change, if that still
@@ -175,48 +172,10 @@ func (k *Keeper) goBack(ctx context.Context, p *pending) (undone bool, err error
 	if !k.withdraw(p) {
 		return false, nil
 	}
-	return true, k.apply(ctx, p.new, p.old)
+	return true, k.applyAgain(ctx, p.new, p.old)
 }
 
-// Run undoes changes that are not confirmed in time, and keeps the condition that tells
-// of them. It returns when ctx ends, and leaves a change that waits as it is: after a
-// restart the box comes up with startup, the configuration before.
-func (k *Keeper) Run(ctx context.Context) {
-	k.watch(true)
-	defer k.watch(false)
-	k.changing.Lock()
-	k.keepFile(&Done{}, "unknown", "found in the file")
-	k.changing.Unlock()
-	told := false
-	for {
-		p := k.waiting()
-		var tick <-chan time.Time
-		switch {
-		case p == nil && told:
-			k.o.Report.Clear(ConditionUnconfirmed)
-			told = false
-		case p != nil && p.left() <= 0:
-			k.expire(ctx, p)
-			continue
-		case p != nil:
-			k.o.Report.Raise(unconfirmed(p))
-			told, tick = true, time.After(untilTold(p.left()))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-k.wake:
-		case <-tick:
-		}
-	}
-}
-
-func (k *Keeper) watch(on bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.watched = on
-}
-
+// expire undoes a change that nobody confirmed.
 func (k *Keeper) expire(ctx context.Context, p *pending) {
 	if !k.withdraw(p) {
 		return // confirmed at the last moment, or undone by somebody
@@ -226,9 +185,7 @@ func (k *Keeper) expire(ctx context.Context, p *pending) {
 		Severity: status.Warning, Subject: "configuration",
 		Message: fmt.Sprintf("undone: the change by %s was not confirmed in time: %s", p.By, few(p.Paths)),
 	})
-	if err := k.apply(ctx, p.new, p.old); err != nil && ctx.Err() == nil {
-		k.o.Log.Error("the configuration before does not run", "err", err)
-	}
+	_ = k.applyAgain(ctx, p.new, p.old) // a condition tells of a failure
 }
 
 func unconfirmed(p *pending) status.Condition {

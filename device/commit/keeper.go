@@ -46,11 +46,13 @@ type Options struct {
 	Apply func(ctx context.Context, old, next *config.Config) error
 	// Saved is told each configuration that has become startup, and must not block; nil:
 	// nobody is.
-	Saved  func(startup *config.Config)
-	Report Reporter // nil: nobody
-	Log    *slog.Logger
-	Disk   Disk   // nil: the machine's
-	Root   string // in place of "/" where removable media are looked for
+	Saved func(startup *config.Config)
+	// Recovered is what Recover did at this start.
+	Recovered *Recovery
+	Report    Reporter // nil: nobody
+	Log       *slog.Logger
+	Disk      Disk   // nil: the machine's
+	Root      string // in place of "/" where removable media are looked for
 }
 
 // Reporter is told what people should know. A status.Store is one.
@@ -68,13 +70,15 @@ type Keeper struct {
 	run      string // names this run of the daemon in versions
 	running  atomic.Pointer[current]
 	versions *versions
-	wake     chan struct{} // pending is another one
+	trial    *trial
+	wake     chan struct{} // holds a token when Run has to look
 
 	changing sync.Mutex // orders the changes of running and startup; held while files are written, never while Apply runs
 
 	mu       sync.Mutex // guards the fields below; under changing where both are held
 	startup  *config.Config
 	pending  *pending
+	lagging  *lag
 	watched  bool // Run runs
 	sessions map[string]*visit
 }
@@ -97,7 +101,7 @@ func New(running *config.Config, o Options) *Keeper {
 		o.Factory = "[streams.main]\n"
 	}
 	k := &Keeper{
-		o: o, versions: &versions{disk: o.Disk, folder: o.Folder},
+		o: o, versions: &versions{disk: o.Disk, folder: o.Folder}, trial: &trial{disk: o.Disk, folder: o.Folder},
 		wake: make(chan struct{}, 1), startup: running, sessions: map[string]*visit{}, run: rand.Text()[:8],
 	}
 	k.take(running)
@@ -143,6 +147,15 @@ func (k *Keeper) setStartup(c *config.Config) {
 	k.startup = c
 	k.mu.Unlock()
 	k.o.Saved(c)
+	doc, err := k.o.Disk.ReadFile(k.o.File)
+	if err == nil {
+		err = k.trial.begin(doc, 1)
+	}
+	if err != nil {
+		k.o.Log.Warn("the configuration is not on trial: a start with it cannot go back", "err", err)
+	}
+	k.o.Report.Clear(ConditionRolledBack)
+	k.look()
 }
 
 // Status is how running and startup stand to each other.

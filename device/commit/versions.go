@@ -98,12 +98,12 @@ func (k *Keeper) version(which string) (*config.Config, error) {
 	return cfg, nil
 }
 
-// Forget removes all versions but startup, and the file beside it that holds the one
-// before: for a box that goes to other people.
+// Forget removes all versions but startup, the file beside it that holds the one
+// before, and the last one that has passed its trial: for a box that goes to other people.
 func (k *Keeper) Forget() error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	if err := errors.Join(k.forgetPrevious(), k.versions.forget()); err != nil {
+	if err := errors.Join(k.forgetPrevious(), k.versions.forget(), k.trial.forget()); err != nil {
 		return fmt.Errorf("config: forget versions: %w", err)
 	}
 	k.keepFile(&Done{}, "unknown", "where the box starts from")

@@ -33,14 +33,19 @@ func New(name string, came *Arrivals, log *slog.Logger) (*Box, error) {
 	return b, b.choose(name)
 }
 
+// Known says what is wrong with the name of a model, or Auto; nil: nothing.
+func Known(name string) error {
+	if _, ok := models.Named(name); !ok && name != Auto {
+		return fmt.Errorf("board.model: %q is not a model; encoderd -probe lists them", name)
+	}
+	return nil
+}
+
 func (b *Box) choose(name string) error {
 	if name != Auto {
-		m, ok := models.Named(name)
-		if !ok {
-			return fmt.Errorf("board.model: %q is not a model; encoderd -probe lists them", name)
-		}
+		m, _ := models.Named(name)
 		b.model, b.how = m, "configured"
-		return nil
+		return Known(name)
 	}
 	compatible := deviceTreeCompatible(b.root)
 	if m, entry := models.Detect(compatible); entry != "" {
