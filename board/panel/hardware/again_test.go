@@ -15,6 +15,7 @@ import (
 	"github.com/encoderbox/encoderbox/board"
 	"github.com/encoderbox/encoderbox/board/panel"
 	"github.com/encoderbox/encoderbox/board/panel/serialpanel"
+	"github.com/encoderbox/encoderbox/board/panel/serialpanel/paneltest"
 )
 
 // A port on which no panel answers does not keep the model's own display away, which had
@@ -50,6 +51,35 @@ func TestADisplayComesBackBesideASilentPort(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = screen.Close()
+	})
+}
+
+// A board that is reset by opening its port, and spends three seconds in its boot loader and
+// with its display, has its lights beside the box's own.
+func TestABoardThatIsResetIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host, _ := machine(t, map[string]string{"sys/class/leds/ACT/max_brightness": "1", "sys/class/leds/ACT/brightness": "0"})
+		opened := 0
+		host.Port = func(string, int) (serialpanel.Port, error) {
+			opened++
+			box, end := net.Pipe()
+			fake := paneltest.New(end, "name=Uno text=16x2 keys=ok lights=tally")
+			fake.Deaf(true)
+			time.AfterFunc(3*time.Second, func() { fake.Deaf(false) })
+			go func() { _ = fake.Run(t.Context()) }()
+			return box, nil
+		}
+		f, err := New(host, board.Panel{LEDs: []board.LED{{Name: "live", Path: "ACT"}}, Port: "/dev/ttyUSB0"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lights, err := f.Lights(t.Context())
+		if err != nil || lights["live"] == nil || lights["tally"] == nil || opened != 1 {
+			t.Errorf("%v, %v, opened %d times", lights, err, opened)
+		}
+		for _, l := range lights {
+			_ = l.Close()
+		}
 	})
 }
 

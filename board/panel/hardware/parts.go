@@ -22,8 +22,10 @@ import (
 	"github.com/encoderbox/encoderbox/board/panel/sysfsleds"
 )
 
-// serialWait is how long lights and screen that are there wait for a serial panel's.
-const serialWait = 2 * time.Second
+// serialWait is how long lights that are there wait for a serial panel's. Boards that are
+// reset when their port is opened need two seconds for their boot loader alone; to give up
+// before they answer, and to open again, would reset them for ever.
+const serialWait = 6 * time.Second
 
 // screenWait is how long a display that is not there is not looked for, for a serial panel's
 // sake: some need seconds after their port was opened.

@@ -157,7 +157,7 @@ func (l *link) receive(line []byte, now time.Time) ([]panel.Event, error) {
 	l.changed = l.changed[:0]
 	switch m.word {
 	case "hello":
-		err = l.greet(m.rest, now)
+		err = l.greet(m.rest)
 	case "ack":
 		l.acknowledged(m.seq)
 	case "nak":
@@ -176,9 +176,10 @@ func (l *link) receive(line []byte, now time.Time) ([]panel.Event, error) {
 	return l.changed, err
 }
 
-// greet takes a hello. One that is not the first says that the panel was switched off and on:
-// it shows nothing, and none of its keys is down.
-func (l *link) greet(rest string, now time.Time) error {
+// greet takes a hello. One that is not the first says that the panel was switched off and on,
+// and shows nothing, or is the answer to one more of our questions. Which of its keys are down
+// it is asked at once: a key that is held through several hellos is not let go.
+func (l *link) greet(rest string) error {
 	h, err := readHello(rest)
 	if err != nil {
 		return err
@@ -186,12 +187,12 @@ func (l *link) greet(rest string, now time.Time) error {
 	if l.hello != nil && !l.hello.equal(h) {
 		return errOther
 	}
+	if l.hello != nil {
+		l.pinged = time.Time{}
+	}
 	l.hello = &h
 	for _, t := range l.things {
 		t.known, t.flying, t.tries = false, false, 0
-	}
-	for _, k := range h.Keys {
-		l.key(k, false, now)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.bug.st/serial"
+	"golang.org/x/sys/unix"
 
 	"github.com/encoderbox/encoderbox/board/panel/internal/devfile"
 )
@@ -15,6 +16,9 @@ import (
 const DefaultSpeed = 115200
 
 // OpenPort opens the serial port at path, for this program alone; speed 0 is DefaultSpeed.
+//
+// Closing it leaves DTR as it is: raising it again would reset a board of the Arduino kind,
+// each time that the port is opened anew.
 //
 // The library sets the port up. Bytes go through a file of our own: the library's Write cannot
 // be ended, and its Read takes no descriptors from 1024 on.
@@ -30,7 +34,20 @@ func OpenPort(path string, speed int) (Port, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("serial panel: set up %s for %d bit/s: %w", path, speed, err), file.Close())
 	}
+	if err := devfile.Ioctl(file, keepDTR); err != nil {
+		return nil, errors.Join(fmt.Errorf("serial panel: set up %s: %w", path, err), mode.Close(), file.Close())
+	}
 	return &port{file, mode}, nil
+}
+
+// keepDTR has the last close of a port not hang up.
+func keepDTR(fd uintptr) error {
+	t, err := unix.IoctlGetTermios(int(fd), unix.TCGETS)
+	if err != nil {
+		return err
+	}
+	t.Cflag &^= unix.HUPCL
+	return unix.IoctlSetTermios(int(fd), unix.TCSETS, t)
 }
 
 type port struct {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/encoderbox/encoderbox/board/panel/serialpanel/paneltest"
 	"github.com/encoderbox/encoderbox/lab/pty"
 )
@@ -21,9 +23,21 @@ func TestTerminal(t *testing.T) {
 	fake := paneltest.New(master, sample)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = fake.Run(t.Context()) }()
+	modes, err := unix.IoctlGetTermios(int(master.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modes.Cflag |= unix.HUPCL // as real ports have it
+	if err := unix.IoctlSetTermios(int(master.Fd()), unix.TCSETS, modes); err != nil {
+		t.Fatal(err)
+	}
 	port, err := OpenPort(path, 0)
 	if err != nil {
 		t.Fatal(err)
+	}
+	modes, err = unix.IoctlGetTermios(int(master.Fd()), unix.TCGETS)
+	if err != nil || modes.Cflag&unix.HUPCL != 0 {
+		t.Errorf("closing the port drops DTR, and opening it resets the board: %v", err)
 	}
 	p := open(t, port)
 	events, stop := watch(t, p)

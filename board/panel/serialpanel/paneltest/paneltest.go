@@ -117,8 +117,11 @@ func (p *Panel) Reboot() {
 	clear(p.text)
 	clear(p.lights)
 	p.mu.Unlock()
-	p.send(0, "hello 1 "+p.hello)
+	p.Hello()
 }
+
+// Hello says hello once more, as the answer to a question does that came late.
+func (p *Panel) Hello() { p.send(0, "hello 1 "+p.hello) }
 
 // Deaf lets the panel read and do nothing.
 func (p *Panel) Deaf(deaf bool) { p.mu.Lock(); p.deaf = deaf; p.mu.Unlock() }
