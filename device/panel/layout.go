@@ -23,37 +23,36 @@ type grid struct {
 
 // lay lays a view out. It returns grid.lines lines at most, of at most grid.columns
 // characters.
-func (g grid) lay(v view) (out []line) {
-	left := g.lines
-	add := func(l line) {
-		out = append(out, l)
-		left--
-	}
-	switch {
-	case v.big != "" && g.pixels:
-		if left > 4 {
-			add(g.title(v))
-		}
-		text := v.big
-		if left <= 4 && 2*utf8.RuneCountInString(text)+1+utf8.RuneCountInString(v.corner) <= g.columns {
-			text += "\t" + v.corner
-		}
-		add(line{text: text, big: true})
-		left--
-	case v.big != "":
-		add(line{text: g.sides(row{left: v.big, right: v.corner})})
-	case v.hasBar && left <= 2:
-		add(line{text: g.sides(row{left: v.barText})})
-	case v.title != "":
-		add(g.title(v))
-	}
-	foot := g.foot(v, left)
-	left -= len(foot)
-	out = append(out, g.body(v, left)...)
+func (g grid) lay(v view) []line {
+	out, foot, n := g.frame(v)
+	out = append(out, g.body(v, n)...)
 	for len(out)+len(foot)+big(out) < g.lines && len(foot) > 0 {
 		out = append(out, line{})
 	}
 	return append(out, foot...)
+}
+
+// frame is what stands at the top and at the bottom, and how many lines are left between.
+func (g grid) frame(v view) (head, foot []line, left int) {
+	switch {
+	case v.big != "" && g.pixels:
+		text := v.big
+		if g.lines > 4 {
+			head = append(head, g.title(v))
+		} else if 2*utf8.RuneCountInString(text)+1+utf8.RuneCountInString(v.corner) <= g.columns {
+			text += "\t" + v.corner
+		}
+		head = append(head, line{text: text, big: true})
+	case v.big != "":
+		head = append(head, line{text: g.sides(row{left: v.big, right: v.corner})})
+	case v.hasBar && g.lines <= 2:
+		head = append(head, line{text: g.sides(row{left: v.barText})})
+	case v.title != "":
+		head = append(head, g.title(v))
+	}
+	left = g.lines - len(head) - big(head)
+	foot = g.foot(v, left)
+	return head, foot, left - len(foot)
 }
 
 // big is how many lines are large.
@@ -94,35 +93,60 @@ func (g grid) body(v view, n int) []line {
 	case v.edit != "":
 		return g.editor(v, n)
 	}
-	var all []line
-	for _, l := range g.wrap(v.text) {
-		all = append(all, line{text: l})
+	all, prose := g.contents(v, n)
+	switch last := furthest(len(all), n, prose); {
+	case len(all) <= n:
+		return all
+	case prose:
+		first := min(max(v.scroll, 0), last)
+		return marked(all[first:first+n], first > 0, first < last, g)
+	default:
+		first := (v.turn + v.scroll) % (last + 1) * n
+		return all[first:min(first+n, len(all))]
 	}
-	prose := len(all)
+}
+
+// contents are all lines of a body that has room for n. prose: they are scrolled line by
+// line; else windows of them take turns.
+func (g grid) contents(v view, n int) (all []line, prose bool) {
+	wrapped := func(g grid, text string) {
+		for _, l := range g.wrap(text) {
+			all = append(all, line{text: l})
+		}
+	}
+	wrapped(g, v.text)
+	prose = len(all) > 0 && n > 1 && len(v.rows) == 0
 	for _, r := range v.rows {
 		all = append(all, line{text: g.sides(r)})
 	}
-	for _, l := range g.wrap(v.below) {
-		all = append(all, line{text: l})
-	}
+	wrapped(g, v.below)
 	if n == 1 && v.hint != "" && !v.hasBar {
 		all = append(all, line{text: g.cut(v.hint)})
 	}
-	if len(all) <= n {
-		return all
-	}
-	if prose > 0 && n > 1 && len(v.rows) == 0 {
-		narrow := grid{columns: g.columns - 2} // the signs that there is more have room of their own
+	if prose && len(all) > n { // the signs that there is more have room of their own
 		all = nil
-		for _, l := range narrow.wrap(v.text + "\n" + v.below) {
-			all = append(all, line{text: l})
-		}
-		first := min(max(v.scroll, 0), len(all)-n)
-		return marked(all[first:first+n], first > 0, first+n < len(all), g)
+		wrapped(grid{columns: g.columns - 2}, v.text+"\n"+v.below)
 	}
-	windows := (len(all) + n - 1) / n
-	first := (v.turn + v.scroll) % windows * n
-	return all[first:min(first+n, len(all))]
+	return all, prose
+}
+
+// furthest is the last scroll of so many lines in room for n.
+func furthest(lines, n int, prose bool) int {
+	switch {
+	case n <= 0 || lines <= n:
+		return 0
+	case prose:
+		return lines - n
+	}
+	return (lines+n-1)/n - 1
+}
+
+// scrolled is a view's scroll after a step, which goes neither before the first line nor
+// behind the last.
+func (g grid) scrolled(v view, step int) int {
+	_, _, n := g.frame(v)
+	all, prose := g.contents(v, n)
+	return max(0, min(v.scroll+step, furthest(len(all), n, prose)))
 }
 
 // marked shows at the right edge that there is more above and below.
@@ -178,10 +202,15 @@ func (g grid) editor(v view, n int) (out []line) {
 		out = append(out, line{})
 	}
 	out = append(out, line{text: string(value), cursor: v.cursor - first + 1})
-	if n > 3 {
+	if n > 3 || n == 3 && !g.pixels { // characters have the sign of the cursor there
 		out = append(out, line{})
 	}
-	for _, l := range text[:max(0, min(len(text), n-len(out)))] {
+	room := max(0, n-len(out))
+	if room > 0 && len(text) > room { // what does not fit takes turns
+		windows := (len(text) + room - 1) / room
+		text = text[v.turn%windows*room:]
+	}
+	for _, l := range text[:min(len(text), room)] {
 		out = append(out, line{text: l})
 	}
 	return out

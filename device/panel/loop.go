@@ -84,9 +84,10 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 			}
 			l.errors = len(errors)
 		case size := <-l.sizes:
-			l.artist = nil
+			l.artist, l.ui.grid = nil, grid{}
 			if size != (panel.Size{}) {
 				l.artist = newArtist(size)
+				l.ui.grid = l.artist.grid()
 			}
 		case t := <-l.progress:
 			l.ui.progress(t.number, t.progress)

@@ -133,7 +133,7 @@ func (h *hold) press(u *ui, s scene, p Press) {
 	case p.Key == panel.Back && p.Kind == Short || p.Key == panel.Left && p.Kind == Down || p.Key == panel.OK && p.Kind == Short:
 		u.pop()
 	default:
-		h.scroll = max(0, h.scroll+moved(p))
+		h.scroll = u.grid.scrolled(h.view(u, s), moved(p))
 	}
 }
 
@@ -184,11 +184,11 @@ func (m *message) view(*ui, scene) view {
 	return view{title: m.title, text: m.text, scroll: m.scroll}
 }
 
-func (m *message) press(u *ui, _ scene, p Press) {
+func (m *message) press(u *ui, s scene, p Press) {
 	if p.Key == panel.OK && p.Kind == Short || p.Key == panel.OK && p.Kind == Double || leaves(p) {
 		u.pop()
 	} else if by := moved(p); by != 0 {
-		m.scroll = max(0, m.scroll+by)
+		m.scroll = u.grid.scrolled(m.view(u, s), by)
 		m.until = time.Time{} // somebody reads
 	}
 }

@@ -32,6 +32,7 @@ type screen interface {
 type ui struct {
 	table   *control.Table // nil: status pages alone
 	by      control.Caller
+	grid    grid     // of the screen, which bounds scrolling
 	stack   []screen // the last one is shown; none: the status pages
 	page    string   // of the status pages
 	touched time.Time
