@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
@@ -52,32 +50,25 @@ const factoryDefault = `# As the factory has it. docs/configuration.md describes
 kind = "pattern"
 `
 
-// factoryReset leaves no secret behind: neither the version before nor exports.
+// factoryReset leaves no secret behind: neither the version before nor exports. The
+// daemon's next start ends one that a power cut ended in the middle.
 func (d *box) factoryReset(ctx context.Context, call control.Call) (control.Result, error) {
-	doc, err := os.ReadFile(d.system.factory)
-	if errors.Is(err, fs.ErrNotExist) {
-		doc, err = []byte(factoryDefault), nil
-	}
+	doc, err := factoryDocument(d.system.factory)
 	if err != nil {
 		return control.Result{}, fmt.Errorf("factory reset: nothing was changed: %w", err)
 	}
-	exports, unknown := d.exportsFolder() // of the old configuration
+	r := d.resetOf()
+	if err := r.intend(d.opts.ConfigFile); err != nil {
+		return control.Result{}, fmt.Errorf("factory reset: nothing was changed: %w", err)
+	}
 	changed, late := d.changeConfig(ctx, call.Caller.Name, "", change{
 		next: func(*config.Config) (*config.Config, error) { return config.Parse(d.opts.ConfigFile, doc, rules()) },
 		doc:  doc,
 	})
 	if late != nil && !changed {
-		return control.Result{}, fmt.Errorf("factory reset: %w", refused(late))
+		return control.Result{}, fmt.Errorf("factory reset: %w", errors.Join(refused(late), endReset(d.opts.ConfigFile)))
 	}
-	err = d.keeper.Forget() // also where the box does not follow yet: the old settings are replaced
-	if unknown == nil {
-		err = errors.Join(err, os.RemoveAll(exports))
-	}
-	for _, name := range d.air.stopped() {
-		if _, airErr := d.setAir(name, "", ""); airErr != nil {
-			err = errors.Join(err, airErr)
-		}
-	}
+	err = d.finishReset(r) // also where the box does not follow yet: the old settings are replaced
 	switch {
 	case err != nil:
 		return control.Result{}, control.Errorf(control.Failed, "the settings are reset, but something of the old ones is left: %v", err)
@@ -85,4 +76,18 @@ func (d *box) factoryReset(ctx context.Context, call control.Call) (control.Resu
 		return control.Result{}, control.Errorf(control.Failed, "the settings are reset, but the box does not follow yet: %v", late)
 	}
 	return control.Result{Text: "the box has its factory settings"}, nil
+}
+
+// finishReset removes what is left of the old settings once they are replaced.
+func (d *box) finishReset(r reset) error {
+	err := errors.Join(r.forget(), d.keeper.Forget())
+	for _, name := range d.air.stopped() {
+		if _, airErr := d.setAir(name, "", ""); airErr != nil {
+			err = errors.Join(err, airErr)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return endReset(d.opts.ConfigFile)
 }

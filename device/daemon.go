@@ -43,6 +43,8 @@ type Options struct {
 
 	recovered *commit.Recovery // of ConfigFile, by load
 	untried   error            // why load does not know whether to recover it
+	resetting *reset           // that load has resumed
+	unreset   error            // why load could not
 }
 
 // Run is the daemon: it works until ctx ends, and returns after everything has
@@ -68,6 +70,7 @@ func Run(ctx context.Context, opts Options) error {
 	if opts.untried != nil {
 		d.log.Warn("the configuration is not on trial: a start with it cannot go back", "err", opts.untried)
 	}
+	d.endInterruptedReset()
 	if libraries != nil {
 		background.Go(func() { libraries.log(d.log) })
 	}
@@ -251,11 +254,6 @@ func (d *box) apply() error {
 	if err != nil {
 		return err
 	}
-	d.logging.apply(cfg.Log)
-	if err := d.followBoard(cfg.Board); err != nil {
-		return err
-	}
-	d.hls.SetDefault(cfg.DefaultStream())
 	return d.obey(cfg)
 }
 
@@ -266,6 +264,11 @@ func (d *box) obey(cfg *config.Config) error {
 	d.network.Set(cfg.Network)
 	return d.reconcile(cfg)
 }
+	d.logging.apply(cfg.Log)
+	if err := d.followBoard(cfg.Board); err != nil {
+		return err
+	}
+	d.hls.SetDefault(cfg.DefaultStream())
 
 // expect says what is going to be served.
 func (d *box) expect(cfg *config.Config) {

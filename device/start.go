@@ -28,8 +28,10 @@ func loadConfig(file string) (*config.Config, error) {
 }
 
 // load reads the configuration that the daemon starts with: the file's, or the last one
-// that ran where the daemon ended too often with that.
+// that ran where the daemon ended too often with that, or the factory's where a reset was
+// under way.
 func (o *Options) load() (*config.Config, error) {
+	o.resetting, o.unreset = resumeReset(o.ConfigFile, newSystem().factory)
 	cfg, err := loadConfig(o.ConfigFile)
 	if err != nil {
 		return nil, err

@@ -110,6 +110,16 @@ func (k *Keeper) Forget() error {
 	return nil
 }
 
+// ForgetFolder removes what Keepers have kept in a folder of state.
+func ForgetFolder(disk Disk, folder string) error {
+	is := func() (string, error) { return folder, nil }
+	v, t := &versions{disk: disk, folder: is}, &trial{disk: disk, folder: is}
+	if err := errors.Join(v.forget(), t.forget()); err != nil {
+		return fmt.Errorf("config: forget versions: %w", err)
+	}
+	return nil
+}
+
 // forgetPrevious removes the version before, which is beside what the file's name stands for.
 func (k *Keeper) forgetPrevious() error {
 	file, err := k.o.Disk.Resolve(k.o.File)
