@@ -259,16 +259,16 @@ func (d *box) apply() error {
 
 // obey makes what runs follow a configuration whose destinations all have their address.
 func (d *box) obey(cfg *config.Config) error {
-	d.dash.SetDefault(cfg.DefaultStream())
-	d.expect(cfg)
-	d.network.Set(cfg.Network)
-	return d.reconcile(cfg)
-}
 	d.logging.apply(cfg.Log)
 	if err := d.followBoard(cfg.Board); err != nil {
 		return err
 	}
 	d.hls.SetDefault(cfg.DefaultStream())
+	d.dash.SetDefault(cfg.DefaultStream())
+	d.expect(cfg)
+	d.network.Set(cfg.Network)
+	return d.reconcile(cfg)
+}
 
 // expect says what is going to be served.
 func (d *box) expect(cfg *config.Config) {
