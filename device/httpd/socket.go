@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/encoderbox/encoderbox/device/control"
+	"github.com/encoderbox/encoderbox/device/localsocket"
 )
 
 // socketMode lets the daemon's user and group in: who gets there may do everything.
@@ -92,7 +93,7 @@ func (s *Socket) answers(ctx context.Context) bool {
 	return true
 }
 
-// listen makes the socket beside its place, so that nobody finds it with another mode.
+// listen makes the socket beside its place, which it takes in one step.
 func (s *Socket) listen(ctx context.Context) (net.Listener, error) {
 	if info, err := os.Lstat(s.Path); err == nil && info.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("control socket: %s is there and is no socket: remove it", s.Path)
@@ -104,19 +105,12 @@ func (s *Socket) listen(ctx context.Context) (net.Listener, error) {
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "unix", temp)
+	l, err := localsocket.Listen(ctx, temp, socketMode)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: listen on %s: %w", s.Path, err)
 	}
-	if u, ok := l.(*net.UnixListener); ok {
-		u.SetUnlinkOnClose(false) // it has another name by then
-	}
-	err = os.Chmod(temp, socketMode)
-	if err == nil {
-		err = os.Rename(temp, s.Path)
-	}
-	if err != nil {
+	l.SetUnlinkOnClose(false) // it has another name soon
+	if err := os.Rename(temp, s.Path); err != nil {
 		return nil, fmt.Errorf("control socket: %w", errors.Join(err, l.Close(), os.Remove(temp)))
 	}
 	return l, nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/device/control"
+	"github.com/encoderbox/encoderbox/device/localsocket"
 )
 
 const (
@@ -40,12 +41,9 @@ func (u *Unix) Run(ctx context.Context, ready func()) error {
 	if err := u.free(ctx); err != nil {
 		return err
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "unix", u.Path)
+	l, err := localsocket.Listen(ctx, u.Path, u.Mode)
 	if err != nil {
 		return fmt.Errorf("machine: listen on %s: %w", u.Path, err)
-	}
-	if err := os.Chmod(u.Path, u.Mode); err != nil {
-		return errors.Join(fmt.Errorf("machine: who may open %s: %w", u.Path, err), l.Close())
 	}
 	caller := control.Caller{Name: "a program at the box", Surface: control.Machine, Role: u.Role}
 	return u.Server.listen(ctx, l, ready, func(net.Conn) Options { return Options{Caller: caller, Stall: stall} })
