@@ -38,7 +38,7 @@ func TestModels(t *testing.T) {
 			checkCapture(t, m.Name, q)
 		}
 		for _, b := range m.Buttons {
-			if b.Name == "" || !strings.HasPrefix(b.Key, "KEY_") {
+			if byKey := strings.HasPrefix(b.Key, "KEY_"); b.Name == "" || byKey == (b.Chip != "" && b.Line != "") {
 				t.Errorf("%s: button %+v", m.Name, b)
 			}
 		}

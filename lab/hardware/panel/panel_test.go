@@ -36,4 +36,5 @@ func TestDrivers(t *testing.T) {
 			}
 		})
 	}
+	require.NotRegexp(t, `(?i)\b(warning|bug|oops)\b`, b.Must("dmesg"))
 }
