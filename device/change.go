@@ -19,7 +19,11 @@ func (d *box) keeperOf(cfg *config.Config) *commit.Keeper {
 	return commit.New(cfg, commit.Options{
 		File: d.opts.ConfigFile, Rules: rules(), Factory: factory, Recovered: d.opts.recovered,
 		Folder: func() (string, error) { return d.keeper.Running().StatePath() },
-		Apply:  d.follow, Report: d.store, Log: d.log,
+		Apply: func(ctx context.Context, old, next *config.Config) error {
+			defer d.tellPresets()
+			return d.follow(ctx, old, next)
+		},
+		Report: d.store, Log: d.log,
 		Saved: func(startup *config.Config) { d.network.Saved(startup.Network) },
 	})
 }
@@ -72,6 +76,7 @@ type change struct {
 	// doc is written as it is, in place of what the file has; nil: the file is kept
 	// but for what has changed.
 	doc []byte
+	why string // begins the comment of the version
 }
 
 func merged(patch []byte) change {
@@ -84,7 +89,7 @@ func merged(patch []byte) change {
 // the one that holds. The error is a config.Errors where next is at fault, or a
 // control.Error; what it does not say to be saved has changed nothing.
 func (d *box) changeConfig(ctx context.Context, by, version string, c change) (changed bool, err error) {
-	done, err := d.keeper.Change(ctx, commit.Change{By: by, Version: version, Next: c.next, Doc: c.doc})
+	done, err := d.keeper.Change(ctx, commit.Change{By: by, Version: version, Next: c.next, Doc: c.doc, Why: c.why})
 	var invalid config.Errors
 	if !errors.As(err, &invalid) {
 		err = commit.Refusal(err)

@@ -23,7 +23,7 @@ import (
 func (d *box) commands() *control.Table {
 	return control.New(d.store, d.executed, slices.Concat(
 		d.streamCommands(), d.destinationCommands(), d.recordCommands(), d.showCommands(),
-		d.configCommands(), commit.Commands(d.keeper), d.systemCommands(), d.timeCommands(),
+		d.configCommands(), d.presetCommands(), commit.Commands(d.keeper), d.systemCommands(), d.timeCommands(),
 		network.Commands(d.store, d.keeper), d.panelCommands(),
 	)...)
 }

@@ -80,7 +80,8 @@ func (d *box) factoryReset(ctx context.Context, call control.Call) (control.Resu
 
 // finishReset removes what is left of the old settings once they are replaced.
 func (d *box) finishReset(r reset) error {
-	err := errors.Join(r.forget(), d.keeper.Forget())
+	err := errors.Join(r.forget(), d.keeper.Forget(), d.presets.Forget())
+	d.tellPresets()
 	for _, name := range d.air.stopped() {
 		if _, airErr := d.setAir(name, "", ""); airErr != nil {
 			err = errors.Join(err, airErr)

@@ -78,6 +78,7 @@ func Run(ctx context.Context, opts Options) error {
 	background.Go(func() { d.keeper.Run(ctx) })
 	background.Go(func() { d.serveSocket(ctx) })
 	background.Go(func() { _ = d.network.Run(ctx) })
+	background.Go(func() { d.watchMedia(ctx) })
 	// The last that the flight recorder is told is how everything else ended.
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRecording()
@@ -136,7 +137,8 @@ type box struct {
 
 	preflights chan struct{} // holds a token for each under way
 
-	keeper *commit.Keeper // of the configuration: running, startup, candidates, versions
+	keeper  *commit.Keeper // of the configuration: running, startup, candidates, versions
+	presets presets
 }
 
 func newBox(opts Options, cfg *config.Config) *box {
@@ -152,6 +154,8 @@ func newBox(opts Options, cfg *config.Config) *box {
 	}
 	d.system = newSystem()
 	d.keeper = d.keeperOf(cfg)
+	d.presets.Store = d.presetStore()
+	d.tellPresets()
 	d.flight = d.newFlight(cfg)
 	d.recallAir(cfg)
 	d.network = network.New(network.Options{Store: d.store, Log: d.log})
@@ -243,6 +247,7 @@ func (d *box) reload() {
 		})
 		return
 	}
+	d.tellPresets()
 	d.store.Clear(conditionConfig)
 	d.store.Log(status.Event{Severity: status.Info, Subject: "configuration", Message: "reloaded"})
 	d.log.Info("configuration reloaded")

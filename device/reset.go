@@ -10,6 +10,7 @@ import (
 
 	"github.com/encoderbox/encoderbox/device/commit"
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/preset"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
@@ -82,7 +83,8 @@ func (r reset) forget() (err error) {
 		err = os.RemoveAll(r.Exports)
 	}
 	if r.State != "" {
-		err = errors.Join(err, commit.ForgetFolder(commit.OS{}, r.State))
+		kept := preset.NewStore(nil, func() (string, error) { return r.State, nil }, "")
+		err = errors.Join(err, commit.ForgetFolder(commit.OS{}, r.State), kept.Forget())
 	}
 	return err
 }

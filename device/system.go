@@ -20,12 +20,19 @@ type system struct {
 	// factory is the file of the factory's configuration. Where there is none it is
 	// factoryDefault.
 	factory string
+	// presets is the folder of those that the box's maker ships.
+	presets string
+	// root is in place of "/" where removable media are looked for.
+	root string
 	// zones is the folder of time zones.
 	zones string
 }
 
 func newSystem() system {
-	return system{run: runProgram, factory: "/usr/share/encoderbox/factory.toml", zones: "/usr/share/zoneinfo"}
+	return system{
+		run: runProgram, factory: "/usr/share/encoderbox/factory.toml", presets: "/usr/share/encoderbox/presets",
+		root: "/", zones: "/usr/share/zoneinfo",
+	}
 }
 
 // Bounds of a program that is run.

@@ -214,7 +214,7 @@ func (s *Session) replace(c *config.Config, why string) {
 func (s *Session) Commit(ctx context.Context, by string) (Done, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.committed(s.k.Change(ctx, Change{By: by, Next: s.next, why: s.why}))
+	return s.committed(s.k.Change(ctx, Change{By: by, Next: s.next, Why: s.why}))
 }
 
 // CommitConfirmed has the candidate run, and undoes it after within unless it is
@@ -222,7 +222,7 @@ func (s *Session) Commit(ctx context.Context, by string) (Done, error) {
 func (s *Session) CommitConfirmed(ctx context.Context, by string, within time.Duration) (Done, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.committed(s.k.Try(ctx, Change{By: by, Next: s.next, why: s.why}, within))
+	return s.committed(s.k.Try(ctx, Change{By: by, Next: s.next, Why: s.why}, within))
 }
 
 // committed ends the candidate that was committed.

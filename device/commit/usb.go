@@ -35,7 +35,7 @@ type Offer struct {
 // Offers are the configurations on removable media that are mounted below /media,
 // /run/media and /mnt. It reads them, which a bad medium makes slow.
 func (k *Keeper) Offers() ([]Offer, error) {
-	folders, err := media(k.o.Root)
+	folders, err := Media(k.o.Root)
 	if err != nil {
 		return nil, fmt.Errorf("config: look for removable media: %w", err)
 	}
@@ -70,8 +70,8 @@ func (k *Keeper) offer(file string) Offer {
 	return o
 }
 
-// media are the mount points of removable media, by their paths below root.
-func media(root string) ([]string, error) {
+// Media are the mount points of removable media, by their paths below root.
+func Media(root string) ([]string, error) {
 	f, err := os.Open(filepath.Join("/", root, "proc/mounts"))
 	if err != nil {
 		return nil, err

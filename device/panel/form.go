@@ -86,11 +86,16 @@ func (f *form) options(*ui, scene) []item {
 func (f *form) run(u *ui, s scene) {
 	c := f.command
 	r := control.Request{Command: c.Name, Args: maps.Clone(f.args)}
-	if len(c.Confirm) == 0 && weighty(c) {
+	if weighty(c) && !asks(c, f.args) {
 		u.askHold(s, c, titleOf(c)+"?", r, panel.OK, f.base)
 		return
 	}
 	u.start(s, f.base, titleOf(c), r)
+}
+
+// asks says that a command has a question of its own about what it is to do.
+func asks(c control.Command, args control.Args) bool {
+	return slices.ContainsFunc(c.Confirm, func(ask control.Ask) bool { return ask(args) != "" })
 }
 
 // weighty says that a slip of the finger must not be enough for a command.
@@ -101,7 +106,7 @@ func weighty(c control.Command) bool {
 	case word == "system", word == "network":
 		return true
 	}
-	return c.Name == "stream start" || c.Name == "stream stop"
+	return c.Name == "stream start" || c.Name == "stream stop" || c.Name == "preset apply"
 }
 
 // ask has one argument entered, and goes on with then.
@@ -111,7 +116,10 @@ func (f *form) ask(u *ui, s scene, a control.Arg, then func(*ui, scene)) {
 		f.args[a.Name] = value
 		then(u, s)
 	}
-	if values := f.values(s, a); len(values) > fewValues && strings.Contains(values[0], "/") {
+	if values := f.values(s, a); values != nil && len(values) == 0 && !a.Optional {
+		u.push(&message{title: titleOf(f.command), text: "Nothing to choose from: " + a.Help + "."})
+		return
+	} else if len(values) > fewValues && strings.Contains(values[0], "/") {
 		u.push(f.families(a, values, done))
 		return
 	} else if values != nil {

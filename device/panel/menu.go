@@ -113,6 +113,8 @@ func titleOf(c control.Command) string {
 		return "Go off air"
 	case section == "system":
 		return actionWords(c)
+	case section == "preset":
+		return actionWords(c) + " preset"
 	}
 	return sentence(strings.ReplaceAll(c.Name, "-", " "))
 }
@@ -155,7 +157,7 @@ func (u *ui) openSection(s scene, sec section) {
 				}
 			}
 		}
-		if len(things) == 1 && sec.word != "destination" {
+		if len(things) == 1 && sec.word != "destination" && sec.word != "preset" {
 			return u.actions(s, sec.word, things[0], true)
 		}
 		for _, name := range things {
@@ -191,6 +193,9 @@ func thingsOf(c control.Command, s *status.Snapshot) []string {
 
 // thingWords is the state of a thing, for the list of them.
 func thingWords(word, name string, s scene) string {
+	if word == "preset" {
+		return presetWords(name, s.status)
+	}
 	for i := range s.status.Streams {
 		st := &s.status.Streams[i]
 		for j := range st.Destinations {
@@ -204,6 +209,25 @@ func thingWords(word, name string, s scene) string {
 				return st.Recording.State
 			}
 			return strings.ToLower(string(airOf(st)))
+		}
+	}
+	return "→"
+}
+
+// presetWords are what is to be known of a preset: that the box does what it says, or why
+// it cannot, or what it is for.
+func presetWords(name string, s *status.Snapshot) string {
+	for _, p := range s.Presets {
+		switch {
+		case p.Name != name:
+		case p.Error != "":
+			return "not valid"
+		case p.State == status.PresetChanged:
+			return "● changed"
+		case p.State == status.PresetApplied:
+			return strings.TrimSpace("● " + p.Note)
+		case p.Note != "":
+			return p.Note
 		}
 	}
 	return "→"
@@ -231,7 +255,7 @@ func (u *ui) actions(s scene, word, thing string, others bool) (all []item) {
 // usual is where a command stands in its section: what people want most often comes first.
 func usual(c control.Command) int {
 	_, action, _ := strings.Cut(c.Name, " ")
-	order := []string{"start", "stop", "mark", "resume", "pause", "retry", "preflight", "enable", "disable", "on", "off", "confirm", "dhcp", "static", "reboot", "shutdown"}
+	order := []string{"apply", "start", "stop", "mark", "resume", "pause", "retry", "preflight", "enable", "disable", "on", "off", "confirm", "dhcp", "static", "reboot", "shutdown"}
 	if i := slices.Index(order, action); i >= 0 {
 		return i
 	}
@@ -339,7 +363,11 @@ func requestFor(c control.Command, thing string) control.Request {
 
 // askHold has a command confirmed by holding a key, then runs it.
 func (u *ui) askHold(_ scene, c control.Command, title string, r control.Request, key panel.Key, base int) {
-	u.push(&hold{title: title, question: sentence(c.Help) + ".", key: key, need: holdFor, armed: key == panel.Stream, yes: func(u *ui, s scene) {
+	question := sentence(c.Help) + "."
+	if c.Name == "preset apply" { // several look alike
+		question = r.Args["name"] + ": " + strings.ToLower(question[:1]) + question[1:]
+	}
+	u.push(&hold{title: title, question: question, key: key, need: holdFor, armed: key == panel.Stream, yes: func(u *ui, s scene) {
 		u.start(s, base, titleOf(c), r)
 	}})
 }

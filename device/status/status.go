@@ -18,6 +18,9 @@ type Snapshot struct {
 	Network    []NetworkInterface `json:"network"`    // by name
 	Streams    []Stream           `json:"streams"`    // by name
 	Conditions []Condition        `json:"conditions"` // of the box as a whole
+	Presets    []Preset           `json:"presets"`    // by name
+	// MediaPresets are the names of files on removable media that may be presets.
+	MediaPresets []string `json:"media_presets"`
 }
 
 // Process is what the daemon itself uses.

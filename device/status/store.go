@@ -38,6 +38,7 @@ func NewStore(version string) *Store {
 	s.snapshot = Snapshot{
 		Version: version, Hostname: host, Started: time.Now(),
 		Network: []NetworkInterface{}, Streams: []Stream{}, Conditions: []Condition{},
+		Presets: []Preset{}, MediaPresets: []string{},
 	}
 	s.publish()
 	return s
