@@ -219,15 +219,21 @@ func statusOf(c control.Code) int {
 // itself, may do everything; who is on the LAN may do what an operator may, as long
 // as there are no users.
 func Caller(r *http.Request) control.Caller {
-	if c, ok := control.CallerOf(r.Context()); ok {
-		return c
+	c, ok := control.CallerOf(r.Context())
+	if !ok {
+		c = control.Caller{Name: who(r), Surface: control.API, Role: control.Operator}
+		if fromTheBox(r) {
+			c.Role = control.Admin
+		}
 	}
-	c := control.Caller{Name: who(r), Surface: control.API, Role: control.Operator}
-	if fromTheBox(r) {
-		c.Role = control.Admin
+	if s := r.Header.Get(control.SessionHeader); s != "" && len(s) <= maxSession {
+		c.Session = s
 	}
 	return c
 }
+
+// maxSession bounds the name of a session, bytes.
+const maxSession = 64
 
 // who asks, as others are told.
 func who(r *http.Request) string {

@@ -119,6 +119,10 @@ func TestOverASocketTheCallerIsKnown(t *testing.T) {
 	r = r.WithContext(control.WithCaller(r.Context(), control.Caller{Name: "anna", Surface: control.Socket, Role: control.Admin}))
 	require.Equal(t, control.Caller{Name: "anna", Surface: control.Socket, Role: control.Admin}, Caller(r))
 	require.Equal(t, "anna", who(r))
+	r.Header.Set(control.SessionHeader, "7")
+	require.Equal(t, "7", Caller(r).Session)
+	r.Header.Set(control.SessionHeader, strings.Repeat("7", 65))
+	require.Empty(t, Caller(r).Session)
 	r = httptest.NewRequest(http.MethodGet, "http://localhost/", nil)
 	r.RemoteAddr = "127.0.0.1:5"
 	r.Header.Set("X-Forwarded-For", "192.0.2.7")

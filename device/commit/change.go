@@ -29,7 +29,8 @@ type Change struct {
 	// file is kept but for what has changed.
 	Doc []byte
 
-	Why string // begins the comment of the version that is kept: "rollback 2"; may be ""
+	why  string // of the version's comment: "rollback 2"
+	mine bool   // a candidate has it, and gets it back when it is undone
 }
 
 // Change commits a change. Its error is Next's where that is at fault, an ErrStale or an
@@ -86,7 +87,7 @@ func (k *Keeper) save(c Change) (s saved, done Done, err error) {
 		return s, Done{}, err
 	}
 	k.take(s.next)
-	k.keepFile(&done, c.By, comment(c.Why, done.Paths))
+	k.keepFile(&done, c.By, comment(c.why, done.Paths))
 	return s, done, nil
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
-// Commands are the commands of the configuration. Each caller, by name and surface, has
-// a candidate of its own, as Keeper.Session keeps it.
+// Commands are the commands of the configuration. Each caller, by surface, name and
+// session, has a candidate of its own, as Keeper.Session keeps it.
 func Commands(k *Keeper) []control.Command {
 	all := append(editing(k), committing(k)...)
 	all = append(all, history(k)...)
@@ -29,7 +29,9 @@ func Commands(k *Keeper) []control.Command {
 }
 
 // of is the candidate of a caller.
-func of(k *Keeper, c control.Caller) *Session { return k.Session(string(c.Surface) + " " + c.Name) }
+func of(k *Keeper, c control.Caller) *Session {
+	return k.Session(fmt.Sprintf("%s %q %q", c.Surface, c.Name, c.Session))
+}
 
 // by is a caller as others read of it.
 func by(c control.Caller) string {
@@ -150,7 +152,7 @@ func committing(k *Keeper) []control.Command {
 				}
 				r := result(done, "running: ")
 				if len(done.Paths) > 0 {
-					r.Text += fmt.Sprintf("\nundone in %s unless confirmed: config confirm", config.Duration(within))
+					r.Text += fmt.Sprintf("\nundone in %s unless confirmed: config confirm; your candidate has it again then", config.Duration(within))
 				}
 				return r, err
 			},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/encoderbox/encoderbox/device/config"
@@ -21,13 +22,22 @@ const (
 // ConditionUnconfirmed is raised while a change waits for its confirmation.
 const ConditionUnconfirmed = "config.unconfirmed"
 
-// pending is a change that runs and is not saved. It is immutable.
+// pending is a change that runs and is not saved. It is immutable but for its outcome.
 type pending struct {
 	Pending
+	mine     bool
+	outcome  atomic.Int32
 	why      string
 	old, new *config.Config
 	left     func() time.Duration // by the monotonic clock: wall clocks are set
 }
+
+// Outcomes of a change that waits.
+const (
+	waits = iota
+	saves
+	undoes
+)
 
 func secondsLeft(p *pending) int { return int(math.Ceil(max(0, p.left().Seconds()))) }
 
@@ -52,19 +62,26 @@ func (k *Keeper) wait(p *pending) {
 // Try has a change run, and undoes it after within unless it is confirmed: 0
 // is DefaultWindow. It is not saved before. Change.Doc is ignored.
 func (k *Keeper) Try(ctx context.Context, c Change, within time.Duration) (Done, error) {
+	_, done, err := k.try(ctx, c, within)
+	return done, err
+}
+
+// try is Try. It returns what waits, or waited; nil where nothing changes.
+func (k *Keeper) try(ctx context.Context, c Change, within time.Duration) (*pending, Done, error) {
 	if within == 0 {
 		within = DefaultWindow
 	}
 	if within < MinWindow || within > MaxWindow {
-		return Done{}, fmt.Errorf("config: commit confirmed within %s: expected %s to %s", within, config.Duration(MinWindow), config.Duration(MaxWindow))
+		return nil, Done{}, fmt.Errorf("config: commit confirmed within %s: expected %s to %s", within, config.Duration(MinWindow), config.Duration(MaxWindow))
 	}
 	p, done, err := k.start(c, within)
 	if err != nil || p == nil {
-		return done, err
+		return nil, done, err
 	}
 	k.tell(c.By, fmt.Sprintf("changed for %s unless confirmed,", config.Duration(within)), done)
 	err = k.apply(ctx, p.old, p.new)
-	return k.applied(ctx, done, err, func() (bool, error) { return k.goBack(ctx, p) })
+	done, err = k.applied(ctx, done, err, func() (bool, error) { return k.goBack(ctx, p) })
+	return p, done, err
 }
 
 // start is all of Try but Apply. It is nil where nothing changes.
@@ -87,8 +104,9 @@ func (k *Keeper) start(c Change, within time.Duration) (*pending, Done, error) {
 	start := time.Now()
 	deadline := start.Add(within)
 	p := &pending{
+		mine:    c.mine,
 		Pending: Pending{By: c.By, Since: start.Round(0), Deadline: deadline.Round(0), Paths: done.Paths},
-		why:     c.Why, old: s.old, new: s.next,
+		why:     c.why, old: s.old, new: s.next,
 		left: func() time.Duration { return time.Until(deadline) },
 	}
 	k.take(s.next)
@@ -131,6 +149,7 @@ func (k *Keeper) confirm(by string) (Done, error) {
 	if err := k.store(p.new, nil, &done); err != nil {
 		return Done{}, fmt.Errorf("config: confirm: %w; the change is undone in %d s unless a confirmation succeeds", err, secondsLeft(p))
 	}
+	p.outcome.Store(saves)
 	k.wait(nil)
 	who := p.By
 	if by != p.By {
@@ -163,6 +182,7 @@ func (k *Keeper) withdraw(p *pending) (done bool) {
 		return false
 	}
 	k.take(p.old)
+	p.outcome.Store(undoes)
 	k.wait(nil)
 	return true
 }
@@ -183,9 +203,17 @@ func (k *Keeper) expire(ctx context.Context, p *pending) {
 	k.o.Log.Warn("a change of the configuration was not confirmed in time: undone", "by", p.By, "paths", few(p.Paths))
 	k.o.Report.Log(status.Event{
 		Severity: status.Warning, Subject: "configuration",
-		Message: fmt.Sprintf("undone: the change by %s was not confirmed in time: %s", p.By, few(p.Paths)),
+		Message: fmt.Sprintf("undone: the change by %s was not confirmed in time: %s%s", p.By, few(p.Paths), p.where()),
 	})
 	_ = k.applyAgain(ctx, p.new, p.old) // a condition tells of a failure
+}
+
+// where says where the edits are that were undone.
+func (p *pending) where() string {
+	if !p.mine {
+		return ""
+	}
+	return "; it is the candidate again of who made it (config diff)"
 }
 
 func unconfirmed(p *pending) status.Condition {

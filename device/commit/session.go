@@ -22,6 +22,7 @@ type Session struct {
 
 	draft *config.Draft // nil: nothing is changed
 	why   string        // "rollback 2": where the candidate came from
+	tried *pending      // what was committed to be confirmed, as long as that may be undone
 }
 
 // NewSession begins a candidate.
@@ -41,6 +42,7 @@ func (s *Session) Delete(path string) error {
 func (s *Session) edit(change func(*config.Draft) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.recall()
 	d := s.draft
 	if d == nil {
 		d = config.NewDraft(s.k.Running())
@@ -51,6 +53,25 @@ func (s *Session) edit(change func(*config.Draft) error) error {
 	s.draft = d
 	s.follow()
 	return nil
+}
+
+// recall brings back what was committed to be confirmed and was undone, for its author to
+// mend, with what he changed since.
+func (s *Session) recall() {
+	p := s.tried
+	if p == nil || p.outcome.Load() == waits {
+		return
+	}
+	s.tried = nil
+	if p.outcome.Load() != undoes {
+		return
+	}
+	wanted := p.new
+	if s.draft != nil {
+		wanted = s.draft.Loose()
+	}
+	s.draft, s.why = config.NewDraft(p.old), p.why
+	s.draft.Replace(wanted)
 }
 
 // follow takes over what others committed meanwhile, and returns what clashes with it.
@@ -80,6 +101,7 @@ type Shown struct {
 func (s *Session) Show(path string) (Shown, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.recall()
 	s.follow()
 	c := s.loose()
 	settings, err := c.Settings(path)
@@ -114,6 +136,7 @@ func quoted(value string) string {
 func (s *Session) Diff() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.recall()
 	lines := []string{}
 	if s.draft == nil {
 		return lines
@@ -131,6 +154,7 @@ func (s *Session) Diff() []string {
 func (s *Session) Validate() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.recall()
 	_, err := s.next(s.k.Running())
 	return err
 }
@@ -153,6 +177,7 @@ func (s *Session) next(running *config.Config) (*config.Config, error) {
 func (s *Session) Complete(typed string) []config.Completion {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.recall()
 	c := s.loose()
 	path, value, ok := strings.Cut(typed, " ")
 	if !ok {
@@ -177,7 +202,7 @@ func (s *Session) Discard() {
 	s.forget()
 }
 
-func (s *Session) forget() { s.draft, s.why = nil, "" }
+func (s *Session) forget() { s.draft, s.why, s.tried = nil, "", nil }
 
 // Load makes the candidate a version that was kept: "1" is the one before startup, "0"
 // startup itself, "factory" the factory's.
@@ -204,7 +229,7 @@ func (s *Session) LoadFile(file string) error {
 func (s *Session) replace(c *config.Config, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.draft, s.why = config.NewDraft(s.k.Running()), why
+	s.draft, s.why, s.tried = config.NewDraft(s.k.Running()), why, nil
 	s.draft.Replace(c)
 }
 
@@ -214,15 +239,22 @@ func (s *Session) replace(c *config.Config, why string) {
 func (s *Session) Commit(ctx context.Context, by string) (Done, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.committed(s.k.Change(ctx, Change{By: by, Next: s.next, Why: s.why}))
+	s.recall()
+	return s.committed(s.k.Change(ctx, Change{By: by, Next: s.next, why: s.why}))
 }
 
 // CommitConfirmed has the candidate run, and undoes it after within unless it is
-// confirmed: 0 is DefaultWindow. It is not saved before.
+// confirmed: 0 is DefaultWindow. It is not saved before. Once it is undone, it is the
+// candidate again.
 func (s *Session) CommitConfirmed(ctx context.Context, by string, within time.Duration) (Done, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.committed(s.k.Try(ctx, Change{By: by, Next: s.next, Why: s.why}, within))
+	s.recall()
+	p, done, err := s.k.try(ctx, Change{By: by, Next: s.next, why: s.why, mine: true}, within)
+	if done, err = s.committed(done, err); s.draft == nil {
+		s.tried = p
+	}
+	return done, err
 }
 
 // committed ends the candidate that was committed.

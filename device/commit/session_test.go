@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/control"
+	"github.com/encoderbox/encoderbox/device/status"
 )
 
 func TestTwoSessionsOnDifferentSettingsBothCommit(t *testing.T) {
@@ -187,6 +189,60 @@ func TestComplete(t *testing.T) {
 	}
 	c := s.Complete("streams.main.video.go")
 	require.Contains(t, c[0].Help, "Time from one key picture to the next")
+}
+
+// What was tried and undone is there to be mended, with what was changed meanwhile.
+func TestACandidateThatWasUndoneIsThereAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, _ := newStand(t)
+		store := status.NewStore("test")
+		k.o.Report = store
+		runs(t, k)
+		s := k.NewSession()
+		require.NoError(t, s.Set("streams.main.video.bitrate", "4M"))
+		_, err := s.CommitConfirmed(t.Context(), "anna", 0)
+		require.NoError(t, err)
+		require.Empty(t, s.Diff(), "it runs")
+		require.NoError(t, s.Set("log.level", "debug"))
+		time.Sleep(DefaultWindow + time.Second)
+		synctest.Wait()
+		events, _ := store.Events(0)
+		require.Contains(t, events[len(events)-1].Message, "it is the candidate again of who made it")
+		want := []string{`+ log.level = "debug"`, `- streams.main.video.bitrate.max = "3M"`, `+ streams.main.video.bitrate.max = "4M"`}
+		require.Equal(t, want, s.Diff())
+		commitGop(t, k)
+		require.Equal(t, want, s.Diff(), "it follows what others commit")
+		_, err = s.CommitConfirmed(t.Context(), "anna", 0)
+		require.NoError(t, err)
+		_, err = k.Confirm("anna")
+		require.NoError(t, err)
+		require.Empty(t, s.Diff(), "what is saved is no candidate")
+		require.NoError(t, s.Set("streams.main.video.bitrate", "6M"))
+		_, err = s.CommitConfirmed(t.Context(), "anna", 0)
+		require.NoError(t, err)
+		s.Discard()
+		require.NoError(t, k.Revert(t.Context(), "anna"))
+		require.Empty(t, s.Diff(), "nor is what was discarded")
+	})
+}
+
+// commitGop is somebody else's change.
+func commitGop(t *testing.T, k *Keeper) {
+	t.Helper()
+	s := k.NewSession()
+	require.NoError(t, s.Set("streams.main.video.gop", "1s"))
+	_, err := s.Commit(t.Context(), "bert")
+	require.NoError(t, err)
+}
+
+func TestCallersOfOneNameHaveTheirOwnCandidates(t *testing.T) {
+	k, _ := newStand(t)
+	one := control.Caller{Name: "root", Surface: control.Socket, Role: control.Admin, Session: "1"}
+	other := one
+	other.Session = "2"
+	require.NoError(t, of(k, one).Set("log.level", "debug"))
+	require.True(t, of(k, one).Changed())
+	require.False(t, of(k, other).Changed())
 }
 
 func TestCandidatesOfCallersAreKeptForAWhile(t *testing.T) {

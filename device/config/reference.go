@@ -26,14 +26,14 @@ After an edit, SIGHUP applies the file; only what changed restarts. ` + "`GET /a
 
 ## Changing it on a running box
 
-On the serial console, with ` + "`encoderctl`" + ` and by the API, everybody edits a candidate of their own; nothing holds before it is committed:
+On the serial console, with ` + "`encoderctl`" + ` and by the API, everybody edits a candidate of their own; nothing holds before it is committed. Who has one is told by his name, the surface, and the session: a terminal of the box's, a connection of a program's, or what the header ` + "`Encoderbox-Session`" + ` of a request to the API says:
 
 | Command | What it does |
 |---|---|
 | ` + "`config set PATH VALUE`, `config delete PATH`" + ` | change the candidate; ` + "`config set streams.main.video.gop 1s`" + ` |
 | ` + "`config show [PATH]`, `config diff`, `config validate`" + ` | what it is, what it changes, what is wrong with it; secrets are concealed |
 | ` + "`config commit`" + ` | has it run and saves it |
-| ` + "`config commit confirmed [60s]`" + ` | has it run; unless ` + "`config confirm`" + ` follows in time (10s to 1h), the configuration before runs again, also when the box restarts meanwhile. ` + "`config revert`" + ` does not wait |
+| ` + "`config commit confirmed [60s]`" + ` | has it run; unless ` + "`config confirm`" + ` follows in time (10s to 1h), the configuration before runs again, also when the box restarts meanwhile, and what was tried is the candidate again, to be mended. ` + "`config revert`" + ` does not wait |
 | ` + "`config versions`, `config rollback N`" + ` | the last ten configurations that were saved; takes one into the candidate |
 | ` + "`config factory`" + ` | the factory's configuration, after two questions; a rollback undoes it |
 | ` + "`config usb`, `config load FILE`" + ` | tells of ` + "`encoderbox.toml`" + ` on USB sticks, with what it would change; takes a file into the candidate. Nothing is taken by itself |

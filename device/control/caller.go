@@ -2,6 +2,9 @@ package control
 
 import "context"
 
+// SessionHeader is where an HTTP request says Caller.Session, at most 64 bytes of it.
+const SessionHeader = "Encoderbox-Session"
+
 type callerKey struct{}
 
 // WithCaller has a request's context say who asks, where the way in which it came

@@ -53,6 +53,9 @@ type Caller struct {
 	Name    string  // as others are told: "the front panel", "192.168.1.20"
 	Surface Surface // where it asks
 	Role    Role
+	// Session tells callers of one name on one surface apart, such as two programs on the
+	// box: who has another one has a candidate of its own. It may be "".
+	Session string
 }
 
 // Command is one thing that the box can be asked to do. It is immutable.

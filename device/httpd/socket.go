@@ -50,7 +50,7 @@ func (s *Socket) Run(ctx context.Context, ready func()) error {
 	defer func() { _ = os.Remove(s.Path) }() // the next one replaces it anyway
 	srv := newServer(ctx, new(Server).limitBodies(s.Handler), s.Log)
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		return control.WithCaller(ctx, control.Caller{Name: peer(c), Surface: control.Socket, Role: control.Admin})
+		return control.WithCaller(ctx, peerOf(c))
 	}
 	ready()
 	return serveOn(ctx, srv, l, s.Path)
@@ -116,24 +116,36 @@ func (s *Socket) listen(ctx context.Context) (net.Listener, error) {
 	return l, nil
 }
 
-// peer is the user at the other end of a Unix socket, for people.
-func peer(c net.Conn) string {
-	const nobody = "a program on the box"
+// peerOf is who is at the other end of a Unix socket. Its session is that of the
+// operating system: the same for what is typed in one terminal, another one for each
+// service.
+func peerOf(c net.Conn) control.Caller {
+	by := control.Caller{Name: "a program on the box", Surface: control.Socket, Role: control.Admin}
+	cred, err := credentials(c)
+	if err != nil {
+		return by
+	}
+	uid := strconv.FormatUint(uint64(cred.Uid), 10)
+	by.Name = "user " + uid
+	if known, err := user.LookupId(uid); err == nil {
+		by.Name = known.Username
+	}
+	if sid, err := unix.Getsid(int(cred.Pid)); err == nil && cred.Pid > 0 {
+		by.Session = strconv.Itoa(sid)
+	}
+	return by
+}
+
+// credentials are the kernel's word of the process at the other end.
+func credentials(c net.Conn) (cred *unix.Ucred, err error) {
 	u, ok := c.(syscall.Conn)
 	if !ok {
-		return nobody
+		return nil, errors.New("control socket: no socket of the system's")
 	}
 	raw, err := u.SyscallConn()
 	if err != nil {
-		return nobody
+		return nil, err
 	}
-	var cred *unix.Ucred
-	if controlErr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); controlErr != nil || err != nil {
-		return nobody
-	}
-	uid := strconv.FormatUint(uint64(cred.Uid), 10)
-	if known, err := user.LookupId(uid); err == nil {
-		return known.Username
-	}
-	return "user " + uid
+	asked := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	return cred, errors.Join(asked, err)
 }

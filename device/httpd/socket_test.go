@@ -11,11 +11,13 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/encoderbox/encoderbox/device/control"
 )
@@ -25,6 +27,10 @@ func openSocket(t *testing.T, path string) (closes func() error, err error) {
 	t.Helper()
 	s := Socket{Path: path, Log: slog.New(slog.DiscardHandler), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := control.CallerOf(r.Context())
+		if r.URL.Path == "/session" {
+			fmt.Fprint(w, c.Session)
+			return
+		}
 		fmt.Fprintf(w, "%s %s %s", c.Name, c.Surface, c.Role)
 	})}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -39,12 +45,14 @@ func openSocket(t *testing.T, path string) (closes func() error, err error) {
 	}
 }
 
-func askSocket(t *testing.T, path string) string {
+func askSocket(t *testing.T, path string) string { return askSocketFor(t, path, "/") }
+
+func askSocketFor(t *testing.T, path, what string) string {
 	t.Helper()
 	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}}}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+what, nil)
 	require.NoError(t, err)
 	resp, err := c.Do(r)
 	require.NoError(t, err)
@@ -111,4 +119,15 @@ func TestASocketAnswersWithinASecond(t *testing.T) {
 	if err := closes(); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+}
+
+// What is typed in one terminal is one session.
+func TestTheSocketTellsSessionsApart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.sock")
+	closes, err := openSocket(t, path)
+	require.NoError(t, err)
+	defer func() { _ = closes() }()
+	sid, err := unix.Getsid(0)
+	require.NoError(t, err)
+	require.Equal(t, strconv.Itoa(sid), askSocketFor(t, path, "/session"))
 }

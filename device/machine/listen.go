@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -46,7 +47,12 @@ func (u *Unix) Run(ctx context.Context, ready func()) error {
 		return fmt.Errorf("machine: listen on %s: %w", u.Path, err)
 	}
 	caller := control.Caller{Name: "a program at the box", Surface: control.Machine, Role: u.Role}
-	return u.Server.listen(ctx, l, ready, func(net.Conn) Options { return Options{Caller: caller, Stall: stall} })
+	sessions := 0
+	return u.Server.listen(ctx, l, ready, func(net.Conn) Options {
+		sessions++
+		caller.Session = strconv.Itoa(sessions) // a candidate of its own for each connection
+		return Options{Caller: caller, Stall: stall}
+	})
 }
 
 // free takes away a socket that nobody listens on.

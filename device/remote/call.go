@@ -12,10 +12,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 	"unicode"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
@@ -28,6 +31,16 @@ const maxAnswer = 16 << 20
 // answerTime bounds the wait for an answer, and for all of a short one; doTime that
 // for a command, which may wait for others.
 const answerTime, doTime = 20 * time.Second, 2 * time.Minute
+
+// terminalSession tells what is typed in one terminal from what others here do: each has a
+// candidate of the configuration of its own.
+func terminalSession() string {
+	sid, err := unix.Getsid(0)
+	if err != nil {
+		return ""
+	}
+	return strconv.Itoa(sid)
+}
 
 // unreachable: no encoderd answers.
 type unreachable struct {
@@ -159,7 +172,7 @@ func (c *client) send(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	for key, value := range map[string]string{"Accept": q.accept, "Last-Event-ID": q.lastID} {
+	for key, value := range map[string]string{"Accept": q.accept, "Last-Event-ID": q.lastID, control.SessionHeader: terminalSession()} {
 		if value != "" {
 			req.Header.Set(key, value)
 		}
