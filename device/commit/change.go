@@ -29,7 +29,7 @@ type Change struct {
 	// file is kept but for what has changed.
 	Doc []byte
 
-	why  string // of the version's comment: "rollback 2"
+	Why  string // begins the comment of the version that is kept: "rollback 2"; may be ""
 	mine bool   // a candidate has it, and gets it back when it is undone
 }
 
@@ -87,7 +87,7 @@ func (k *Keeper) save(c Change) (s saved, done Done, err error) {
 		return s, Done{}, err
 	}
 	k.take(s.next)
-	k.keepFile(&done, c.By, comment(c.why, done.Paths))
+	k.keepFile(&done, c.By, comment(c.Why, done.Paths))
 	return s, done, nil
 }
 

@@ -106,7 +106,7 @@ func (k *Keeper) start(c Change, within time.Duration) (*pending, Done, error) {
 	p := &pending{
 		mine:    c.mine,
 		Pending: Pending{By: c.By, Since: start.Round(0), Deadline: deadline.Round(0), Paths: done.Paths},
-		why:     c.why, old: s.old, new: s.next,
+		why:     c.Why, old: s.old, new: s.next,
 		left: func() time.Duration { return time.Until(deadline) },
 	}
 	k.take(s.next)

@@ -240,7 +240,7 @@ func (s *Session) Commit(ctx context.Context, by string) (Done, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recall()
-	return s.committed(s.k.Change(ctx, Change{By: by, Next: s.next, why: s.why}))
+	return s.committed(s.k.Change(ctx, Change{By: by, Next: s.next, Why: s.why}))
 }
 
 // CommitConfirmed has the candidate run, and undoes it after within unless it is
@@ -250,7 +250,7 @@ func (s *Session) CommitConfirmed(ctx context.Context, by string, within time.Du
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recall()
-	p, done, err := s.k.try(ctx, Change{By: by, Next: s.next, why: s.why, mine: true}, within)
+	p, done, err := s.k.try(ctx, Change{By: by, Next: s.next, Why: s.why, mine: true}, within)
 	if done, err = s.committed(done, err); s.draft == nil {
 		s.tried = p
 	}
