@@ -11,14 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/encoderbox/encoderbox/lab/peer"
+	"github.com/encoderbox/encoderbox/lab/terminal"
 )
 
 var update = flag.Bool("update", false, "write what the box says into docs/serial.md")
 
 const manual = "../../../docs/serial.md"
-
-// prompts are what stands before that which a person types in the manual's sessions.
-var prompts = []string{"login: ", "password:", "box> ", "box(config)# "}
 
 // TestTheManualsSession types what the manual's reader types, and holds what the box
 // says against the manual.
@@ -52,60 +50,18 @@ func isWatched(t *testing.T, server *peer.SRT) {
 	require.Greater(t, got.Frames, int64(30), "pictures")
 }
 
-// replay types a session of the manual, each line when its prompt is there, and holds
-// the screen against it. ours is an address of this test, theirs is what the manual has
-// in its place; until, by command, what must be read before the reader goes on: until then the
-// command is typed again.
+// replay goes by a session of the manual, and holds the screen against it. ours is an
+// address of this test, theirs is what the manual has in its place; until is a Reader's.
 func replay(t *testing.T, b *box, name string, ours, theirs string, until map[string]string) {
 	t.Helper()
-	begin := "<!-- session " + name + ": replayed by lab/acceptance/console -->\n```text\n"
-	const end = "```\n"
-	doc, err := os.ReadFile(manual)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(doc), begin)
-	require.True(t, ok, "docs/serial.md has no session %s", name)
-	session, after, ok := strings.Cut(rest, end)
-	require.True(t, ok)
-
-	s := picocom(t, b)
-	for line := range strings.Lines(session) {
-		line = strings.TrimSuffix(line, "\n")
-		for _, prompt := range prompts {
-			if typed, ok := strings.CutPrefix(line, prompt); ok {
-				s.answers(prompt, strings.ReplaceAll(typed, theirs, ours), until[typed])
-			}
-		}
-	}
-	s.asks("Encoder box " + hostname(t) + ": press Enter for the console.")
-	got := normal(strings.ReplaceAll(s.tmux("capture-pane", "-p", "-J", "-S", "-"), ours, theirs), hostname(t))
+	m, s := terminal.ReadManual(t, manual, name), picocom(t, b)
+	terminal.Reader{Password: "secret", Host: hostname(t), Ours: ours, Theirs: theirs, Until: until}.Replay(s, m)
+	got := normal(strings.ReplaceAll(s.All(), ours, theirs), hostname(t))
 	if *update {
-		require.NoError(t, os.WriteFile(manual, []byte(before+begin+got+end+after), 0o644)) //nolint:gosec // a document
+		require.NoError(t, os.WriteFile(manual, []byte(m.Before+got+m.After), 0o644)) //nolint:gosec // a document
 		return
 	}
-	require.Equal(t, session, got, "docs/serial.md is out of date: go test ./lab/acceptance/console -run Manual -update")
-}
-
-// answers types a line behind a prompt, again and again where the box is to say
-// something first.
-func (s *screen) answers(prompt, typed, until string) {
-	s.t.Helper()
-	s.asks(prompt)
-	if prompt == "password:" {
-		s.types("secret", "Enter") // it is not shown
-		return
-	}
-	for {
-		s.types("-l", typed).asks(prompt + typed)
-		s.types("Enter")
-		if until == "" {
-			return
-		}
-		shown := s.asks(prompt)
-		if strings.Contains(shown[strings.LastIndex(shown, prompt+typed):], until) {
-			return
-		}
-		time.Sleep(time.Second)
-	}
+	require.Equal(t, m.Session, got, "docs/serial.md is out of date: go test ./lab/acceptance/console -run Manual -update")
 }
 
 func hostname(t *testing.T) string {

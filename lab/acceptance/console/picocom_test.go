@@ -3,114 +3,59 @@ package console
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/encoderbox/encoderbox/lab/terminal"
 )
 
-// screen is picocom under tmux, which is the terminal: it draws what the box sends.
-type screen struct {
-	t      *testing.T
-	socket string
-}
-
 // picocom connects to the box as a person would.
-func picocom(t *testing.T, b *box) *screen {
+func picocom(t *testing.T, b *box) *terminal.Screen {
 	t.Helper()
-	for _, tool := range []string{"tmux", "picocom"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("%s is missing: lab/setup/install.sh test", tool)
-		}
-	}
-	s := &screen{t, filepath.Join(t.TempDir(), "tmux")}
-	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "picocom", "--baud", "115200", b.cable.PC)
-	t.Cleanup(func() { _ = exec.Command("tmux", "-S", s.socket, "kill-server").Run() })
-	s.sees("Terminal ready")
-	s.types("Enter").sees("Help: ? at any place")
-	return s
-}
-
-func (s *screen) tmux(args ...string) string {
-	s.t.Helper()
-	cmd := exec.Command("tmux", append([]string{"-S", s.socket}, args...)...)
-	cmd.Env = append(os.Environ(), "TERM=xterm", "LC_ALL=C.UTF-8", "TMUX=")
-	out, err := cmd.CombinedOutput()
-	require.NoError(s.t, err, "tmux %v: %s", args, out)
-	return string(out)
-}
-
-// types sends keys by tmux's names of them ("Enter", "Tab", "C-c"), or text.
-func (s *screen) types(keys ...string) *screen {
-	s.t.Helper()
-	s.tmux(append([]string{"send-keys"}, keys...)...)
-	return s
-}
-
-// sees waits until the screen shows text, and returns the screen.
-func (s *screen) sees(text string) string {
-	s.t.Helper()
-	return s.awaits(fmt.Sprintf("%q", text), func(shown string) bool { return strings.Contains(shown, text) })
-}
-
-// asks waits until the last line of the screen is a prompt, and what was typed behind it.
-func (s *screen) asks(line string) string {
-	s.t.Helper()
-	return s.awaits(fmt.Sprintf("the last line %q", line), func(shown string) bool {
-		shown = strings.TrimRight(shown, " \n")
-		return shown[strings.LastIndexByte(shown, '\n')+1:] == strings.TrimRight(line, " ")
-	})
-}
-
-func (s *screen) awaits(what string, is func(shown string) bool) (shown string) {
-	s.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if shown = s.tmux("capture-pane", "-p", "-J"); is(shown) {
-			return shown
-		}
-	}
-	s.t.Fatalf("not %s on the screen:\n%s", what, shown)
-	return ""
+	return terminal.Picocom(t, b.cable.PC, patience)
 }
 
 func TestAPersonWithPicocom(t *testing.T) {
 	t.Parallel()
 	b := usedBox(t, nowhere)
-	s := picocom(t, b)
+	s := picocom(t, b).Begin()
 
-	s.types("admin", "Enter").sees("password:")
-	s.types("wrong", "Enter").sees("wrong name or password")
-	s.types("admin", "Enter", "secret", "Enter").sees("You have the role admin.")
-	s.sees("box> ")
+	s.Types("admin", "Enter").Sees("password:")
+	s.Types("wrong", "Enter").Sees("wrong name or password")
+	s.Types("admin", "Enter", "secret", "Enter").Sees("You have the role admin.")
+	s.Sees("box> ")
 
-	s.types("dest", "Tab", "pa", "Tab", "Tab").sees("box> destination pause youtube")
-	s.types("Enter").sees("Done.")
-	s.types("show destinations", "Enter").sees("paused by admin")
-	s.types("C-l").sees("box>")
-	s.types("help").types("?").sees("Explain a command, or list all")
-	s.types("C-c").types("Up").sees("box> show destinations")
+	// A TAB with more close behind it would be one of a paste's.
+	s.Types("dest", "Tab").Asks("box> destination ")
+	s.Types("pa", "Tab").Asks("box> destination pause ")
+	s.Types("Tab").Sees("box> destination pause youtube")
+	s.Types("Enter").Sees("Done.")
+	s.Types("show destinations", "Enter").Sees("paused by admin")
+	s.Types("C-l").Sees("box>")
+	s.Types("help").Types("?").Sees("Explain a command, or list all")
+	s.Types("C-c").Types("Up").Sees("box> show destinations")
 
 	// A line longer than the screen scrolls sideways, and can be edited in its middle.
-	s.types("C-u").types(strings.Repeat("abcdefghi ", 12)).types("Home").sees("box> abcdefghi abcdefghi")
-	s.types("destination ", "End", "C-u").sees("box> ")
+	s.Types("C-u").Types(strings.Repeat("abcdefghi ", 12)).Types("Home").Sees("box> abcdefghi abcdefghi")
+	s.Types("destination ", "End", "C-u").Sees("box> ")
 
-	s.types("configure", "Enter").sees("box(config)# ")
-	s.types("set streams.main.vid", "Tab", "bitr", "Tab").sees("set streams.main.video.bitrate")
-	s.types("C-u").types("set streams.main.video.bitrate.max 4M", "Enter", "set streams.main.video.gop never", "Enter").sees("expected a duration")
-	s.types("diff", "Enter").sees("+ streams.main.video.bitrate.max")
-	s.types("commit", "Enter").sees("Committed.")
+	s.Types("configure", "Enter").Sees("box(config)# ")
+	s.Types("set streams.main.vid", "Tab").Sees("set streams.main.video.")
+	s.Types("bitr", "Tab").Sees("set streams.main.video.bitrate")
+	s.Types("C-u").Types("set streams.main.video.bitrate.max 4M", "Enter", "set streams.main.video.gop never", "Enter").Sees("expected a duration")
+	s.Types("diff", "Enter").Sees("+ streams.main.video.bitrate.max")
+	s.Types("commit", "Enter").Sees("Committed.")
 	require.Contains(t, b.startup(), "4M")
 
-	s.types("set log.level debug", "Enter", "commit confirmed 30", "Enter").sees("Committed for 30s.")
+	s.Types("set log.level debug", "Enter", "commit confirmed 30", "Enter").Sees("Committed for 30s.")
 	require.Contains(t, string(b.Get("/api/v1/config")), `"debug"`)
 	require.NotContains(t, b.startup(), "debug", "saved before it was confirmed")
-	s.types("confirm", "Enter").sees("Confirmed.")
+	s.Types("confirm", "Enter").Sees("Confirmed.")
 	require.Contains(t, b.startup(), "debug")
-	s.types("exit", "Enter", "monitor", "Enter").sees("Any key ends this.")
-	s.types("x").types("terminal dumb", "Enter", "logout", "Enter").sees("Logged out.")
+	s.Types("exit", "Enter", "monitor", "Enter").Sees("Any key ends this.")
+	s.Types("x").Types("terminal dumb", "Enter", "logout", "Enter").Sees("Logged out.")
 }
 
 // startup is the configuration that the box would start with.
@@ -125,16 +70,17 @@ func (b *box) startup() string {
 func TestWhatTheKernelWritesBetweenIsNoHarm(t *testing.T) {
 	t.Parallel()
 	b := usedBox(t, nowhere)
-	s := picocom(t, b)
-	s.types("admin", "Enter", "secret", "Enter").sees("box> ")
-	s.types("show sta")
-	s.sees("box> show sta")
+	s := picocom(t, b).Begin()
+	s.Types("admin", "Enter", "secret", "Enter").Sees("box> ")
+	s.Types("show sta")
+	s.Sees("box> show sta")
 	kernel, err := os.OpenFile(b.cable.Box, os.O_WRONLY, 0)
 	require.NoError(t, err)
 	defer kernel.Close()
 	_, err = fmt.Fprint(kernel, "[  12.345678] usb 1-1: new high-speed USB device\r\n")
 	require.NoError(t, err)
-	s.sees("new high-speed")
-	s.types("C-l").sees("box> show sta")
-	s.types("Tab", "Enter").sees("stream main")
+	s.Sees("new high-speed")
+	s.Types("C-l").Sees("box> show sta")
+	s.Types("Tab").Asks("box> show status ")
+	s.Types("Enter").Sees("stream main")
 }
