@@ -150,6 +150,7 @@ var conditionSymptoms = []struct {
 	{"segment.forced_cut", true, output.SymptomForcedCut, output.Late, "", "segments"},
 	{"segment.track", true, output.SymptomLostSegment, output.Gap, output.BlameEncoder, "segments"},
 	{"encoder.dead", false, output.SymptomEncoder, output.Gap, "", "encoder"},
+	{"encoder.sound_late", false, output.SymptomEncoder, output.Gap, output.BlameEncoder, "sound"},
 	{"input.no_sound", false, output.SymptomSignal, output.Gap, "", "sound"},
 }
 

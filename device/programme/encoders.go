@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/encoderbox/encoderbox/capture"
 	"github.com/encoderbox/encoderbox/device/config"
@@ -163,11 +164,11 @@ func startVideo(ctx context.Context, group *tasks, in *capture.Input, feed *enco
 }
 
 // startAudio runs the input's sound through an AAC encoder to w, and hands it to
-// those of further codecs.
-func (p *Programme) startAudio(ctx context.Context, group *tasks, spec Spec, in *capture.Input, w media.Writer) error {
+// those of further codecs. What it returns watches for sound that is left out.
+func (p *Programme) startAudio(ctx context.Context, group *tasks, spec Spec, in *capture.Input, w media.Writer) (*lateness, error) {
 	e, err := audio.New(audio.Settings{Format: in.Audio, Bitrate: int(spec.Audio.Bitrate)})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.mu.Lock()
 	further := p.sound
@@ -180,7 +181,7 @@ func (p *Programme) startAudio(ctx context.Context, group *tasks, spec Spec, in 
 			further.Put(s)
 		})
 	})
-	return nil
+	return &lateness{leftOut: func() time.Duration { return e.Stats().LeftOut }, report: p.report}, nil
 }
 
 // startSound makes what is wanted in further codecs now: a live change may have

@@ -214,13 +214,15 @@ func (p *Programme) run(ctx context.Context, spec Spec, in *capture.Input, plan 
 		defer p.control.end()
 		startVideo(ctx, group, in, feed, encoder, sizes, out)
 	}
+	var late *lateness
 	if plan.encodeAudio {
-		if err := p.startAudio(ctx, group, spec, in, m); err != nil {
+		if late, err = p.startAudio(ctx, group, spec, in, m); err != nil {
 			group.Go(func() error { return err }) // ends what has been started
 			return group.Wait()
 		}
+		defer late.end()
 	}
-	group.Go(func() error { return p.watch(ctx, &watched{spec, in, plan, m, feed, encoder}) })
+	group.Go(func() error { return p.watch(ctx, &watched{spec, in, plan, m, feed, encoder, late}) })
 	return group.Wait()
 }
 
@@ -257,6 +259,7 @@ type watched struct {
 	meter   *meter
 	feed    *encode.Feed // nil for passthrough
 	encoder *chosen      // nil for passthrough
+	late    *lateness    // nil where no sound is encoded
 }
 
 // watch reports once a second. A driver that does not return from a call is
@@ -274,6 +277,9 @@ func (p *Programme) watch(ctx context.Context, w *watched) error {
 			p.setDead(stuck)
 		}
 		p.reportSound(w.in)
+		if w.late != nil {
+			w.late.tick(time.Now())
+		}
 		p.tellChange(p.changes.due(time.Now()))
 		if n, state := lost(w.in, w.feed), w.meter.state(); live || n != dropped || state != shown {
 			dropped, shown = n, state

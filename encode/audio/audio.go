@@ -20,8 +20,13 @@ type Settings struct {
 	Bitrate int               // bits per second of all channels; zero means 64000 a channel
 }
 
-// maxQueue is how much sound may wait for Run.
-const maxQueue = 2 * time.Second
+// maxQueue is how much sound may wait for Run, and keepQueue is what is kept of it
+// when it would be more: sound that comes ever later is of no use to anybody, and a
+// processor that is too slow for all of it codes at least a part in time.
+const (
+	maxQueue  = 2 * time.Second
+	keepQueue = time.Second
+)
 
 // Encoder codes one programme's sound. Put takes the source's runs, Run codes
 // them: the packets stand on an exact grid of as many samples as the codec codes
@@ -41,19 +46,22 @@ type Encoder struct {
 
 	wake chan struct{} // capacity 1: the queue or closed changed
 
-	mu     sync.Mutex // guards the fields below
-	queue  []media.Samples
-	queued time.Duration
-	closed bool
+	mu      sync.Mutex // guards the fields below
+	queue   []media.Samples
+	queued  time.Duration
+	cut     bool // sound before the queue's first run was left out
+	leftOut time.Duration
+	closed  bool
 }
 
 // Stats count since the encoder was made. Samples are those of one channel.
 type Stats struct {
 	Packets uint64
-	Dropped uint64 // runs refused: the queue was full, or of another format
-	Filled  uint64 // samples of silence put into holes
-	Trimmed uint64 // samples cut off where runs overlapped
-	Jumps   uint64 // holes too long to fill
+	Dropped uint64        // runs refused, of another format
+	LeftOut time.Duration // sound that was not coded, Run being too slow for it
+	Filled  uint64        // samples of silence put into holes
+	Trimmed uint64        // samples cut off where runs overlapped
+	Jumps   uint64        // holes not filled: too long, or made to catch up
 }
 
 // New checks the settings and returns an encoder for them.
@@ -94,8 +102,9 @@ func (e *Encoder) SetBitrate(bits int) error {
 // Track is the track of every packet.
 func (e *Encoder) Track() *media.Track { return e.track }
 
-// Put hands a run of sound over. It never blocks. A run that finds two seconds
-// waiting, or is of another format, is dropped and counted: a hole then.
+// Put hands a run of sound over. It never blocks. When two seconds wait, the older
+// half of them is left out, and what comes behind it is marked as a Gap. A run of
+// another format is dropped and counted: a hole then.
 func (e *Encoder) Put(s media.Samples) {
 	if s.Format != e.settings.Format || len(s.Data)%s.Format.Channels != 0 {
 		e.dropped.Add(1)
@@ -106,15 +115,18 @@ func (e *Encoder) Put(s media.Samples) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case e.closed:
-	case e.queued >= maxQueue:
-		e.dropped.Add(1)
-	default:
-		e.queue = append(e.queue, s)
-		e.queued += s.Duration()
-		e.signal()
+	if e.closed {
+		return
 	}
+	if e.queued >= maxQueue {
+		for e.queued > keepQueue {
+			e.leftOut += e.pop().Duration()
+		}
+		e.cut = true
+	}
+	e.queue = append(e.queue, s)
+	e.queued += s.Duration()
+	e.signal()
 }
 
 // Close ends the sound: Run codes what waits and returns nil.
@@ -127,8 +139,11 @@ func (e *Encoder) Close() {
 
 // Stats are the counters so far.
 func (e *Encoder) Stats() Stats {
+	e.mu.Lock()
+	leftOut := e.leftOut
+	e.mu.Unlock()
 	return Stats{
-		Packets: e.packets.Load(), Dropped: e.dropped.Load(), Filled: e.filled.Load(),
+		Packets: e.packets.Load(), Dropped: e.dropped.Load(), LeftOut: leftOut, Filled: e.filled.Load(),
 		Trimmed: e.trimmed.Load(), Jumps: e.jumps.Load(),
 	}
 }
@@ -158,8 +173,14 @@ func (e *Encoder) Run(ctx context.Context, w media.Writer) error {
 		}
 		run, state := e.take()
 		switch state {
-		case taken:
-			if err := line.add(run); err != nil {
+		case taken, takenBehindCut:
+			if state == takenBehindCut {
+				err = line.skipTo(run)
+			}
+			if err == nil {
+				err = line.add(run)
+			}
+			if err != nil {
 				return fmt.Errorf("%v encoder: sound at %v: %w", e.settings.Codec, run.PTS, err)
 			}
 		case ended:
@@ -180,6 +201,7 @@ func (e *Encoder) Run(ctx context.Context, w media.Writer) error {
 const (
 	empty = iota
 	taken
+	takenBehindCut
 	ended
 )
 
@@ -188,15 +210,23 @@ func (e *Encoder) take() (run media.Samples, state int) {
 	defer e.mu.Unlock()
 	switch {
 	case len(e.queue) > 0:
-		run = e.queue[0]
-		e.queue[0] = media.Samples{}
-		e.queue = e.queue[1:]
-		e.queued -= run.Duration()
-		return run, taken
+		if state = taken; e.cut {
+			state, e.cut = takenBehindCut, false
+		}
+		return e.pop(), state
 	case e.closed:
 		return media.Samples{}, ended
 	}
 	return media.Samples{}, empty
+}
+
+// pop takes the oldest run. The lock is held.
+func (e *Encoder) pop() media.Samples {
+	run := e.queue[0]
+	e.queue[0] = media.Samples{}
+	e.queue = e.queue[1:]
+	e.queued -= run.Duration()
+	return run
 }
 
 func (e *Encoder) signal() {

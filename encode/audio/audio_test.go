@@ -207,33 +207,53 @@ func TestHoleIsSilentAndTheSoundBehindItInTime(t *testing.T) {
 	require.Greater(t, 10*math.Log10(signal/noise), 40.0)
 }
 
-func TestQueueIsBoundedAndWhatItDropsIsAHole(t *testing.T) {
+// A processor that is too slow for all of the sound codes the newer half of what
+// waits, in time, and nothing in the place of the rest.
+func TestWhatWaitsTooLongIsLeftOut(t *testing.T) {
 	f := formats[0]
 	e, err := New(Settings{Format: f})
 	require.NoError(t, err)
 	pcm := tones(f, 5*f.SampleRate)
-	for _, r := range split(f, time.Second, pcm, 4800) { // nobody codes
-		e.Put(r)
-	}
-	require.EqualValues(t, 30, e.Stats().Dropped)
-	e.Put(media.Samples{Format: formats[1], Data: pcm[:2]})
-	e.Put(media.Samples{Format: f, Data: pcm[:3]})
-	require.EqualValues(t, 32, e.Stats().Dropped, "another format, and half a sample")
-	late := split(f, 6*time.Second, pcm[:9600], 4800)
 	var packets []media.Packet
 	done := make(chan error, 1)
+	writing := make(chan struct{})
 	go func() {
-		done <- e.Run(t.Context(), media.WriterFunc(func(p media.Packet) { packets = append(packets, p) }))
+		done <- e.Run(t.Context(), media.WriterFunc(func(p media.Packet) {
+			<-writing // held up
+			packets = append(packets, p)
+		}))
 	}()
-	for waits(e) {
+	for _, r := range split(f, time.Second, pcm[:f.SampleRate*f.Channels], 4800) {
+		e.Put(r)
+	}
+	for e.Stats().Packets == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	e.Put(late[0])
+	for _, r := range split(f, 2*time.Second, pcm, 4800) {
+		e.Put(r)
+	}
+	e.Put(media.Samples{Format: formats[1], Data: pcm[:2]})
+	e.Put(media.Samples{Format: f, Data: pcm[:3]})
+	close(writing)
 	e.Close()
-	e.Put(late[0]) // after Close: ignored
+	e.Put(media.Samples{Format: f, PTS: 8 * time.Second, Data: pcm[:9600]}) // ignored
 	require.NoError(t, <-done)
-	require.EqualValues(t, 3*f.SampleRate, e.Stats().Filled)
-	require.EqualValues(t, len(packets), e.Stats().Packets)
+	st := e.Stats()
+	require.EqualValues(t, 2, st.Dropped, "another format, and half a sample")
+	require.Zero(t, st.Filled)
+	require.EqualValues(t, 1, st.Jumps, "all cuts at once make one hole")
+	require.EqualValues(t, len(packets), st.Packets)
+	var gaps []time.Duration
+	for i, p := range packets {
+		if p.Gap {
+			gaps = append(gaps, p.PTS-packets[i-1].PTS)
+		}
+	}
+	require.Len(t, gaps, 1)
+	require.InDelta(t, st.LeftOut.Seconds(), gaps[0].Seconds(), 0.1)
+	last := packets[len(packets)-1].PTS
+	require.InDelta(t, 7, last.Seconds(), 0.1, "up to the end")
+	require.GreaterOrEqual(t, st.LeftOut, 3*time.Second)
 }
 
 func TestCancelReturnsAndLeavesNothing(t *testing.T) {

@@ -52,6 +52,16 @@ func newTimeline(e *Encoder, codec coder, w media.Writer) *timeline {
 	}
 }
 
+// skipTo leaves a hole up to a run unfilled, where sound was left out to catch up:
+// silence would take as long to code. Add the run then.
+func (l *timeline) skipTo(run media.Samples) error {
+	at := media.ToTimescale(run.PTS, l.rate)
+	if !l.running || at-l.next <= int64(l.codec.Delay())+2*l.per { // what is flushed would overlap what comes
+		return nil
+	}
+	return l.jump(at)
+}
+
 // add codes a run where its PTS says.
 func (l *timeline) add(run media.Samples) error {
 	at := media.ToTimescale(run.PTS, l.rate)

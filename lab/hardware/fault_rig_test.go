@@ -44,10 +44,17 @@ type faultRig struct {
 	table *recoveries
 }
 
+// withoutSound spares the emulated processor AAC, which is floating-point work, the
+// slowest of all in there. Sound has tests of its own.
+const withoutSound = `
+[streams.main.audio]
+mode = "silence"
+`
+
 // startFaults starts a rig with the given tables of the stream.
 func startFaults(t *testing.T, b *box.Box, table *recoveries, tables string) *faultRig {
 	t.Helper()
-	r := &faultRig{rig: startRig(t, b, tables), table: table}
+	r := &faultRig{rig: startRig(t, b, tables+withoutSound), table: table}
 	r.watch = startWatch(t, r.srt.File())
 	r.await("the stream at the receiver", func() bool { return r.watch.mark() > 15 })
 	r.init = r.inits()[0]
