@@ -59,18 +59,15 @@ export class Order {
   }
 }
 
-export type Command = "pause" | "resume" | "retry";
+export type Command = "pause" | "resume" | "retry" | "enable";
 
-// commands are those that make sense now; none while the configuration has it disabled.
-export function commands(d: Destination): Command[] {
+// commands are those that make sense now. What the configuration has disabled is enabled
+// there, which not everybody may do.
+export function commands(d: Destination, may: ReadonlySet<string>): Command[] {
   if (d.paused) return ["resume"];
-  if (d.state === "disabled") return d.held ? ["pause"] : [];
+  if (d.state === "disabled") return d.held ? ["pause"] : may.has("destination enable") ? ["enable"] : [];
   const failing = d.state === "failed" || d.state === "reconnecting";
   return failing ? ["retry", "pause"] : ["pause"];
-}
-
-export function commandPath(stream: string, destination: string, c: Command): string {
-  return `api/v1/streams/${encodeURIComponent(stream)}/destinations/${encodeURIComponent(destination)}/${c}`;
 }
 
 const policies: Record<Group["policy"], string> = {

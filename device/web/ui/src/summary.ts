@@ -122,11 +122,15 @@ function describe(s: Stream): Summary {
     case "ended":
       return { level: "warning", sentence: "Off air: the input has ended" };
   }
-  const delivery = describeDelivery(s.destinations, served(s));
+  const delivery = s.off_air ? offAir(s.off_air) : describeDelivery(s.destinations, served(s));
   const signal = s.input.signal;
   if (!signal || signal.state === "ok" || signal.state === "starting") return delivery;
   const why = signalNames[signal.state] ?? signal.state;
   return { level: worst([delivery.level, signalLevel(signal.state)]), sentence: `${why}. ${delivery.sentence}` };
+}
+
+function offAir(why: string): Summary {
+  return { level: "idle", sentence: `Off the air: ${why}` };
 }
 
 // served says that players on this network can see the stream.

@@ -33,6 +33,7 @@ export interface Stream {
   hls: Hls | null;
   storage?: { recordings: number } | null;
   recording?: RecorderState | null;
+  off_air?: string; // who stopped it; absent on the air
   rate?: RateState | null; // absent where nothing is encoded
   destinations: Destination[];
   groups?: Group[];

@@ -1,19 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { causeText, commandPath, commands, groupLine, groupOf, levelOf, Order, trouble } from "../src/destinations.ts";
+import { causeText, commands as commandsOf, groupLine, groupOf, levelOf, Order, trouble } from "../src/destinations.ts";
 import type { Destination, Group } from "../src/types.ts";
 
 const d = { name: "main", state: "active", errors: [] } as unknown as Destination;
 const g: Group = { name: "air", policy: "primary_backup", members: ["main", "spare"], minimum: 1, active: 1, text: "main is active" };
 
 test("what can be asked of a destination", () => {
+  const operator = new Set(["destination pause"]);
+  const commands = (d: Destination) => commandsOf(d, operator);
   assert.deepEqual(commands(d), ["pause"]);
   assert.deepEqual(commands({ ...d, state: "reconnecting" }), ["retry", "pause"]);
   assert.deepEqual(commands({ ...d, state: "failed" }), ["retry", "pause"]);
   assert.deepEqual(commands({ ...d, state: "disabled", paused: true }), ["resume"]);
   assert.deepEqual(commands({ ...d, state: "disabled", held: true }), ["pause"]);
   assert.deepEqual(commands({ ...d, state: "disabled" }), [], "by the configuration");
-  assert.equal(commandPath("a/b", "c d", "pause"), "api/v1/streams/a%2Fb/destinations/c%20d/pause");
+  assert.deepEqual(commandsOf({ ...d, state: "disabled" }, new Set(["destination enable"])), ["enable"]);
 });
 
 test("an alarm shows on a destination that is active", () => {

@@ -1,6 +1,6 @@
-import { useRef } from "preact/hooks";
-import { act } from "../api.ts";
-import { causeText, commandPath, commands, groupLine, groupOf, levelOf, Order } from "../destinations.ts";
+import { useRef, useState } from "preact/hooks";
+import { command } from "../air.ts";
+import { causeText, commands, groupLine, groupOf, levelOf, Order } from "../destinations.ts";
 import type { Command } from "../destinations.ts";
 import { bitrate, bytes, clock, count, countdown, milliseconds, moment, plural } from "../format.ts";
 import { ailing, slow } from "../rate.ts";
@@ -8,7 +8,9 @@ import { destinationLevel, forwardLevel } from "../summary.ts";
 import type { Destination, DestinationState, Forward, ForwardState, Group, Stream } from "../types.ts";
 import { useAction } from "./action.ts";
 import type { Run } from "./action.ts";
+import { AirLine } from "./air.tsx";
 import { CheckResult, useCheck } from "./check.tsx";
+import { useCommands } from "./commands.ts";
 import { Fact, Lost, Panel, State } from "./parts.tsx";
 
 interface Props {
@@ -20,6 +22,7 @@ interface Props {
 export function Destinations({ stream, boxNow, now }: Props) {
   const { destinations: all, groups = [] } = stream;
   const { failure, run } = useAction(() => {});
+  const may = useCommands();
   const order = useRef(new Order());
   const wanted = all.filter((d) => d.state !== "disabled");
   const active = wanted.filter((d) => d.state === "active").length;
@@ -30,6 +33,7 @@ export function Destinations({ stream, boxNow, now }: Props) {
           {failure}
         </p>
       )}
+      {all.length > 0 && <AirLine stream={stream} run={run} />}
       {groups.map((g) => (
         <GroupLine key={g.name} g={g} />
       ))}
@@ -38,7 +42,7 @@ export function Destinations({ stream, boxNow, now }: Props) {
       ) : (
         <ul>
           {order.current.of(all, ailing(stream.rate), now).map((d) => (
-            <Row key={d.name} d={d} group={groupOf(d, groups)} slow={slow(stream.rate, d.name)} stream={stream.name} run={run} boxNow={boxNow} now={now} />
+            <Row key={d.name} d={d} group={groupOf(d, groups)} slow={slow(stream.rate, d.name)} stream={stream.name} may={may} run={run} boxNow={boxNow} now={now} />
           ))}
         </ul>
       )}
@@ -62,12 +66,13 @@ interface RowProps {
   group: Group | undefined;
   slow: string; // what its link cannot take
   stream: string;
+  may: ReadonlySet<string>; // commands that whoever is here may give
   run: Run;
   boxNow: number;
   now: number;
 }
 
-function Row({ d, group, slow, stream, run, boxNow, now }: RowProps) {
+function Row({ d, group, slow, stream, may, run, boxNow, now }: RowProps) {
   const next = standing(d, boxNow);
   const check = useCheck(stream, d.name);
   const level = levelOf(slow ? { ...d, alarm: slow } : d, d.forward ? forwardLevel(d.forward.state) : destinationLevel(d.state));
@@ -92,10 +97,8 @@ function Row({ d, group, slow, stream, run, boxNow, now }: RowProps) {
       </div>
       <code class="url">{d.url}</code>
       <span class="acts">
-        {commands(d).map((c) => (
-          <button key={c} type="button" title={titles[c]} aria-label={`${labels[c]} ${d.name}`} onClick={() => run(act("POST", commandPath(stream, d.name, c)))}>
-            {labels[c]}
-          </button>
+        {commands(d, may).map((c) => (
+          <Do key={c} c={c} destination={d.name} stream={stream} run={run} />
         ))}
         <button type="button" title="go the way to the receiver, step by step; nothing is published" aria-label={`Check ${d.name}`} disabled={check.running} onClick={check.start}>
           {check.running ? "Checking…" : "Check"}
@@ -111,17 +114,32 @@ function Row({ d, group, slow, stream, run, boxNow, now }: RowProps) {
   );
 }
 
-const labels: Record<Command, string> = { pause: "Pause", resume: "Resume", retry: "Retry now" };
+// Do is the button of a command, which waits while the box does it.
+function Do({ c, destination, stream, run }: { c: Command; destination: string; stream: string; run: Run }) {
+  const [working, setWorking] = useState(false);
+  const press = () => {
+    setWorking(true);
+    run(command(`destination ${c}`, { name: `${stream}/${destination}` }).finally(() => setWorking(false)));
+  };
+  return (
+    <button type="button" title={titles[c]} aria-label={`${labels[c]} ${destination}`} disabled={working} onClick={press}>
+      {labels[c]}
+    </button>
+  );
+}
+
+const labels: Record<Command, string> = { pause: "Pause", resume: "Resume", retry: "Retry now", enable: "Enable" };
 
 const titles: Record<Command, string> = {
   pause: "until it is resumed, or the box starts anew",
   resume: "push again",
   retry: "forget the failures and try at once",
+  enable: "push from now on, also after the box starts anew",
 };
 
 function stateName(d: Destination): string {
   if (d.paused) return "Paused";
-  if (d.held) return "Standby";
+  if (d.held) return d.reason?.startsWith("off the air") ? "Off the air" : "Standby";
   if (d.forward) return forwardNames[d.forward.state] ?? d.forward.state;
   return names[d.state] ?? d.state;
 }

@@ -1,7 +1,7 @@
 // Small parts that the panels are made of.
 
 import type { ComponentChildren } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { count } from "../format.ts";
 import type { Level } from "../summary.ts";
 
@@ -64,6 +64,40 @@ export function Lost({ n }: { n: number }) {
   if (n !== seen.current.n) seen.current = { n, roseAt: n > seen.current.n ? now : -Infinity };
   const fresh = now - seen.current.roseAt < lostShown;
   return <span class={fresh ? "fresh-loss" : undefined}>{count(n)}</span>;
+}
+
+const unsure = 5_000; // ms: then nobody means it any more
+
+interface SureProps {
+  kind: string; // its class
+  label: string;
+  what?: string; // of several that look alike
+  title?: string;
+  settle?: number; // ms in which a second press is none
+  disabled?: boolean;
+  go(): void;
+}
+
+// Sure is a button that asks once more, in place.
+export function Sure({ kind, label, what, title, settle = 0, disabled, go }: SureProps) {
+  const [sure, setSure] = useState(false);
+  const timer = useRef<ReturnType<typeof setTimeout>>();
+  const asked = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const press = () => {
+    if (sure && performance.now() - asked.current < settle) return;
+    clearTimeout(timer.current);
+    if (sure) go();
+    else timer.current = setTimeout(() => setSure(false), unsure);
+    asked.current = performance.now();
+    setSure(!sure);
+  };
+  const name = [sure ? `Really ${label.toLowerCase()}` : label, what].filter(Boolean).join(" ");
+  return (
+    <button type="button" class={sure ? `${kind} sure error` : kind} title={title} aria-label={name} disabled={disabled} onClick={press} onBlur={() => setSure(false)}>
+      {sure ? "Really?" : label}
+    </button>
+  );
 }
 
 // Address is something to copy.

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { act } from "../api.ts";
 import { bytes, clock, moment, plural } from "../format.ts";
 import { usePoll } from "../poll.ts";
@@ -7,7 +7,7 @@ import type { Finished, Job, Recording, RecorderState, Recordings } from "../rec
 import type { Stream } from "../types.ts";
 import { useAction } from "./action.ts";
 import type { Run } from "./action.ts";
-import { Fact, Panel, State } from "./parts.tsx";
+import { Fact, Panel, State, Sure } from "./parts.tsx";
 
 const every = 3_000; // ms
 
@@ -185,28 +185,6 @@ function JobRow({ j, base, run }: { j: Job; base: string; run: Run }) {
   );
 }
 
-const unsure = 5_000; // ms: then nobody means it any more
-
-// Delete asks once more, in place.
 function Delete({ what, go }: { what: string; go(): void }) {
-  const [sure, setSure] = useState(false);
-  const timer = useRef<ReturnType<typeof setTimeout>>();
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const press = () => {
-    clearTimeout(timer.current);
-    if (sure) go();
-    else timer.current = setTimeout(() => setSure(false), unsure);
-    setSure(!sure);
-  };
-  return (
-    <button
-      type="button"
-      class={sure ? "delete sure error" : "delete"}
-      aria-label={`${sure ? "Really delete" : "Delete"} ${what}`}
-      onClick={press}
-      onBlur={() => setSure(false)}
-    >
-      {sure ? "Really?" : "Delete"}
-    </button>
-  );
+  return <Sure kind="delete" label="Delete" what={what} go={go} />;
 }
