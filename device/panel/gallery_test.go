@@ -85,6 +85,23 @@ func shots() []shot {
 		{"destination", "… one of them", by(live(), menuTo("Destinations", "youtube"))},
 		{"record", "Menu, Recording", by(live(), menuTo("Recording"))},
 		{"record-options", "… Start: what may be left out", by(offAir(), menuTo("Recording", "Start"))},
+		{"presets", "Menu, Presets: `●` marks what the box does", by(offAir(), menuTo("Presets"))},
+		{"preset", "… one of them", by(offAir(), menuTo("Presets", "fair"))},
+		{"preset-apply", "… Apply: hold OK", by(offAir(), menuTo("Presets", "fair", "Apply"))},
+		{"preset-applied", "… and done: the box is off the air, whatever is in the preset", by(offAir(), func(t *testing.T, h *hand) {
+			h.b.text = "preset fair is applied, the box is off the air"
+			menuTo("Presets", "fair", "Apply")(t, h)
+			h.do("hold")
+		})},
+		{"preset-refused", "… or what is wrong with it, and nothing was changed", by(offAir(), func(t *testing.T, h *hand) {
+			h.b.fail = &control.Error{
+				Code: control.Usage, Message: "preset old-box is not valid on this box; nothing was changed",
+				Problems: []string{"old-box.toml:3:1: streams.main.video.gpo: unknown key; did you mean \"gop\"?"},
+			}
+			menuTo("Presets", "old-box", "Apply")(t, h)
+			h.do("hold")
+		})},
+		{"preset-import", "… Import: what is on a USB stick", by(offAir(), menuTo("Presets", "Import"))},
 		{"input-select", "Menu, Input: the source", by(offAir(), menuTo("Input"))},
 		{"bitrate", "Menu, Bit rate: Up and Down change a digit, OK goes on", by(offAir(), func(t *testing.T, h *hand) { menuTo("Bit rate")(t, h); h.do("ok") })},
 		{"network-menu", "Menu, Network", by(offAir(), menuTo("Network"))},

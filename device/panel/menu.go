@@ -365,7 +365,7 @@ func requestFor(c control.Command, thing string) control.Request {
 func (u *ui) askHold(_ scene, c control.Command, title string, r control.Request, key panel.Key, base int) {
 	question := sentence(c.Help) + "."
 	if c.Name == "preset apply" { // several look alike
-		question = r.Args["name"] + ": " + strings.ToLower(question[:1]) + question[1:]
+		question = r.Args["name"] + ": from now on the box does this and nothing else."
 	}
 	u.push(&hold{title: title, question: question, key: key, need: holdFor, armed: key == panel.Stream, yes: func(u *ui, s scene) {
 		u.start(s, base, titleOf(c), r)

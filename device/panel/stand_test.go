@@ -27,6 +27,12 @@ func live() *status.Snapshot {
 			{Name: "usb0", State: "no cable"},
 			{Name: "wlan0", State: "up", Addresses: []string{"10.42.0.1/24"}},
 		},
+		Presets: []status.Preset{
+			{Name: "church", Note: "Sunday service", State: status.PresetApplied},
+			{Name: "fair", Note: "Hall 2, both platforms", Makers: true},
+			{Name: "old-box", Error: "old-box.toml:3:1: streams.main.video.gpo: unknown key"},
+		},
+		MediaPresets: []string{"wedding"},
 		Streams: []status.Stream{{
 			Name: "main", Default: true,
 			Input: status.Input{Kind: "capture", State: status.InputRunning, Signal: &status.Signal{
@@ -84,6 +90,7 @@ type box struct {
 	table *control.Table
 	calls []string
 	fail  error
+	text  string        // that commands answer
 	block chan struct{} // commands wait for it, unless it is nil
 }
 
@@ -92,7 +99,7 @@ func newBox(s *status.Snapshot, more ...control.Command) *box {
 	run := func(name string) func(context.Context, control.Call) (control.Result, error) {
 		return func(ctx context.Context, c control.Call) (control.Result, error) {
 			call := name
-			for _, k := range []string{"stream", "name", "interface", "address", "gateway", "dns", "max", "min", "for", "zone", "time", "kind"} {
+			for _, k := range []string{"stream", "name", "interface", "address", "gateway", "dns", "max", "min", "for", "zone", "time", "kind", "file"} {
 				if v := c.Args.Get(k); v != "" {
 					call += " " + k + "=" + v
 				}
@@ -105,7 +112,7 @@ func newBox(s *status.Snapshot, more ...control.Command) *box {
 					return control.Result{}, ctx.Err()
 				}
 			}
-			return control.Result{}, b.fail
+			return control.Result{Text: b.text}, b.fail
 		}
 	}
 	streams := func(s *status.Snapshot, _ control.Args) (all []string) {
@@ -123,6 +130,13 @@ func newBox(s *status.Snapshot, more ...control.Command) *box {
 	stream := control.Arg{Name: "stream", Kind: control.Word, Help: "the stream", Values: streams}
 	destination := control.Arg{Name: "name", Kind: control.Word, Help: "the destination", Values: destinations}
 	iface := control.Arg{Name: "interface", Kind: control.Word, Help: "the interface", Values: func(*status.Snapshot, control.Args) []string { return []string{"eth0", "wlan0"} }}
+	stored := control.Arg{Name: "name", Kind: control.Word, Help: "the preset", Values: func(s *status.Snapshot, _ control.Args) (all []string) {
+		for _, p := range s.Presets {
+			all = append(all, p.Name)
+		}
+		return all
+	}}
+	brought := control.Arg{Name: "file", Kind: control.Word, Help: "its name in the folder presets of a USB stick, or a whole path", Values: func(s *status.Snapshot, _ control.Args) []string { return s.MediaPresets }}
 	zones := control.Arg{Name: "zone", Kind: control.Word, Help: "such as Europe/Vienna", Values: func(*status.Snapshot, control.Args) (all []string) {
 		for i := range 40 {
 			all = append(all, fmt.Sprintf("%s/City%d", []string{"Africa", "Europe"}[i/20], i))
@@ -141,6 +155,10 @@ func newBox(s *status.Snapshot, more ...control.Command) *box {
 		{Name: "record start", Help: "Record a stream", Args: []control.Arg{stream, {Name: "for", Kind: control.Duration, Help: "how long", Optional: true, Max: 7200}, {Name: "label", Kind: control.Text, Optional: true, Help: "what"}}},
 		{Name: "record stop", Help: "End the recording", Args: []control.Arg{stream}},
 		{Name: "record mark", Help: "Mark this moment", Args: []control.Arg{stream, {Name: "text", Kind: control.Text, Optional: true, Help: "what"}}},
+		{Name: "preset apply", Help: "Have the box do what a preset says: its streams replace all others", Args: []control.Arg{stored}},
+		{Name: "preset show", Help: "Show what a preset configures, secrets masked", Reads: true, Args: []control.Arg{stored}},
+		{Name: "preset remove", Help: "Forget a preset; what the box does stays", Args: []control.Arg{stored}, Confirm: []control.Ask{control.Question("Preset church is lost, with the stream keys in it. Remove it?")}},
+		{Name: "preset import", Help: "Take a preset from a USB stick or another file on the box", Args: []control.Arg{brought, {Name: "name", Kind: control.Word, Help: "under which it is kept; left out: the file's", Optional: true}}},
 		{Name: "input select", Help: "Choose the source", Args: []control.Arg{stream, {Name: "kind", Kind: control.Choice, Choices: []string{"pattern", "file", "capture"}, Help: "the kind"}}},
 		{Name: "bitrate", Help: "Bound the bit rate", Args: []control.Arg{stream, {Name: "max", Kind: control.Bitrate, Help: "the highest, such as 4M"}, {Name: "min", Kind: control.Bitrate, Help: "the least", Optional: true}}},
 		{Name: "network dhcp", Help: "Take an interface's address from the network", Args: []control.Arg{iface}},

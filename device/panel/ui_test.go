@@ -234,3 +234,37 @@ func TestAnythingPressed(t *testing.T) {
 var offAirEmpty status.Snapshot
 
 func oled2() image.Point { return image.Pt(2, 1) }
+
+func TestAPresetIsAppliedByHolding(t *testing.T) {
+	h := newHand(offAir())
+	menuTo("Presets", "fair", "Apply")(t, h)
+	require.Contains(t, h.ui.view(h.s).text, "fair: from now on the box does this")
+	h.do("ok", "ok")
+	require.Empty(t, h.b.calls, "a tap is no answer")
+	require.NoError(t, h.choose("Apply"))
+	h.do("hold")
+	require.Equal(t, []string{"preset apply name=fair"}, h.b.calls)
+	require.Equal(t, "Done.", h.ui.view(h.s).text)
+}
+
+// A stick that is not in is told, in place of an empty list.
+func TestNothingToImport(t *testing.T) {
+	s := offAir()
+	s.MediaPresets = []string{}
+	h := newHand(s)
+	menuTo("Presets", "Import")(t, h)
+	require.Contains(t, h.ui.view(h.s).text, "folder presets of a USB stick")
+	h.do("ok")
+	require.True(t, h.ui.view(h.s).menu)
+	require.Empty(t, h.b.calls)
+}
+
+// With one preset alone, its name is to be seen before anything is done with it.
+func TestOnePresetIsAListToo(t *testing.T) {
+	s := offAir()
+	s.Presets = s.Presets[:1]
+	s.Presets[0].State = status.PresetChanged
+	h := newHand(s)
+	menuTo("Presets")(t, h)
+	require.Equal(t, row{left: "church", right: "● changed", wide: true}, h.ui.view(h.s).rows[0])
+}
