@@ -87,9 +87,9 @@ func (d *box) preflightCommand(ctx context.Context, call control.Call, p place) 
 	report, err := d.preflight(ctx, p, preflight.Options{
 		Publish: call.Args.On("publish"), Measure: time.Duration(call.Args.Int("seconds")) * time.Second,
 		Progress: func(s preflight.Step) {
-			line := fmt.Sprintf("%-8s %-14s %s", s.Verdict, s.Name, s.Text)
-			lines = append(lines, line)
-			call.Progress(control.Progress{Done: -1, Text: line})
+			lines = append(lines, fmt.Sprintf("%-8s %-14s %s", s.Verdict, s.Name, s.Text))
+			// The lines stand in the answer; what is said meanwhile is drawn over.
+			call.Progress(control.Progress{Done: -1, Text: fmt.Sprintf("%s: %s", s.Name, s.Verdict)})
 		},
 	}, nil)
 	if err != nil {

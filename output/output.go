@@ -47,6 +47,11 @@ type Kind struct {
 	// receiver has accepted the stream, or ctx ends. Nil for Serve, and for kinds
 	// that have Files.
 	Dial func(ctx context.Context, t Target, tracks []*media.Track) (Conn, error)
+	// Probe connects a push target, publishes nothing and ends the connection again: the
+	// receiver's word that it is there and takes us, before the show. said is what it
+	// found, on one line; "" says that this target cannot be probed. nil: the kind has no
+	// connection of its own, or none without publishing.
+	Probe func(ctx context.Context, t Target) (said string, err error)
 	// Takes says which codecs the tracks given to Dial may have, at most one video
 	// and one audio track, the first of the list that the stream has (hub.Options).
 	// Nil means the stream's own: H.264 and AAC. A codec named here that the stream

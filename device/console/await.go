@@ -103,12 +103,17 @@ func (b *bar) show(p control.Progress) {
 	b.shown = text
 }
 
-// end goes to the next line, and says something there.
+// end goes to the next line and says something there; with nothing to say, what was shown
+// makes room for the answer.
 func (b *bar) end(text string) {
-	if b.shown != "" {
+	switch width := columns([]rune(b.shown)); {
+	case width == 0:
+	case text == "":
+		_ = b.term.raw("\r" + strings.Repeat(" ", width) + "\r")
+	default:
 		_ = b.term.raw("\r\n")
-		b.shown = ""
 	}
+	b.shown = ""
 	if text != "" {
 		_ = b.term.say("%s", text)
 	}

@@ -177,7 +177,9 @@ func TestStatusIsATable(t *testing.T) {
 func TestLongCommandsShowProgressAndCanBeGivenUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *box, p *person) {
 		p.types("update\r").sees("\r[##########..........]  50%  download")
-		p.sees("updated")
+		if seen := p.sees("updated"); !strings.HasSuffix(seen, " \rupdated") {
+			t.Errorf("the answer does not stand by itself: %q", seen)
+		}
 		p.types("update\r").sees(" 30%")
 		p.types("typed ahead\x03").sees("you pressed ^C")
 		p.types("terminal dumb\rupdate\r").sees("\n[##########..........]  50%  download\r\n")

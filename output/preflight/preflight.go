@@ -22,6 +22,7 @@ const (
 	StepResolve       = "resolve" // the host's name
 	StepConnect       = "connect"
 	StepTLS           = "tls"
+	StepAnswer        = "answer"  // a connection of the protocol, without publishing
 	StepPublish       = "publish" // the protocol's opening, up to the receiver's yes
 	StepThroughput    = "throughput"
 )
@@ -119,7 +120,7 @@ func Run(ctx context.Context, kind output.Kind, t output.Target, o Options) Repo
 		Destination: t.Name, Kind: kind.Name, URL: output.Redacted(t.URL), Needed: o.Needed, Steps: []Step{},
 	}}
 	for _, step := range []func(context.Context) bool{
-		r.configuration, r.stream, r.clock, r.resolve, r.connect, r.tls, r.publish,
+		r.configuration, r.stream, r.clock, r.resolve, r.connect, r.tls, r.answer, r.publish,
 	} {
 		if ctx.Err() != nil {
 			r.add(Step{Name: "preflight", Verdict: Bad, Text: "ended before it was done", Cause: output.CauseLocal})

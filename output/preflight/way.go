@@ -184,6 +184,28 @@ func (r *run) tls(ctx context.Context) bool {
 	return r.good(StepTLS, since, "%s", text)
 }
 
+// answer has the receiver take a connection, where the protocol has one without
+// publishing: that somebody listens shows in nothing before. Publishing shows it too.
+func (r *run) answer(ctx context.Context) bool {
+	switch {
+	case r.kind.Probe == nil || r.o.Publish || r.host == "":
+		return true
+	case r.o.Busy:
+		return r.skip(StepAnswer, "the destination is being published to right now, and its receiver may take no second connection")
+	}
+	since := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	said, err := r.kind.Probe(ctx, r.target)
+	switch {
+	case err != nil:
+		return r.bad(StepAnswer, since, err)
+	case said == "":
+		return r.skip(StepAnswer, "in this mode a connection is made for the stream alone")
+	}
+	return r.good(StepAnswer, since, "%s", said)
+}
+
 // clockState asks the kernel whether somebody keeps the clock.
 func clockState() (set bool, text string) {
 	var t unix.Timex

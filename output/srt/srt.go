@@ -27,7 +27,7 @@ var Kind = output.Kind{
 	Name: "srt", Title: "SRT (caller, listener, rendezvous), MPEG-TS", Direction: output.Push,
 	Schemes: []string{"srt"}, Transports: []string{"udp"},
 	Codecs: []media.Codec{media.H264, media.AAC},
-	Check:  Check, Dial: Dial,
+	Check:  Check, Dial: Dial, Probe: Probe,
 }
 
 // messageSize is seven transport stream packets, libsrt's live payload.
@@ -86,11 +86,46 @@ func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.C
 	if err != nil {
 		return nil, err
 	}
+	c := &conn{address: s.address(), timeout: t.WriteTimeout, mux: mux, buf: make([]byte, 0, atATime)}
+	if err := c.open(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.muxRate == 0 {
+		return c, nil
+	}
+	c.sender, err = pace.New(pace.Config{
+		Tracks: tracks, MuxRate: s.muxRate, Chunk: messageSize, RequestKey: t.RequestKey,
+		Send: func(chunk []byte, _ uint64) error { return c.send(chunk) },
+	})
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Probe has the listener accept a connection, under the stream id where there is one, and
+// ends that. A rendezvous, and a listener's caller, come for the stream alone.
+func Probe(ctx context.Context, t output.Target) (said string, err error) {
+	s, err := read(t)
+	if err != nil || s.mode != calling {
+		return "", err
+	}
+	c := &conn{address: s.address(), timeout: t.WriteTimeout}
+	began := time.Now()
+	if err := c.open(ctx, s); err != nil {
+		return "", err
+	}
+	took := time.Since(began).Round(time.Millisecond)
+	return fmt.Sprintf("%s has accepted an SRT connection after %v, which was ended again: nothing was published", c.address, took), c.Close()
+}
+
+// open makes the connection. Where it fails nothing is left.
+func (c *conn) open(ctx context.Context, s settings) error {
 	addr, err := resolve(ctx, s)
 	if err != nil {
-		return nil, output.NetworkError(s.address(), err)
+		return output.NetworkError(s.address(), err)
 	}
-	c := &conn{address: s.address(), timeout: t.WriteTimeout, mux: mux, buf: make([]byte, 0, atATime)}
 	s.before["peeridletimeo"] = fmt.Sprint(c.idle().Milliseconds())
 	if deadline, ok := ctx.Deadline(); ok && s.mode != listening {
 		// libsrt's own limit comes last, so that ctx is what ends an attempt.
@@ -103,17 +138,10 @@ func Dial(ctx context.Context, t output.Target, tracks []*media.Track) (output.C
 	} else {
 		err = c.call(ctx, s, addr)
 	}
-	if err == nil && s.muxRate > 0 {
-		c.sender, err = pace.New(pace.Config{
-			Tracks: tracks, MuxRate: s.muxRate, Chunk: messageSize, RequestKey: t.RequestKey,
-			Send: func(chunk []byte, _ uint64) error { return c.send(chunk) },
-		})
-	}
 	if err != nil {
 		_ = c.Close()
-		return nil, err
 	}
-	return c, nil
+	return err
 }
 
 // resolve finds the address to go to, or to listen at.
