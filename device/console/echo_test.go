@@ -44,7 +44,7 @@ func TestTwoBoxesOnOneCableFallSilent(t *testing.T) {
 				t.Errorf("login %v: %d bytes in an hour", login, n.Load())
 			}
 			if login {
-				if d := max(one.options.Guard.Locked(), other.options.Guard.Locked()); d > 0 {
+				if d := max(one.options.Guard.Locked("a"), other.options.Guard.Locked("b")); d > 0 {
 					t.Errorf("nobody can log in for %s", d)
 				}
 			}

@@ -30,7 +30,7 @@ func TestNoiseIsNoFailedLogin(t *testing.T) {
 			p.types("secr\xe9t\r").sees("disturbed by 1 byte")
 			p.sees("login: ")
 		}
-		if d := b.options.Guard.Locked(); d > 0 {
+		if d := b.options.Guard.Locked("ttyS0"); d > 0 {
 			t.Errorf("noise has locked everybody out for %s", d)
 		}
 		p.types("ada\rsecret\r").sees("You have the role operator")

@@ -71,20 +71,20 @@ func fresh(err error) error {
 // meanwhile is no further attempt.
 func (s *session) check(ctx context.Context, name, password string) (control.Role, error) {
 	o := s.console.options
-	if d := o.Guard.Locked(); d > 0 {
+	if d := o.Guard.Locked(s.where); d > 0 {
 		s.term.forget()
 		return 0, locked(d)
 	}
 	role, err := o.Login(ctx, name, password)
 	if err == nil {
-		o.Guard.Succeeded()
+		o.Guard.Succeeded(s.where)
 		return role, nil
 	}
 	if !errors.Is(err, ErrDenied) {
 		return 0, fmt.Errorf("nobody can log in now: %w", err)
 	}
 	o.Log.WarnContext(ctx, "console: a login failed", "line", s.where) // not the name: people type passwords there
-	delay := time.NewTimer(o.Guard.Failed())
+	delay := time.NewTimer(o.Guard.Failed(s.where))
 	defer delay.Stop()
 	select {
 	case <-ctx.Done():
@@ -92,7 +92,7 @@ func (s *session) check(ctx context.Context, name, password string) (control.Rol
 	case <-delay.C:
 	}
 	s.term.forget()
-	if d := o.Guard.Locked(); d > 0 {
+	if d := o.Guard.Locked(s.where); d > 0 {
 		return 0, locked(d)
 	}
 	return 0, ErrDenied

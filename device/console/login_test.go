@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,21 +52,55 @@ func TestGuessingIsSlowedDownAcrossSessions(t *testing.T) {
 	})
 }
 
+// Who guesses at one port does not lock the owner out at another.
+func TestGuessingAtOnePortDoesNotLockAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(newBox().withLogin().options)
+		thief, stopThief := sitAt(t, c, "ttyUSB0")
+		owner, stopOwner := sitAt(t, c, "ttyS0")
+		for range failures - 1 {
+			thief.types("\rada\rwrong\r").sees("wrong name or password")
+		}
+		thief.types("ada\rwrong\r").sees("too many failed logins")
+		owner.types("\rada\rsecret\r").sees("You have the role operator")
+		thief.types("ada\rwrong\r").sees("too many failed logins") // the owner's success is not his
+		_, _ = stopThief(), stopOwner()
+	})
+}
+
 func TestLocksGrowAndAreForgotten(t *testing.T) {
 	synctest.Test(t, func(*testing.T) {
 		var g Guard
-		for _, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, maxLock, maxLock} {
+		for _, want := range []time.Duration{time.Minute, 2 * time.Minute, maxLock, maxLock} {
 			for range failures {
-				g.Failed()
+				g.Failed("a")
 			}
-			if d := g.Locked(); d != want {
+			if d := g.Locked("a"); d != want {
 				t.Errorf("locked for %s, want %s", d, want)
 			}
 			time.Sleep(want)
 		}
 		time.Sleep(2 * forgotAfter)
-		if d := g.Failed(); d != firstDelay || g.Locked() != 0 {
-			t.Errorf("after an hour: %s, %s", d, g.Locked())
+		if d := g.Failed("a"); d != firstDelay || g.Locked("a") != 0 {
+			t.Errorf("after an hour: %s, %s", d, g.Locked("a"))
+		}
+	})
+}
+
+// Many failures slow all ports down, and lock none that had none; what is remembered is
+// bounded.
+func TestManyFailuresSlowEverybodyDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g Guard
+		for n := range 10 * maxSources {
+			g.Failed(fmt.Sprint(n))
+			time.Sleep(time.Second)
+		}
+		if d := g.Failed("ttyS0"); d != maxDelay || g.Locked("ttyS0") != 0 {
+			t.Errorf("answered after %s, locked for %s", d, g.Locked("ttyS0"))
+		}
+		if len(g.sources) > maxSources {
+			t.Errorf("%d sources are remembered", len(g.sources))
 		}
 	})
 }

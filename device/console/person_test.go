@@ -93,12 +93,18 @@ func (p *person) rest() string {
 // sit begins a session on a pipe; it ends with the test, or when stop is called.
 func sit(t *testing.T, c *Console) (p *person, stop func() error) {
 	t.Helper()
+	return sitAt(t, c, "ttyS0")
+}
+
+// sitAt is sit at another line.
+func sitAt(t *testing.T, c *Console, line string) (p *person, stop func() error) {
+	t.Helper()
 	ours, theirs := net.Pipe()
 	p = newPerson(t, theirs)
 	p.patience = time.Hour
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx, "ttyS0", ours) }()
+	go func() { done <- c.Run(ctx, line, ours) }()
 	var err error
 	var once sync.Once
 	stop = func() error {
