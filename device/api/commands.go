@@ -131,7 +131,11 @@ func readRequest(w http.ResponseWriter, r *http.Request) (q control.Request, err
 	}
 	d := json.NewDecoder(strings.NewReader(string(doc)))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&q); err != nil {
+	err = d.Decode(&q)
+	if _, more := d.Token(); err == nil && !errors.Is(more, io.EOF) {
+		err = errors.New("there is more behind it")
+	}
+	if err != nil {
 		return q, control.Errorf(control.Usage, "the request is not such as {\"args\": {\"name\": \"text\"}, \"confirmed\": 1}: %v", err)
 	}
 	if q.Confirmed < 0 {

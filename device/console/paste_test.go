@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 )
 
 // TABs of a paste are its indentation; the key completes.
@@ -68,11 +69,12 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, typed []byte, piece byte) {
 		synctest.Test(t, func(t *testing.T) {
-			line := &tape{typed: append([]byte{'\r'}, typed[:min(len(typed), 2000)]...), piece: max(1, int(piece))}
+			line := &tape{typed: append([]byte{'\r'}, typed[:min(len(typed), 400)]...), piece: max(1, int(piece))}
 			if err := New(newBox().options).Run(t.Context(), "fuzz", line); err == nil {
 				t.Error("no end")
 			}
-			if strings.ContainsRune(line.shown.String(), '\xff') {
+			// A program in the line's hands may write what it likes.
+			if ours, _, _ := strings.Cut(line.shown.String(), "READY"); !utf8.ValidString(ours) {
 				t.Errorf("%q is shown", line.shown.String())
 			}
 		})
