@@ -46,6 +46,9 @@ func (d *box) systemCommands() []control.Command {
 // factoryDefault is what a box without a factory's file is reset to.
 const factoryDefault = `# As the factory has it. docs/configuration.md describes every setting.
 
+[console]
+device = "auto"
+
 [streams.main.input]
 kind = "pattern"
 `

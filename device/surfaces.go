@@ -32,8 +32,8 @@ func (d *box) surfaces(cfg *config.Config) (all []reconcile.Component) {
 	if cfg.Console.MachineListen != "" {
 		all = append(all, d.machineLANComponent(cfg.Console))
 	}
-	if cfg.Console.Device != "" || cfg.Console.USB {
-		all = append(all, d.consoleComponent(cfg.Console, d.frontPanel(cfg.Board).Port))
+	if c := d.consoleOf(cfg); c.Device != "" || c.USB {
+		all = append(all, d.consoleComponent(c, d.frontPanel(cfg.Board).Port))
 	}
 	if c, has := d.panelComponent(cfg.Board); has {
 		all = append(all, c)
@@ -96,6 +96,20 @@ func (d *box) listener(id, code string, spec any, create func() (reconcile.Runne
 		},
 		Ended: func() { d.store.Clear(code) },
 	}
+}
+
+// consoleOf is the console, at the port that the board's model has where none is named,
+// unless that is the front panel's.
+func (d *box) consoleOf(cfg *config.Config) config.Console {
+	c := cfg.Console
+	if c.Device != config.AutoPort {
+		return c
+	}
+	c.Device = d.hardware.Model().Serial
+	if c.Device == d.frontPanel(cfg.Board).Port {
+		c.Device = ""
+	}
+	return c
 }
 
 // consoleComponent serves people at serial lines, but for the front panel's.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/encoderbox/encoderbox/board/models"
+	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/console"
 	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/machine"
@@ -155,4 +157,20 @@ func panelHas(b *bench) func(name string) bool {
 		_, found := b.table.Find(name)
 		return found && !slices.Contains(unreachable, name)
 	}
+}
+
+// A box as the factory has it has its console where its board has a port.
+func TestTheFactorysConsoleIsTheBoards(t *testing.T) {
+	cfg, err := config.Parse("", []byte(factoryDefault), rules())
+	require.NoError(t, err)
+	d := newBox(Options{Stderr: io.Discard}, cfg)
+	for _, name := range models.Names() {
+		m, _ := models.Named(name)
+		cfg.Board = config.Board{Model: name}
+		require.NoError(t, d.followBoard(cfg.Board))
+		require.Equal(t, m.Serial, d.consoleOf(cfg).Device, name)
+	}
+	require.NoError(t, d.followBoard(config.Board{Model: "virtual"}))
+	cfg.Board = config.Board{Model: "virtual", PanelPort: "/dev/ttyAMA0"}
+	require.Empty(t, d.consoleOf(cfg).Device, "a port is for one")
 }

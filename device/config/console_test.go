@@ -14,6 +14,7 @@ func TestConsole(t *testing.T) {
 	require.False(t, c.Equal(next))
 	require.Equal(t, "geheim", next.Console.Password.Reveal())
 	require.Equal(t, Mask, next.Console.Password.String())
+	require.Equal(t, AutoPort, parse(t, "[console]\ndevice = \"auto\"\n[streams.main]\n").Console.Device)
 }
 
 func TestConsolesThatAreRefused(t *testing.T) {
