@@ -2,10 +2,14 @@ package device
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -250,6 +254,37 @@ func TestPresetsComeFromAStickAndGo(t *testing.T) {
 	require.Equal(t, status.PresetApplied, b.stateOf("sunday").State, "the same by another name")
 	_, err = b.do(t.Context(), person, "preset save mine")
 	require.Equal(t, control.Forbidden, code(err))
+}
+
+// A stick is noticed when it is put in, and when it is pulled.
+func TestMediaAreWatched(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "media/stick/presets"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "proc"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "media/stick/presets/church.toml"), []byte(churchPreset), 0o600))
+	mounts := func(text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "proc/mounts"), []byte(text), 0o600))
+	}
+	mounts("/dev/root / ext4 rw 0 0\n")
+	synctest.Test(t, func(t *testing.T) {
+		d := newBox(Options{Stderr: io.Discard}, &config.Config{})
+		d.system.root = root
+		ctx, cancel := context.WithCancel(t.Context())
+		var watch sync.WaitGroup
+		watch.Go(func() { d.watchMedia(ctx) })
+		synctest.Wait()
+		require.Empty(t, d.store.Load().MediaPresets)
+		mounts("/dev/root / ext4 rw 0 0\n/dev/sda1 /media/stick vfat rw 0 0\n")
+		time.Sleep(mediaEvery + time.Millisecond)
+		synctest.Wait()
+		require.Equal(t, []string{"church"}, d.store.Load().MediaPresets)
+		mounts("/dev/root / ext4 rw 0 0\n")
+		time.Sleep(mediaEvery + time.Millisecond)
+		synctest.Wait()
+		require.Empty(t, d.store.Load().MediaPresets)
+		cancel()
+		watch.Wait()
+	})
 }
 
 func TestFactoryResetForgetsPresets(t *testing.T) {
