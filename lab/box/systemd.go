@@ -35,8 +35,8 @@ cat >/etc/dbus-1/box.conf <<'END'
 cat >/etc/dbus-1/services/org.freedesktop.hostname1.service <<'END'
 ` + hostnameService + `END
 dbus-daemon --config-file=/etc/dbus-1/box.conf --fork --nopidfile
-unshare -m sh -c 'mount -t sysfs -o ro sysfs /sys && exec /usr/lib/systemd/systemd-networkd' </dev/null >/run/networkd.log 2>&1 &
-until networkctl list >/dev/null 2>&1; do sleep 0.2; done
+unshare -m sh -c 'mount --bind /sys /sys && mount -o remount,bind,ro /sys && exec /usr/lib/systemd/systemd-networkd' </dev/null >/run/networkd.log 2>&1 &
+until networkctl reload >/dev/null 2>&1; do sleep 0.2; done
 `
 
 // LaySystemd has systemd-networkd and systemd-hostnamed run in a box with

@@ -1,0 +1,43 @@
+// Package console tests the serial console on the serial ports of the virtual ARM box:
+// its UART, on which the kernel writes too, and USB serial adapters that come and go.
+// At the other end, on this machine, are a person's terminal program and raw lines.
+//
+// It needs what make lab-box makes; make lab-box-test runs it.
+package console
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/encoderbox/encoderbox/lab/box"
+)
+
+// binary is the daemon of this tree, for arm64.
+var binary string
+
+// patience is how long a test waits for what must happen. The box is emulated, and the
+// machine may be busy.
+const patience = 2 * time.Minute
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "console-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if binary, err = box.Build(ctx, dir, "cmd/encoderd"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
