@@ -17,7 +17,7 @@ import (
 // session, has a candidate of its own, as Keeper.Session keeps it.
 func Commands(k *Keeper) []control.Command {
 	all := append(editing(k), committing(k)...)
-	all = append(all, history(k)...)
+	all = append(append(all, viewing(k)...), append(history(k), offering(k)...)...)
 	for i := range all {
 		run := all[i].Run
 		all[i].Run = func(ctx context.Context, call control.Call) (control.Result, error) {
@@ -89,6 +89,12 @@ func editing(k *Keeper) []control.Command {
 				return waiting(s), err
 			},
 		},
+	}
+}
+
+// viewing are the commands of a candidate as a whole.
+func viewing(k *Keeper) []control.Command {
+	return []control.Command{
 		{
 			Name: "config diff", Help: "Show what your candidate changes", Role: control.Admin, Reads: true,
 			Run: func(_ context.Context, call control.Call) (control.Result, error) {
@@ -134,27 +140,7 @@ func committing(k *Keeper) []control.Command {
 				{Name: "within", Kind: control.Duration, Unit: "seconds", Optional: true, Min: int64(MinWindow / time.Second), Max: int64(MaxWindow / time.Second), Help: "How long it waits for its confirmation, 60s unless said"},
 			},
 			Run: func(ctx context.Context, call control.Call) (control.Result, error) {
-				s, who := of(k, call.Caller), by(call.Caller)
-				if call.Args.Get("mode") == "" {
-					if call.Args.Get("within") != "" {
-						return control.Result{}, &control.Error{
-							Code: control.Usage, Message: "within is for a commit that is confirmed: it would be saved for good",
-							Hint: "config commit confirmed " + call.Args.Get("within"),
-						}
-					}
-					done, err := s.Commit(ctx, who)
-					return result(done, "saved: "), err
-				}
-				within := call.Args.Duration("within")
-				done, err := s.CommitConfirmed(ctx, who, within)
-				if within == 0 {
-					within = DefaultWindow
-				}
-				r := result(done, "running: ")
-				if len(done.Paths) > 0 {
-					r.Text += fmt.Sprintf("\nundone in %s unless confirmed: config confirm; your candidate has it again then", config.Duration(within))
-				}
-				return r, err
+				return commitCandidate(ctx, k, call)
 			},
 		},
 		{
@@ -183,6 +169,31 @@ func committing(k *Keeper) []control.Command {
 	}
 }
 
+// commitCandidate commits the candidate of who calls, to be confirmed if he says so.
+func commitCandidate(ctx context.Context, k *Keeper, call control.Call) (control.Result, error) {
+	s, who := of(k, call.Caller), by(call.Caller)
+	if call.Args.Get("mode") == "" {
+		if call.Args.Get("within") != "" {
+			return control.Result{}, &control.Error{
+				Code: control.Usage, Message: "within is for a commit that is confirmed: it would be saved for good",
+				Hint: "config commit confirmed " + call.Args.Get("within"),
+			}
+		}
+		done, err := s.Commit(ctx, who)
+		return result(done, "saved: "), err
+	}
+	within := call.Args.Duration("within")
+	done, err := s.CommitConfirmed(ctx, who, within)
+	if within == 0 {
+		within = DefaultWindow
+	}
+	r := result(done, "running: ")
+	if len(done.Paths) > 0 {
+		r.Text += fmt.Sprintf("\nundone in %s unless confirmed: config confirm; your candidate has it again then", config.Duration(within))
+	}
+	return r, err
+}
+
 func result(done Done, what string) control.Result {
 	lines := []string{"nothing is changed"}
 	if len(done.Paths) > 0 {
@@ -192,7 +203,6 @@ func result(done Done, what string) control.Result {
 }
 
 func history(k *Keeper) []control.Command {
-	found := &atomic.Pointer[[]Offer]{} // by the last config usb, whoever's
 	return []control.Command{
 		{
 			Name: "config versions", Help: "List the configurations before, by number, with when and who", Role: control.Viewer, Reads: true,
@@ -224,21 +234,13 @@ func history(k *Keeper) []control.Command {
 				return waiting(s), err
 			},
 		},
-		{
-			Name: "config factory", Help: "Have the factory's configuration run, and save it; a rollback brings this one back", Role: control.Admin,
-			Confirm: []control.Ask{
-				control.Question("All settings are replaced by the factory's. Go on?"),
-				control.Question("Streams and destinations end, until somebody sets them up again. Are you sure?"),
-			},
-			Run: func(ctx context.Context, call control.Call) (control.Result, error) {
-				s := k.NewSession()
-				if err := s.Load(FactoryVersion); err != nil {
-					return control.Result{}, err
-				}
-				done, err := s.Commit(ctx, by(call.Caller))
-				return result(done, "saved: "), err
-			},
-		},
+	}
+}
+
+// offering are the commands of files that somebody brings.
+func offering(k *Keeper) []control.Command {
+	found := &atomic.Pointer[[]Offer]{} // by the last config usb, whoever's
+	return []control.Command{
 		{
 			Name: "config usb", Help: "Look for configurations on USB sticks and other removable media", Role: control.Admin, Reads: true,
 			Run: func(context.Context, control.Call) (control.Result, error) {

@@ -62,8 +62,7 @@ func TestCommands(t *testing.T) {
 			{anna, "config revert", 0, "the configuration before runs again", ""},
 			{anna, "config rollback 7", 0, `config: version "7": there is no such version: expected 1 to 2 or factory`, control.NotFound},
 			{anna, "config load /none", 0, "config: load: open /none: no such file or directory", control.Failed},
-			{anna, "config factory", 1, "Streams and destinations end, until somebody sets them up again. Are you sure?", control.Confirm},
-			{anna, "config factory", 2, "saved: log.level, streams.main.destinations.youtube, streams.main.video.bitrate.max, streams.main.video.gop", ""},
+			{anna, "config discard", 0, "", ""},
 		} {
 			got, code := do(c.by, c.line, c.confirmed)
 			require.Equal(t, c.want, got, c.line)
@@ -71,7 +70,7 @@ func TestCommands(t *testing.T) {
 		}
 		_, code := do(anna, "config usb", 0)
 		require.Equal(t, control.Failed, code, "no /proc")
-		for line, want := range map[string]int{"config set lo": 2, "config set log.level ": 4, "config rollback ": 4, "config commit ": 1} {
+		for line, want := range map[string]int{"config set lo": 2, "config set log.level ": 4, "config rollback ": 3, "config commit ": 1} {
 			words, _ := control.Words(line)
 			if line[len(line)-1] == ' ' {
 				words = append(words, "")
