@@ -47,7 +47,7 @@ func (d *box) streamCommands() []control.Command {
 			Args: []control.Arg{
 				streamArg(false),
 				{Name: "kind", Kind: control.Choice, Choices: []string{"pattern", "file", "capture"}, Help: "the kind of source"},
-				{Name: "source", Kind: control.Text, Help: "the device of a capture (auto, /dev/video0, usb:1-1.4), or the file; left out: as it is", Optional: true},
+				{Name: "source", Kind: control.Text, Help: "the device of a capture (auto, /dev/video0, usb:1-1.4), or the file; left out: as it is", Optional: true, Values: d.captures.sources},
 			},
 			Run: d.selectInput,
 		},

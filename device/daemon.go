@@ -79,6 +79,7 @@ func Run(ctx context.Context, opts Options) error {
 	background.Go(func() { d.serveSocket(ctx) })
 	background.Go(func() { _ = d.network.Run(ctx) })
 	background.Go(func() { d.watchMedia(ctx) })
+	background.Go(func() { d.captures.watch(ctx) })
 	// The last that the flight recorder is told is how everything else ended.
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRecording()
@@ -116,6 +117,7 @@ type box struct {
 
 	hardware     *hardware.Box // the loop's alone
 	arrivals     hardware.Arrivals
+	captures     captures
 	boardModel   string                   // that hardware was made for, as configured
 	page         atomic.Pointer[net.Addr] // that the page is served at; nil while it is not
 	health       health
