@@ -14,7 +14,7 @@ User=root
 
 // laySystemd has systemd's programs lie over the box's /usr, and runs what needs no
 // systemd as the first process: D-Bus, which starts systemd-hostnamed when asked, and
-// systemd-networkd. That sees a /sys that cannot be written: else it would wait for udev.
+// systemd-networkd, again where it fails, as its unit does. That sees a /sys that cannot be written: else it would wait for udev.
 // /run/systemd/system says to hostnamectl that this is a box of systemd's.
 const laySystemd = `set -e
 mkdir -p /opt/systemd /opt/modules /run/dbus /run/systemd/network /run/systemd/netif /run/systemd/system /etc/dbus-1/services
@@ -35,7 +35,7 @@ cat >/etc/dbus-1/box.conf <<'END'
 cat >/etc/dbus-1/services/org.freedesktop.hostname1.service <<'END'
 ` + hostnameService + `END
 dbus-daemon --config-file=/etc/dbus-1/box.conf --fork --nopidfile
-unshare -m sh -c 'mount --bind /sys /sys && mount -o remount,bind,ro /sys && exec /usr/lib/systemd/systemd-networkd' </dev/null >/run/networkd.log 2>&1 &
+unshare -m sh -c 'mount --bind /sys /sys && mount -o remount,bind,ro /sys && while :; do /usr/lib/systemd/systemd-networkd; sleep 1; done' </dev/null >/run/networkd.log 2>&1 &
 until networkctl reload >/dev/null 2>&1; do sleep 0.2; done
 `
 
