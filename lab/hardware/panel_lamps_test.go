@@ -2,6 +2,7 @@ package hardware
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,9 @@ func TestPanelButtonsAndLamps(t *testing.T) {
 	})
 	if trigger := b.Must("cat", "/sys/class/leds/"+live+"/trigger"); !strings.Contains(trigger, "[heartbeat]") {
 		t.Errorf("the lamp that the daemon had taken from its trigger is not given back: %s", trigger)
+	}
+	if log := b.Must("dmesg"); regexp.MustCompile(`(?i)\b(warning|bug|oops)\b`).MatchString(log) {
+		t.Errorf("the kernel complains:\n%s", log)
 	}
 }
 

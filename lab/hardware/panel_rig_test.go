@@ -75,7 +75,7 @@ func plugFront(t *testing.T, b *box.Box) *front {
 	runs.Go(func() { f.listen(out) })
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the screen shows:\n%s", strings.Join(f.Text(), "\n"))
+			f.told()
 		}
 		_ = keys.Close()
 		if err := devices.Wait(); err != nil {
@@ -134,6 +134,16 @@ func (f *front) until(what string, is func() bool) {
 	}
 }
 
+// told puts into the log what the screen has shown last.
+func (f *front) told() {
+	f.note()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.seen[max(0, len(f.seen)-20):] {
+		f.t.Logf("%s the screen showed %q", p.at.Format("15:04:05.000"), p.text)
+	}
+}
+
 // shows says whether each of the texts is on the screen.
 func (f *front) shows(texts ...string) bool {
 	all := strings.Join(f.Text(), "\n")
@@ -149,7 +159,12 @@ func (f *front) see(texts ...string) {
 // key has a key of the keyboard go down, or up.
 func (f *front) key(name string, down bool) {
 	f.t.Helper()
-	if _, err := fmt.Fprintln(f.keys, map[bool]string{true: "down", false: "up"}[down], name); err != nil {
+	f.tell(map[bool]string{true: "down", false: "up"}[down], name)
+}
+
+func (f *front) tell(word, key string) {
+	f.t.Helper()
+	if _, err := fmt.Fprintln(f.keys, word, key); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -157,8 +172,7 @@ func (f *front) key(name string, down bool) {
 // press presses a key shortly.
 func (f *front) press(key string) {
 	f.t.Helper()
-	f.key(key, true)
-	f.key(key, false)
+	f.tell("press", key)
 }
 
 // hold holds a key until all of the texts are on the screen.

@@ -5,7 +5,7 @@
 //	devices NAME KEY,KEY… [LAMP…]      such as devices "encoderbox panel" KEY_OK virtual:green:status
 //
 // It says "ready", then each change of a lamp, "virtual:green:status 255", and takes
-// "down KEY_OK" and "up KEY_OK" on its standard input, until that ends.
+// "down KEY_OK", "up KEY_OK" and "press KEY_OK" on its standard input, until that ends.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/holoplot/go-evdev"
 )
@@ -73,19 +74,36 @@ func plug(name string, keys []string) (*evdev.InputDevice, error) {
 	return d, nil
 }
 
+// touch is how long a finger is on a key at the least, and away from it: what comes sooner
+// is a contact that bounces.
+const touch = 60 * time.Millisecond
+
 // press does what a line says: "down KEY_OK".
 func press(keys *evdev.InputDevice, line string) error {
 	word, key, _ := strings.Cut(line, " ")
 	code, known := evdev.KEYFromString[key]
-	value, does := map[string]int32{"down": 1, "up": 0}[word]
-	if !known || !does {
-		return fmt.Errorf("%q is no press", line)
+	if !known {
+		return fmt.Errorf("%q: the kernel has no such key", line)
 	}
+	switch word {
+	case "down":
+		return set(keys, key, code, 1)
+	case "up":
+		return set(keys, key, code, 0)
+	case "press":
+		return errors.Join(set(keys, key, code, 1), set(keys, key, code, 0))
+	}
+	return fmt.Errorf("%q is nothing to do with a key", line)
+}
+
+// set has a key be down (1) or up (0), for a touch.
+func set(keys *evdev.InputDevice, key string, code evdev.EvCode, value int32) error {
 	for _, e := range []evdev.InputEvent{{Type: evdev.EV_KEY, Code: code, Value: value}, {Type: evdev.EV_SYN, Code: evdev.SYN_REPORT}} {
 		if err := keys.WriteOne(&e); err != nil {
 			return fmt.Errorf("press %s: %w", key, err)
 		}
 	}
+	time.Sleep(touch)
 	return nil
 }
 
