@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -109,13 +108,11 @@ func TestASocketThatCannotBe(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestASocketAnswersWithinASecond(t *testing.T) {
+func TestASocketAnswersAndIsGoneAfterwards(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
-	begin := time.Now()
 	closes, err := openSocket(t, path)
 	require.NoError(t, err)
 	askSocket(t, path)
-	require.Less(t, time.Since(begin), time.Second)
 	if err := closes(); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

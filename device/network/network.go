@@ -49,7 +49,8 @@ type Network struct {
 	name    *hostname
 	kernel  *kernel
 	history history
-	blind   bool // the kernel could not be read, and that is logged
+	blind   bool          // the kernel could not be read, and that is logged
+	look    time.Duration // lookEvery
 
 	changed chan struct{} // holds a token when wanted or saved is new
 
@@ -82,6 +83,7 @@ func New(o Options) *Network {
 		kernel:  &kernel{root: o.Root, enter: o.Enter},
 		history: history{},
 		changed: make(chan struct{}, 1),
+		look:    lookEvery,
 	}
 }
 
@@ -140,7 +142,7 @@ func (n *Network) Run(ctx context.Context) error {
 	news := make(chan struct{}, 1)
 	background.Go(func() { n.kernel.watch(ctx, news, n.log) })
 
-	look := time.NewTicker(lookEvery)
+	look := time.NewTicker(n.look)
 	defer look.Stop()
 	retry := time.NewTicker(retryEvery)
 	defer retry.Stop()

@@ -87,7 +87,7 @@ func newNetworkd(t *testing.T) *networkdRig {
 
 func (r *networkdRig) until(what string, holds func(*status.Snapshot) bool) {
 	r.t.Helper()
-	until(r.t, r.store, 40*time.Second, what, holds)
+	until(r.t, r.store, what, holds)
 }
 
 func has(name, address string) func(*status.Snapshot) bool {
