@@ -216,6 +216,17 @@ func TestLightsAreWritable(t *testing.T) {
 }
 
 // TestTheSocketsAreForTheGroup: who opens them is admin.
+// Go ends a panic with status 2, as encoderd does without a configuration.
+func TestTheDaemonIsStartedAgainHoweverItFails(t *testing.T) {
+	for key, want := range map[string][]string{
+		"Restart": {"on-failure"}, "StartLimitIntervalSec": {"0"}, "RestartPreventExitStatus": nil, "SuccessExitStatus": nil,
+	} {
+		if got := settings(t, key); !slices.Equal(got, want) {
+			t.Errorf("%s=%q, want %q", key, got, want)
+		}
+	}
+}
+
 func TestTheSocketsAreForTheGroup(t *testing.T) {
 	for key, want := range map[string]string{
 		"User": "encoderbox", "Group": "encoderbox", "RuntimeDirectory": "encoderbox",
@@ -227,11 +238,13 @@ func TestTheSocketsAreForTheGroup(t *testing.T) {
 	}
 }
 
-// programs are what the daemon runs, by verb, with the polkit actions that it takes.
+// programs are what the daemon runs, by verb, with the polkit actions that it takes; of one about a
+// unit, with the unit and the verb that alone are meant.
 func programs() map[string][]string {
 	return map[string][]string{
 		"systemctl reboot":         {"login1.reboot", "login1.reboot-multiple-sessions"},
 		"systemctl poweroff":       {"login1.power-off", "login1.power-off-multiple-sessions"},
+		"systemctl restart":        {"systemd1.manage-units systemd-networkd.service restart"},
 		"timedatectl show":         nil,
 		"timedatectl set-time":     {"timedate1.set-time"},
 		"timedatectl set-timezone": {"timedate1.set-timezone"},
@@ -308,19 +321,23 @@ func granted(t *testing.T, user string, actions []string) (may []string) {
 	// No rule says the name of an action that is not wanted.
 	for _, file := range []string{"encoderbox-system.rules", "encoderbox-network.rules"} {
 		for _, id := range regexp.MustCompile(`"(org\.[\w.-]+)"`).FindAllStringSubmatch(read(t, file), -1) {
-			if !slices.Contains(actions, id[1]) {
+			if !slices.ContainsFunc(actions, func(a string) bool { return strings.Fields(a)[0] == id[1] }) {
 				t.Errorf("%s names %s, which nothing takes", file, id[1])
 			}
 		}
 	}
-	actions = append(slices.Clone(actions), "org.freedesktop.login1.reboot-ignore-inhibit", "org.freedesktop.systemd1.manage-units", "")
+	actions = append(slices.Clone(actions), "org.freedesktop.login1.reboot-ignore-inhibit", "org.freedesktop.systemd1.manage-units",
+		"org.freedesktop.systemd1.manage-units ssh.service restart", "org.freedesktop.systemd1.manage-units systemd-networkd.service stop", "")
 	list, err := json.Marshal(actions)
 	if err != nil {
 		t.Fatal(err)
 	}
 	script := `let rules = []; const polkit = {Result: {YES: "yes"}, addRule: f => rules.push(f)};` +
 		read(t, "encoderbox-system.rules") + read(t, "encoderbox-network.rules") +
-		`console.log(JSON.stringify(` + string(list) + `.filter(id => rules.some(f => f({id: id}, {user: process.argv[1]}) === "yes"))))`
+		`console.log(JSON.stringify(` + string(list) + `.filter(action => {
+			const [id, unit, verb] = action.split(" "), details = {unit, verb};
+			return rules.some(f => f({id, lookup: key => details[key]}, {user: process.argv[1]}) === "yes");
+		})))`
 	out, err := exec.CommandContext(t.Context(), "node", "-e", script, user).Output()
 	if err != nil {
 		t.Fatalf("node (Debian package nodejs), which stands for polkit: %v", err)

@@ -43,8 +43,10 @@ type backend struct {
 	folder string
 	run    Runner
 
-	begun  bool
-	unread bool // systemd-networkd may not have read what is in folder
+	begun   bool
+	unread  bool              // systemd-networkd may not have read what is in folder
+	outworn bool              // systemd-networkd remembers a VLAN as it was
+	vlans   map[string]string // what systemd-networkd has read of VLANs, by file; of those taken away, too
 }
 
 // apply writes the files that c needs, removes those of ours that it does not, and has
@@ -63,6 +65,7 @@ func (b *backend) apply(ctx context.Context, c config.Network) (did string, err 
 	}
 	if !b.begun {
 		b.begun, b.unread = true, c.Manage || len(have) > 0
+		b.vlans = map[string]string{}
 	}
 	var done []string
 	for _, name := range union(have, want) {
@@ -70,11 +73,8 @@ func (b *backend) apply(ctx context.Context, c config.Network) (did string, err 
 		if was == is {
 			continue
 		}
-		if device, ok := strings.CutSuffix(name, netdev); ok && was != "" {
-			// A VLAN that is there stays what it was made as.
-			if err := b.remove(ctx, strings.TrimPrefix(device, prefix)); err != nil {
-				return strings.Join(done, ", "), err
-			}
+		if err := b.remake(ctx, name, was, is); err != nil {
+			return strings.Join(done, ", "), err
 		}
 		b.unread = true
 		if err := b.put(name, is); err != nil {
@@ -116,10 +116,38 @@ func (b *backend) load(ctx context.Context) error {
 	if !b.unread {
 		return nil
 	}
-	if err := b.run(ctx, "networkctl", "reload"); err != nil {
+	read := func() error { return b.run(ctx, "networkctl", "reload") }
+	if b.outworn {
+		read = func() error {
+			return b.run(ctx, "systemctl", "--no-ask-password", "restart", "systemd-networkd.service")
+		}
+	}
+	if err := read(); err != nil {
 		return fmt.Errorf("network: have systemd-networkd read its files: %w; is systemd-networkd running, and may encoderd command it (docs/network.md)? Without it, set network.manage to false", err)
 	}
-	b.unread = false
+	b.unread, b.outworn = false, false
+	return nil
+}
+
+// remake is called before the file of a VLAN changes (those of others it leaves alone).
+// A VLAN that is there stays what it was made as, so it is deleted; and systemd-networkd
+// (252) remembers what it has read of one for as long as it runs, so that one of the same
+// name with another ID takes a restart.
+func (b *backend) remake(ctx context.Context, name, was, is string) error {
+	device, ok := strings.CutSuffix(name, netdev)
+	if !ok {
+		return nil
+	}
+	if was != "" {
+		b.vlans[name] = was
+		if err := b.remove(ctx, strings.TrimPrefix(device, prefix)); err != nil {
+			return err
+		}
+	}
+	if known, ok := b.vlans[name]; ok && is != "" && known != is {
+		b.outworn = true
+		delete(b.vlans, name)
+	}
 	return nil
 }
 

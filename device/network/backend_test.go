@@ -40,6 +40,8 @@ const (
 	static = dhcp + "method = \"static\"\naddress = \"10.0.0.2/24\"\n"
 	vlan   = dhcp + "[network.interfaces.cameras]\nparent = \"eth0\"\nvlan = 20\n"
 	reload = "networkctl reload"
+
+	restart = "systemctl --no-ask-password restart systemd-networkd.service"
 )
 
 type backendRig struct {
@@ -135,8 +137,28 @@ func TestAVLANWithAnotherIDIsMadeAnew(t *testing.T) {
 	r.applied(parse(t, vlan))
 	r.took()
 	r.fail["networkctl delete cameras"] = errors.New(`networkctl delete cameras: exit status 1: Failed to resolve interface "cameras": No such device`)
+	other := parse(t, strings.Replace(vlan, "20", "21", 1))
+	r.fail[restart] = errors.New("systemctl: exit status 1: Access denied")
+	_, err := r.backend.apply(t.Context(), other)
+	require.ErrorContains(t, err, "Access denied; is systemd-networkd running, and may encoderd command it")
+	require.Equal(t, []string{"networkctl delete cameras", restart}, r.took())
+	delete(r.fail, restart)
+	require.Empty(t, r.applied(other))
+	require.Equal(t, []string{restart}, r.took())
+}
+
+// systemd-networkd remembers a VLAN that was taken away.
+func TestAVLANThatComesBack(t *testing.T) {
+	r := newBackend(t)
+	r.applied(parse(t, vlan))
+	r.applied(parse(t, dhcp))
+	r.took()
+	r.applied(parse(t, vlan))
+	require.Equal(t, []string{reload}, r.took(), "the same again")
+	r.applied(parse(t, dhcp))
+	r.took()
 	r.applied(parse(t, strings.Replace(vlan, "20", "21", 1)))
-	require.Equal(t, []string{"networkctl delete cameras", reload}, r.took())
+	require.Equal(t, []string{restart}, r.took())
 }
 
 func TestWhatFailedIsDoneAgain(t *testing.T) {

@@ -124,34 +124,6 @@ func TestSystemdNetworkd(t *testing.T) {
 	r.until("up again", has("eth0", "10.0.0.2/24"))
 }
 
-func TestSystemdNetworkdMakesVLANs(t *testing.T) {
-	r := newNetworkd(t)
-	r.do(func() error {
-		attrs := netlink.NewLinkAttrs()
-		attrs.Name, attrs.ParentIndex = "probe", r.eth.Attrs().Index
-		probe := &netlink.Vlan{LinkAttrs: attrs, VlanId: 3}
-		if err := netlink.LinkAdd(probe); err != nil {
-			t.Skip("this kernel knows no VLANs: ", err)
-		}
-		return netlink.LinkDel(probe)
-	})
-	const vlan = static + "[network.interfaces.cameras]\nparent = \"eth0\"\nvlan = 20\nmethod = \"static\"\naddress = \"10.20.0.1/24\"\n"
-	r.network.Set(parse(t, vlan))
-	r.until("VLAN's address", has("cameras", "10.20.0.1/24"))
-	r.network.Set(parse(t, strings.Replace(strings.Replace(vlan, "vlan = 20", "vlan = 21", 1), "10.20", "10.21", 1)))
-	r.until("another VLAN's address", has("cameras", "10.21.0.1/24"))
-	r.do(func() error {
-		l, err := netlink.LinkByName("cameras")
-		if err != nil {
-			return err
-		}
-		require.Equal(t, 21, l.(*netlink.Vlan).VlanId)
-		return nil
-	})
-	r.network.Set(parse(t, static))
-	r.until("no VLAN", func(s *status.Snapshot) bool { return len(s.Network) == 2 })
-}
-
 func TestSystemdNetworkdWithoutDHCPServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 20 s")

@@ -12,6 +12,15 @@ Exec=/usr/lib/systemd/systemd-hostnamed
 User=root
 `
 
+// systemctl restarts systemd-networkd as that of a box with systemd as its first process
+// does, and does nothing else.
+const systemctl = `#!/bin/sh
+case "$*" in
+*"restart systemd-networkd.service") kill $(pidof systemd-networkd) && sleep 1 && until networkctl list >/dev/null 2>&1; do sleep 0.2; done ;;
+*) echo "systemctl $*: systemd is not this box's first process" >&2; exit 1 ;;
+esac
+`
+
 // laySystemd has systemd's programs lie over the box's /usr, and runs what needs no
 // systemd as the first process: D-Bus, which starts systemd-hostnamed when asked, and
 // systemd-networkd, again where it fails, as its unit does. That sees a /sys that cannot be written: else it would wait for udev.
@@ -22,7 +31,11 @@ modprobe overlay
 modprobe 8021q
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,ro,cache=loose systemd /opt/systemd
 mount --bind /usr/lib/modules /opt/modules
-mount -t overlay -o ro,lowerdir=/opt/systemd/usr:/usr overlay /usr
+mkdir -p /opt/own/bin
+cat >/opt/own/bin/systemctl <<'END'
+` + systemctl + `END
+chmod +x /opt/own/bin/systemctl
+mount -t overlay -o ro,lowerdir=/opt/own:/opt/systemd/usr:/usr overlay /usr
 mount --bind /opt/modules /usr/lib/modules
 echo 'messagebus:x:101:101::/run:/bin/false
 systemd-network:x:998:998::/run:/bin/false' >>/etc/passwd
