@@ -91,7 +91,7 @@ type Input struct {
 	EDID        string    `toml:"edid" default:"auto" help:"For kind capture: what an HDMI source is told that it may send. auto: the board model's; none: leave the device's alone; or a file of 128 or 256 bytes, relative to the configuration file's folder."`
 	Width       int       `toml:"width" derived:"pattern: 1280; capture: as it comes" min:"0" max:"4096" unit:"pixels, even; 0: the default" check:"even" help:"For kinds pattern and capture: width of the picture, 16 or more."`
 	Height      int       `toml:"height" derived:"pattern: 720; capture: as it comes" min:"0" max:"4096" unit:"pixels, even; 0: the default" check:"even" help:"For kinds pattern and capture: height of the picture, 16 or more."`
-	FrameRate   FrameRate `toml:"frame_rate" derived:"pattern: 30; capture: as it comes" min:"0" max:"120" unit:"frames per second; 0: the default" help:"For kinds pattern and capture, 1 or more: whole (30), a fraction (30000/1001) or its usual short form (29.97)."`
+	FrameRate   FrameRate `toml:"frame_rate" derived:"pattern: 30; capture: as it comes" min:"0" max:"120" unit:"frames per second; 0: the default" help:"For kinds pattern (2 or more) and capture (1 or more): whole (30), a fraction (30000/1001) or its usual short form (29.97)."`
 }
 
 // Video says how a stream's pictures are encoded. It is comparable.

@@ -190,8 +190,12 @@ func (d *decoder) validateFormat(path string, in Input) {
 		}
 		d.fail(path+"."+key, "missing: %s is set, expected both or neither", other)
 	}
-	if r := in.FrameRate; r != (FrameRate{}) && r.Rational().Float() < 1 && d.good(path, "frame_rate") {
-		d.fail(path+".frame_rate", `got %s, expected a frame rate from 1 to 120, such as "30", or 0 for the default`, r)
+	least := 1
+	if in.Kind == "pattern" {
+		least = 2 // its flash is one picture in a second
+	}
+	if r := in.FrameRate; r != (FrameRate{}) && r.Rational().Float() < float64(least) && d.good(path, "frame_rate") {
+		d.fail(path+".frame_rate", `got %s, expected a frame rate from %d to 120, such as "30", or 0 for the default`, r, least)
 	}
 }
 

@@ -129,7 +129,7 @@ func (n *Network) nameSaved() bool {
 const (
 	lookEvery  = 5 * time.Second       // for what the kernel sends no word of: name servers, speeds
 	settle     = 50 * time.Millisecond // of several words of the kernel in a row one look is made
-	retryEvery = 30 * time.Second      // what could not be applied
+	retryEvery = 10 * time.Second      // what could not be applied
 )
 
 // Run applies what Set says and reports what the kernel has, until ctx ends. It leaves
