@@ -8,9 +8,14 @@ package panel
 
 import (
 	"context"
+	"errors"
 	"image"
 	"time"
 )
+
+// ErrNone says that a panel that is there has none of something, keys or lights: no fault, it
+// is made so.
+var ErrNone = errors.New("it is made without")
 
 // Key is what a key is for. A board model says which of its keys is which.
 type Key string

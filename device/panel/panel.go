@@ -7,6 +7,7 @@ package panel
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -79,7 +80,7 @@ func New(cfg Config) *Panel {
 
 // Run has the panel work until ctx ends, and returns when all that it started has ended:
 // commands too, which are told by their context. Hardware that fails is logged once an
-// outage. It is called once.
+// outage, as a warning unless it is made without the part (board/panel.ErrNone). It is called once.
 func (p *Panel) Run(ctx context.Context) {
 	l := newLoop(p.cfg)
 	var all sync.WaitGroup
@@ -117,7 +118,11 @@ func (p *Panel) again(ctx context.Context, what string, until func(context.Conte
 		if time.Since(began) > longWait {
 			wait, failing = firstWait, false
 		}
-		if !failing {
+		switch {
+		case failing:
+		case errors.Is(err, panel.ErrNone): // it may be replaced by one that has some
+			p.cfg.Log.Info("front panel: it has none of a part", "part", what, "error", err)
+		default:
 			p.cfg.Log.Warn("front panel: hardware is gone, and is opened again until it is back", "part", what, "error", err)
 		}
 		failing = true

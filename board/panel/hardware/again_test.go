@@ -104,3 +104,38 @@ func TestKeysThatFailAtOnceAreNotOpenedAllTheTime(t *testing.T) {
 		}
 	})
 }
+
+// A serial panel that is only a display is one: what it has none of is no fault, by itself and
+// beside a model's own keys.
+func TestADisplayAloneIsAPanel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host, _ := machine(t, nil)
+		host.Port = func(string, int) (serialpanel.Port, error) {
+			box, end := net.Pipe()
+			fake := paneltest.New(end, "name=Display text=20x4")
+			go func() { _ = fake.Run(t.Context()) }()
+			return box, nil
+		}
+		for _, buttons := range [][]board.Button{nil, {{Name: panel.OK, Key: "KEY_OK"}}} {
+			d, problems := Open(t.Context(), host, board.Panel{Port: "/dev/ttyS1", Buttons: buttons})
+			if d.Screen == nil || d.Keys != nil || d.Lights != nil {
+				t.Errorf("%+v", d)
+			}
+			without := 0
+			for _, p := range problems {
+				if !p.Absent() {
+					t.Errorf("%s is broken, not absent", p)
+				}
+				if errors.Is(p.Err, panel.ErrNone) {
+					without++
+				}
+			}
+			if without < 2 { // keys and lights
+				t.Errorf("%v", problems)
+			}
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

@@ -44,8 +44,11 @@ type Problem struct {
 	Err  error
 }
 
-// Absent says that it is not there, which is no fault: a model lists what a box may have.
-func (p Problem) Absent() bool { return errors.Is(p.Err, fs.ErrNotExist) }
+// Absent says that it is not there, which is no fault: a model lists what a box may have, and
+// a serial panel may be a display alone.
+func (p Problem) Absent() bool {
+	return errors.Is(p.Err, fs.ErrNotExist) || errors.Is(p.Err, panel.ErrNone)
+}
 
 func (p Problem) String() string { return p.Part + ": " + p.Err.Error() }
 

@@ -64,10 +64,13 @@ func (f *Front) Lights(ctx context.Context) (map[string]panel.Light, error) {
 			}
 		}
 	}
-	if len(lights) == 0 {
-		return nil, errors.Join(append(errs, errors.New("panel: no lights"))...)
+	switch {
+	case len(lights) > 0:
+		return lights, nil
+	case f.panel.Port != "" && len(errs) == 0:
+		return nil, fmt.Errorf("panel: the serial panel has no lights: %w", panel.ErrNone)
 	}
-	return lights, nil
+	return nil, errors.Join(append(errs, errors.New("panel: no lights"))...)
 }
 
 // Screen is the model's display, or, where that is not there, the serial panel's. Where there

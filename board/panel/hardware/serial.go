@@ -86,7 +86,7 @@ func (s *shared) keys(ctx context.Context) (panel.Keys, error) {
 	}
 	k := p.Keys()
 	if k == nil {
-		return nil, errors.Join(fmt.Errorf("panel: the serial panel %q has no keys", p.Hello().Name), s.put(p))
+		return nil, errors.Join(fmt.Errorf("panel: the serial panel %q has no keys: %w", p.Hello().Name, panel.ErrNone), s.put(p))
 	}
 	return serialKeys{k, s.part(p)}, nil
 }
