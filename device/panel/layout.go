@@ -219,7 +219,7 @@ func (g grid) editor(v view, n int) (out []line) {
 // sides writes a name at the left and a value at the right. What is too long is cut: the
 // left to a third at least, then the right.
 func (g grid) sides(r row) string {
-	left, right := fold(r.left), fold(r.right)
+	left, right := fold(r.left), g.noted(r)
 	ll, lr := utf8.RuneCountInString(left), utf8.RuneCountInString(right)
 	switch {
 	case lr == 0:
@@ -247,6 +247,20 @@ func (g grid) sides(r row) string {
 		lr = utf8.RuneCountInString(right)
 	}
 	return left + strings.Repeat(" ", max(g.columns-ll-lr, 0)) + right
+}
+
+// noted is a row's right, and of its note what there is room for beside the whole left.
+func (g grid) noted(r row) string {
+	const least = 4 // characters that a cut note has at least
+	right, note := fold(r.right), fold(r.note)
+	room := g.columns - utf8.RuneCountInString(fold(r.left)) - 1
+	if right != "" {
+		room -= utf8.RuneCountInString(right) + 1
+	}
+	if n := utf8.RuneCountInString(note); n == 0 || room < min(n, least) {
+		return right
+	}
+	return strings.TrimSpace(right + " " + grid{columns: room}.cut(note))
 }
 
 // cut shortens text to a line, with a sign that it was.

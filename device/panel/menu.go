@@ -161,7 +161,8 @@ func (u *ui) openSection(s scene, sec section) {
 			return u.actions(s, sec.word, things[0], true)
 		}
 		for _, name := range things {
-			all = append(all, item{label: name, right: thingWords(sec.word, name, s), do: func(u *ui, _ scene) {
+			state, note := thingWords(sec.word, name, s)
+			all = append(all, item{label: name, right: state, note: note, do: func(u *ui, _ scene) {
 				u.push(&menu{title: name, items: func(u *ui, s scene) []item { return u.actions(s, sec.word, name, false) }})
 			}})
 		}
@@ -191,8 +192,8 @@ func thingsOf(c control.Command, s *status.Snapshot) []string {
 	return c.Args[0].Values(s, control.Args{})
 }
 
-// thingWords is the state of a thing, for the list of them.
-func thingWords(word, name string, s scene) string {
+// thingWords is the state of a thing, for the list of them, and what people have noted of it.
+func thingWords(word, name string, s scene) (state, note string) {
 	if word == "preset" {
 		return presetWords(name, s.status)
 	}
@@ -201,36 +202,36 @@ func thingWords(word, name string, s scene) string {
 		for j := range st.Destinations {
 			d := &st.Destinations[j]
 			if word == "destination" && (d.Name == name || st.Name+"/"+d.Name == name) {
-				return destinationWords(d, s.now)
+				return destinationWords(d, s.now), ""
 			}
 		}
 		if (word == "stream" || word == "record") && st.Name == name {
 			if word == "record" && st.Recording != nil {
-				return st.Recording.State
+				return st.Recording.State, ""
 			}
-			return strings.ToLower(string(airOf(st)))
+			return strings.ToLower(string(airOf(st))), ""
 		}
 	}
-	return "→"
+	return "→", ""
 }
 
 // presetWords are what is to be known of a preset: that the box does what it says, or why
-// it cannot, or what it is for.
-func presetWords(name string, s *status.Snapshot) string {
+// it cannot, and what it is for, which must not cost its name a letter.
+func presetWords(name string, s *status.Snapshot) (state, note string) {
 	for _, p := range s.Presets {
 		switch {
 		case p.Name != name:
 		case p.Error != "":
-			return "not valid"
+			return "not valid", ""
 		case p.State == status.PresetChanged:
-			return "● changed"
+			return "● changed", ""
 		case p.State == status.PresetApplied:
-			return strings.TrimSpace("● " + p.Note)
+			return "●", p.Note
 		case p.Note != "":
-			return p.Note
+			return "", p.Note
 		}
 	}
-	return "→"
+	return "→", ""
 }
 
 // actions are the commands of a section for one thing; with others, also those that are

@@ -34,6 +34,7 @@ func moved(p Press) int {
 // item is one line of a menu.
 type item struct {
 	label, right string
+	note         string               // behind right, as much as there is room for
 	do           func(u *ui, s scene) // nil: back
 }
 
@@ -65,7 +66,7 @@ func (m *menu) view(u *ui, s scene) view {
 	all, _ := m.all(u, s)
 	m.label = all[m.selected].label
 	for _, it := range all {
-		v.rows = append(v.rows, row{left: it.label, right: it.right, wide: true})
+		v.rows = append(v.rows, row{left: it.label, right: it.right, note: it.note, wide: true})
 	}
 	v.selected = m.selected
 	return v

@@ -268,3 +268,24 @@ func TestOnePresetIsAListToo(t *testing.T) {
 	menuTo("Presets")(t, h)
 	require.Equal(t, row{left: "church", right: "● changed", wide: true}, h.ui.view(h.s).rows[0])
 }
+
+// What somebody noted of a preset takes the room that the preset's name leaves.
+func TestANoteDoesNotCutTheNameOfAPreset(t *testing.T) {
+	s := offAir()
+	s.Presets = []status.Preset{
+		{Name: "service", Note: "Sunday service"},
+		{Name: "sunday-service", Note: "both halls", State: status.PresetApplied},
+		{Name: "sunday-services", Note: "both halls"},
+	}
+	h := newHand(s)
+	menuTo("Presets")(t, h)
+	v := h.ui.view(h.s)
+	for at, want := range []string{">service Sunday ser~", ">sunday-service    ●", ">sunday-services"} {
+		v.selected = at
+		var lines []string
+		for _, l := range (grid{columns: 20, lines: 4}).lay(v) {
+			lines = append(lines, l.text)
+		}
+		require.Contains(t, lines, want)
+	}
+}

@@ -29,6 +29,7 @@ type view struct {
 // row is one line: a name at the left, a value at the right.
 type row struct {
 	left, right string
-	wide        bool // left may be cut for right's sake
-	whole       bool // right is never cut: left goes instead
+	note        string // behind right, as much as there is room for
+	wide        bool   // left may be cut for right's sake
+	whole       bool   // right is never cut: left goes instead
 }
