@@ -8,9 +8,12 @@ import (
 	"github.com/encoderbox/encoderbox/device/control"
 )
 
+// backs says that the key for that was pressed. Each of two quick presses is a step.
+func backs(p Press) bool { return p.Key == panel.Back && (p.Kind == Short || p.Kind == Double) }
+
 // leaves says that a press means back, wherever it is not needed for more.
 func leaves(p Press) bool {
-	return p.Key == panel.Back && p.Kind == Short || p.Key == panel.OK && p.Kind == Long || p.Key == panel.Left && p.Kind == Down
+	return backs(p) || p.Key == panel.OK && p.Kind == Long || p.Key == panel.Left && p.Kind == Down
 }
 
 // picks says that a press means this one.
@@ -131,7 +134,7 @@ func (h *hold) press(u *ui, s scene, p Press) {
 		case Up:
 			h.armed = false
 		}
-	case p.Key == panel.Back && p.Kind == Short || p.Key == panel.Left && p.Kind == Down || p.Key == panel.OK && p.Kind == Short:
+	case backs(p) || p.Key == panel.Left && p.Kind == Down || p.Key == panel.OK && p.Kind == Short:
 		u.pop()
 	default:
 		h.scroll = u.grid.scrolled(h.view(u, s), moved(p))

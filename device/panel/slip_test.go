@@ -76,3 +76,21 @@ func TestABoxWithAnErrorThatIsOnTheAirIsNotOffIt(t *testing.T) {
 	require.Equal(t, "dark", senseOf(LiveLamp, s, Sign{}, "", noon), "nothing is on its way to the air")
 	require.Equal(t, "error", senseOf(StatusLamp, s, Sign{}, "", noon))
 }
+
+// Who presses Back three times in a row, as fast as he can, is three steps back.
+func TestQuickStepsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, panel.Size{Columns: 20, Rows: 4})
+		defer r.end()
+		r.onTheAir()
+		rest(time.Second)
+		r.keys.press(panel.OK, time.Second)
+		r.choose(t, "System", "Reboot")
+		require.Contains(t, r.screen.line(0), "Reboot")
+		for _, title := range []string{"System", "Menu", "ON AIR"} {
+			r.keys.press(panel.Back, 60*time.Millisecond)
+			rest(60 * time.Millisecond)
+			require.Contains(t, r.screen.line(0), title)
+		}
+	})
+}

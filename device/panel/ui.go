@@ -68,7 +68,7 @@ func (u *ui) press(s scene, p Press) {
 	switch {
 	case p.Key == panel.OK && p.Kind == Long:
 		u.openMenu()
-	case p.Key == panel.Back && p.Kind == Short:
+	case backs(p):
 		at, step = 0, len(all)
 	case p.Kind == Short && p.Key == panel.OK, p.Kind == Double && p.Key == panel.OK:
 		step = 1

@@ -178,7 +178,7 @@ func (w *wheel) view(*ui, scene) view {
 
 func (w *wheel) press(u *ui, s scene, p Press) {
 	switch {
-	case p.Key == panel.Back && p.Kind == Short, p.Key == panel.OK && p.Kind == Long:
+	case backs(p), p.Key == panel.OK && p.Kind == Long:
 		u.pop()
 	case p.Key == panel.Left && (p.Kind == Down || p.Kind == Repeat):
 		w.problem = ""
