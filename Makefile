@@ -36,8 +36,8 @@ build: ## build encoderd and encoderctl into build/
 
 test: ## run every test of everyday length, real peers and a browser included
 	@$(INSTALL) test
-	go test -race -timeout 5m $(UNIT_TESTS)
-	go test -count=1 -p 1 -timeout 8m $(PEER_TESTS)
+	go test -race -timeout 15m $(UNIT_TESTS)
+	go test -count=1 -p 1 -timeout 20m $(PEER_TESTS)
 
 soak: ## the long forms of the tests of storage: 50 kills, outages of 10 minutes, 20 power cuts in the virtual ARM box (about 15 minutes)
 	@$(INSTALL) test
