@@ -45,9 +45,15 @@ func (m *mentions) Write(b []byte) (int, error) {
 // [storage], until the end of the test.
 func start(t *testing.T, b *box.Box, toml string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, box: b, url: "http://" + b.Forward("tcp", 8080)}
 	// The window of another test's daemon would be gone on with.
 	b.Must("rm", "-rf", "/tmp/live", "/tmp/state")
+	return goOn(t, b, toml)
+}
+
+// goOn is start with what is in the daemon's folders.
+func goOn(t *testing.T, b *box.Box, toml string) *daemon {
+	t.Helper()
+	d := &daemon{t: t, box: b, url: "http://" + b.Forward("tcp", 8080)}
 	text := "[http]\nlisten = \":8080\"\n[storage]\nlive = \"/tmp/live\"\nstate = \"/tmp/state\"\n" + toml
 	if err := b.WriteFile(t.Context(), "/tmp/encoderd.toml", strings.NewReader(text), 0o600); err != nil {
 		t.Fatal(err)
