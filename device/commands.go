@@ -96,7 +96,7 @@ func (d *box) streamOf(name string) (string, config.Stream, error) {
 	if sc, ok := cfg.Streams[name]; ok {
 		return name, sc, nil
 	}
-	return "", config.Stream{}, control.Errorf(control.NotFound, "there is no stream %s: there are %s",
+	return "", config.Stream{}, control.Errorf(control.NotFound, "there is no stream %s: the box has %s",
 		strconv.Quote(name), orNone(cfg.StreamNames()))
 }
 
@@ -120,7 +120,7 @@ func (d *box) destinationOf(name string) (place, error) {
 	}
 	switch len(found) {
 	case 0:
-		return place{}, control.Errorf(control.NotFound, "there is no destination %s: there are %s", strconv.Quote(name), orNone(all))
+		return place{}, control.Errorf(control.NotFound, "there is no destination %s: the box has %s", strconv.Quote(name), orNone(all))
 	case 1:
 		return found[0], nil
 	}

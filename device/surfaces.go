@@ -51,7 +51,7 @@ func (f run) Run(ctx context.Context, ready func()) error {
 
 // programs serves the line protocol for programs.
 func (d *box) programs() *machine.Server {
-	return &machine.Server{State: d.store, Table: d.table, Product: "encoderd " + d.opts.Version, Log: d.log}
+	return &machine.Server{State: d.store, Table: d.table, Product: "encoderbox", Log: d.log}
 }
 
 // machineComponent serves programs at the box, beside the control socket.

@@ -223,6 +223,8 @@ func TestConfigurationIsEditedAsACandidate(t *testing.T) {
 		p.types("confirm\r").sees("Confirmed.")
 		p.types("do show status\r").sees("stream main")
 		p.types("do configure\r").sees("already")
+		p.types("config diff\r").sees("+ http.listen = :90")
+		p.types("config stauts\r").sees("there is no command")
 		p.types("exit\r").sees("dropped. Leave? [y/N] ")
 		p.types("n\rdiscard\rexit\r").sees("box> ")
 		want := "delete http.listen; load 2; commit; commit confirmed 5m0s; confirm"

@@ -81,7 +81,7 @@ func (s *session) do(ctx context.Context, line string) error {
 	if open {
 		err = &control.Error{Code: control.Usage, Message: "a quote or a backslash waits for more", Hint: `put it in quotes of the other sort, or a \ before it`}
 	} else {
-		err = s.command(ctx, words, s.tables())
+		err = s.command(ctx, words)
 	}
 	if !s.secret {
 		s.past.add(line)
@@ -106,11 +106,25 @@ func (s *session) tell(err error) error {
 	return s.term.print(b.String())
 }
 
-// command finds and runs what words say.
-func (s *session) command(ctx context.Context, words []string, tables []*control.Table) error {
-	if s.candidate != nil && words[0] == "do" && len(words) > 1 {
-		return s.command(ctx, words[1:], []*control.Table{s.here, s.console.options.Table})
+// command runs what words say: in configuration mode of that mode, unless they say "do".
+func (s *session) command(ctx context.Context, words []string) error {
+	if s.candidate == nil || len(words) == 1 {
+		return s.run(ctx, words, s.tables())
 	}
+	outside := []*control.Table{s.here, s.console.options.Table}
+	switch _, here := s.config.Find(words[1]); {
+	case words[0] == "do":
+		return s.run(ctx, words[1:], outside)
+	case words[0] == "config" && here: // as hints say it: of this candidate, not of another one
+		return s.run(ctx, words[1:], s.tables())
+	case words[0] == "config":
+		return s.run(ctx, words, outside[1:])
+	}
+	return s.run(ctx, words, s.tables())
+}
+
+// run finds words in tables, and runs what they say.
+func (s *session) run(ctx context.Context, words []string, tables []*control.Table) error {
 	table, request, err := read(words, tables)
 	if err != nil {
 		return err

@@ -150,7 +150,7 @@ func (s *session) explain(words []string) string {
 		return b.String()
 	}
 	for _, c := range found {
-		b.WriteString(cut(fmt.Sprintf("%-34s %s", c.Synopsis(), c.Help), s.term.row.width-1) + "\n")
+		b.WriteString(cut(fmt.Sprintf("%-*s  %s", control.Listed, c.Brief(), c.Help), s.term.row.width-1) + "\n")
 	}
 	if len(words) == 0 {
 		b.WriteString("\nWords may be cut short. TAB completes, ? shows how a line may go on, ^C drops it.\nhelp COMMAND explains one.\n")

@@ -38,6 +38,7 @@ type Arg struct {
 	Optional bool     `json:"optional"`
 	Default  string   `json:"default,omitempty"` // of an optional one; "" stays ""
 	Choices  []string `json:"choices,omitempty"` // of a Choice
+	Spaces   bool     `json:"spaces,omitempty"`  // a Word may have spaces in it: it is typed in quotes then
 	// Of an Integer, in Unit; of a Duration, seconds; both 0: no bounds.
 	Min int64 `json:"min,omitempty"`
 	Max int64 `json:"max,omitempty"`
@@ -104,7 +105,7 @@ func (a Arg) parse(text string) (string, error) {
 	case Bitrate:
 		var b config.Bitrate
 		if err := b.UnmarshalText([]byte(text)); err != nil {
-			return "", err
+			return "", fmt.Errorf("%q is no bit rate such as 2.5M or 800k", clip(text))
 		}
 		return b.String(), nil
 	case Switch:
@@ -112,7 +113,7 @@ func (a Arg) parse(text string) (string, error) {
 	case Choice:
 		return a.choose(text, a.Choices)
 	case Word:
-		if text == "" || strings.ContainsFunc(text, unicode.IsSpace) {
+		if text == "" || !a.Spaces && strings.ContainsFunc(text, unicode.IsSpace) {
 			return "", fmt.Errorf("%q is not one word", text)
 		}
 	case Text, Document:
@@ -137,7 +138,7 @@ func (a Arg) duration(text string) (string, error) {
 		text = strconv.FormatUint(n, 10) + "s" // what people mean
 	}
 	if err := d.UnmarshalText([]byte(text)); err != nil {
-		return "", err
+		return "", fmt.Errorf("%q is no duration such as 90s, 5m or 1h30m", clip(text))
 	}
 	if d < 0 {
 		return "", fmt.Errorf("%s is less than nothing", d)

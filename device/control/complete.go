@@ -34,7 +34,7 @@ func (t *Table) Complete(by Caller, words []string) []Completion {
 		}
 		next := Completion{Word: name[depth], Help: c.Help}
 		if n := len(all); n > 0 && all[n-1].Word == next.Word {
-			all[n-1].Help = "…"
+			all[n-1].Help = t.further(by, name[:depth+1])
 			continue
 		}
 		if depth < len(name)-1 {
@@ -43,6 +43,17 @@ func (t *Table) Complete(by Caller, words []string) []Completion {
 		all = append(all, next)
 	}
 	return all
+}
+
+// further are the words that several commands go on with behind the first ones.
+func (t *Table) further(by Caller, first []string) string {
+	var all []string
+	for _, c := range t.Of(by) {
+		if name := strings.Fields(c.Name); len(name) > len(first) && slices.Equal(name[:len(first)], first) && !slices.Contains(all, name[len(first)]) {
+			all = append(all, name[len(first)])
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // begins says that typed words stand for the first ones of a name.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // Words splits a typed line as a shell does: spaces part words, quotes of both kinds
@@ -117,7 +116,7 @@ func (t *Table) match(words []string) (Command, []string, error) {
 			exact = begun
 		}
 		if len(exact) == 0 {
-			return Command{}, nil, t.unknown(words)
+			return Command{}, nil, t.unknown(words, left, depth)
 		}
 		if left = exact; len(left) == 1 && len(strings.Fields(left[0].Name)) == depth+1 {
 			return left[0], words[depth+1:], nil
@@ -149,41 +148,4 @@ func list(commands []Command) string {
 		names = append(names[:most], "…")
 	}
 	return strings.Join(names, ", ")
-}
-
-// unknown is the error of words that are no command, with the nearest one.
-func (t *Table) unknown(words []string) *Error {
-	typed := strings.Join(words, " ")
-	e := Errorf(Unknown, "there is no command %q", clip(typed))
-	best := 4
-	for _, c := range t.commands {
-		n := len(strings.Fields(c.Name))
-		if d := distance(strings.Join(words[:min(n, len(words))], " "), c.Name, best); d < best {
-			best, e.Hint = d, c.Synopsis()
-		}
-	}
-	return e
-}
-
-// distance is how many characters must be changed (Levenshtein), or most.
-func distance(a, b string, most int) int {
-	if n := utf8.RuneCountInString(a) - utf8.RuneCountInString(b); n >= most || -n >= most {
-		return most
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := before
-			if a[i] != b[j] {
-				d = min(before, row[j], row[j+1]) + 1
-			}
-			before, row[j+1] = row[j+1], d
-		}
-	}
-	return min(row[len(b)], most)
 }

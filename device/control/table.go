@@ -89,7 +89,7 @@ func (t *Table) Find(name string) (Command, bool) {
 func (t *Table) Do(ctx context.Context, by Caller, r Request) (Result, error) {
 	c, ok := t.Find(r.Command)
 	if !ok {
-		return Result{}, t.unknown(strings.Fields(r.Command))
+		return Result{}, t.unknown(strings.Fields(r.Command), nil, 0)
 	}
 	args, err := t.admit(c, by, r)
 	if err != nil {
@@ -230,6 +230,18 @@ func (c Command) Synopsis() string {
 		b.WriteString(" " + name)
 	}
 	return b.String()
+}
+
+// Listed is how wide a column of commands is, in a list of many.
+const Listed = 30
+
+// Brief is the synopsis where a list has room for it, else the name and a sign that more
+// is to be typed.
+func (c Command) Brief() string {
+	if s := c.Synopsis(); len(s) <= Listed {
+		return s
+	}
+	return c.Name + " …"
 }
 
 // snapshot is the state now.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -67,15 +68,14 @@ func findBox(ctx context.Context, address string, env func(string) string) (targ
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		return socketBox(path), nil
 	}
+	var tried string
 	if address == "" {
-		for _, path := range sockets(env) {
-			if foreign(path) {
-				continue
-			}
-			if conn, err := dialSocket(ctx, path); err == nil {
-				_ = conn.Close()
-				return socketBox(path), nil
-			}
+		path, silent := findSocket(ctx, env)
+		if path != "" {
+			return socketBox(path), nil
+		}
+		for _, s := range silent {
+			tried += s + ", nor at "
 		}
 		address = "http://localhost:8080"
 	}
@@ -86,7 +86,26 @@ func findBox(ctx context.Context, address string, env func(string) string) (targ
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return target{}, fmt.Errorf("address %q is not http://HOST:PORT or unix:PATH", address)
 	}
-	return target{base: u, name: u.Host}, nil
+	return target{base: u, name: tried + u.Host}, nil
+}
+
+// findSocket is the socket of a daemon on this machine that lets us in, or "", and those
+// that are there and do not.
+func findSocket(ctx context.Context, env func(string) string) (path string, silent []string) {
+	for _, path := range sockets(env) {
+		if foreign(path) {
+			continue
+		}
+		conn, err := dialSocket(ctx, path)
+		if err == nil {
+			_ = conn.Close()
+			return path, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			silent = append(silent, path)
+		}
+	}
+	return "", silent
 }
 
 func socketBox(path string) target {

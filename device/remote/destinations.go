@@ -43,7 +43,7 @@ func (c *client) find(ctx context.Context, name string) (string, error) {
 	case len(all) == 0:
 		return "", fmt.Errorf("no destination %q: the box has none", name)
 	}
-	return "", fmt.Errorf("no destination %q: there are %s", name, printable(strings.Join(all, ", ")))
+	return "", fmt.Errorf("no destination %q: the box has %s", name, printable(strings.Join(all, ", ")))
 }
 
 // command is a POST to a destination.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -70,7 +72,7 @@ func TestCommands(t *testing.T) {
 		{"-json preflight tv", ExitOK, `"reason": "fine"`, ""},
 		{"resume tv", ExitFailed, "", "unexpected"},
 		{"retry two", ExitUsage, "", "main/two or side/two"},
-		{"retry three", ExitFailed, "", "there are main/tv, main/two, side/two"},
+		{"retry three", ExitFailed, "", "the box has main/tv, main/two, side/two"},
 		{"preflight", ExitUsage, "", "name of one"},
 		{"preflight tv -loud", ExitUsage, "", "wrong usage"},
 		{"pause", ExitUsage, "", "name of one"},
@@ -103,6 +105,19 @@ func TestNobodyAnswers(t *testing.T) {
 	}
 	if code, _, _ = run(t, "ftp://x", "destinations"); code != ExitUsage {
 		t.Errorf("no HTTP address: %d", code)
+	}
+}
+
+// A daemon that was killed leaves its socket: where it was looked for is told.
+func TestASocketThatNobodyAnswersAt(t *testing.T) {
+	dir := t.TempDir()
+	left := filepath.Join(dir, "control.sock")
+	if err := os.WriteFile(left, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	box, silent := findSocket(t.Context(), only("RUNTIME_DIRECTORY", dir))
+	if box == left || len(silent) == 0 || silent[0] != left {
+		t.Errorf("%q answers, %q do not", box, silent)
 	}
 }
 

@@ -142,7 +142,7 @@ func begins(name, words []string) bool {
 func synopses(commands []control.Command) string {
 	var b strings.Builder
 	for _, x := range commands {
-		fmt.Fprintf(&b, "  %-36s %s\n", printable(x.Synopsis()), printable(x.Help))
+		fmt.Fprintf(&b, "  %-*s  %s\n", control.Listed, printable(x.Brief()), printable(x.Help))
 	}
 	return b.String()
 }
