@@ -233,15 +233,11 @@ func (d *box) stop() {
 const conditionConfig = "config.invalid"
 
 // reload reads the configuration file again. One that is not valid changes
-// nothing.
+// nothing; one that cannot be applied is tried again, and a condition says so.
 func (d *box) reload() {
 	d.notify(daemon.SdNotifyReloading)
 	defer d.notify(daemon.SdNotifyReady)
-	err := d.keeper.Reload()
-	if err == nil {
-		err = d.apply()
-	}
-	if err != nil {
+	if err := d.keeper.Reload(); err != nil {
 		d.log.Error("the configuration was not reloaded: what runs goes on as before", "err", err)
 		d.store.Raise(status.Condition{
 			Code: conditionConfig, Severity: status.Error,
@@ -249,6 +245,7 @@ func (d *box) reload() {
 		})
 		return
 	}
+	d.begin()
 	d.tellPresets()
 	d.store.Clear(conditionConfig)
 	d.store.Log(status.Event{Severity: status.Info, Subject: "configuration", Message: "reloaded"})

@@ -108,6 +108,9 @@ func resumeReset(configFile, factory string) (*reset, error) {
 	if err == nil {
 		doc, err = factoryDocument(factory)
 	}
+	if err == nil { // with one that is none the box would not come up again
+		_, err = config.Parse(factory, doc, rules())
+	}
 	if err == nil {
 		err = config.Save(configFile, doc)
 	}

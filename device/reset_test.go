@@ -51,3 +51,19 @@ func TestAFactoryResetThatCannotBeResumedIsTold(t *testing.T) {
 	d.endInterruptedReset()
 	require.Equal(t, conditionReset, d.store.Load().Conditions[0].Code)
 }
+
+// A factory's configuration that this firmware does not take must not become the box's:
+// it would not come up again.
+func TestAFactoryResetIsNotResumedWithWhatIsNoConfiguration(t *testing.T) {
+	b := newBench(t)
+	factory := filepath.Join(t.TempDir(), "factory.toml")
+	require.NoError(t, os.WriteFile(factory, []byte("[streams.main.of_tomorrow]\n"), 0o600))
+	require.NoError(t, b.resetOf().intend(b.opts.ConfigFile))
+	before, err := os.ReadFile(b.opts.ConfigFile)
+	require.NoError(t, err)
+	_, err = resumeReset(b.opts.ConfigFile, factory)
+	require.ErrorContains(t, err, factory)
+	after, err := os.ReadFile(b.opts.ConfigFile)
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after))
+}

@@ -46,8 +46,8 @@ func (o *Options) load() (*config.Config, error) {
 	return loadConfig(o.ConfigFile)
 }
 
-// begin has the box follow the configuration that it starts with. What of it cannot be
-// followed is told, left out and tried again: there is none before to go back to, and
+// begin has the box follow a configuration that it starts with, or that somebody edited in
+// the file. What of it cannot be followed is told, left out and tried again: there is none before to go back to, and
 // who is to mend it needs the network, the console and the page. Only the loop calls it.
 func (d *box) begin() {
 	err := d.apply()

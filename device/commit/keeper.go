@@ -149,7 +149,7 @@ func (k *Keeper) setStartup(c *config.Config) {
 	k.o.Saved(c)
 	doc, err := k.o.Disk.ReadFile(k.o.File)
 	if err == nil {
-		err = k.trial.begin(doc, 1)
+		err = k.trial.begin(doc, note{})
 	}
 	if err != nil {
 		k.o.Log.Warn("the configuration is not on trial: a start with it cannot go back", "err", err)

@@ -66,7 +66,7 @@ func TestAnotherConfigurationEndsALag(t *testing.T) {
 func TestAStartThatFailsIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, store, let := stubborn(t)
-		require.NoError(t, k.trial.begin([]byte(startupDoc), 1))
+		require.NoError(t, k.trial.begin([]byte(startupDoc), note{}))
 		k.Behind(errors.New("no such board"))
 		runs(t, k)
 		require.Contains(t, store.Load().Conditions[0].Message, "no such board")

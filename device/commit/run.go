@@ -50,9 +50,12 @@ func (k *Keeper) look() {
 func (k *Keeper) begin() {
 	k.changing.Lock()
 	defer k.changing.Unlock()
+	if err := k.sweep(); err != nil {
+		k.o.Log.Warn("what a power cut left half written stays", "err", err)
+	}
 	comment := "found in the file"
 	if r := k.o.Recovered; r != nil {
-		what := fmt.Sprintf("went back to the last configuration that ran: with the newer one the box ended %d times in a row within %s of its start", TrialStarts, TrialTime)
+		what := fmt.Sprintf("went back to the last configuration that ran: with the newer one the box ended %d times in a row within %s of its start", r.ends, TrialTime)
 		if err := k.versions.keep(r.bad, "unknown", comment); err != nil {
 			k.o.Log.Warn("no version of the configuration was kept", "err", err)
 		} else {

@@ -17,11 +17,13 @@ import (
 
 // A configuration is on trial until the daemon has lived with it for TrialTime. One with
 // which it ended TrialStarts times in a row before that, but for being told to end, is
-// replaced at the next start by the last that has passed. It takes more than one, since
-// people commit and pull the plug.
+// replaced at the next start by the last that has passed. Where the box itself ended, which
+// a kernel does that a driver takes down, it takes TrialBoots times: much more often
+// somebody who sets it up has pulled the plug, again and again.
 const (
 	TrialTime   = time.Minute
 	TrialStarts = 3
+	TrialBoots  = 6
 )
 
 // The files of a trial, in the folder of state. There is a note only while there is
@@ -34,11 +36,44 @@ const (
 // note is of a configuration on trial.
 type note struct {
 	Sum    string `json:"sha256"` // of the configuration's document
-	Starts int    `json:"starts"` // of the daemon with it, a commit included
+	Boot   string `json:"boot"`   // names the run of the box; "" where the kernel does not
+	Starts int    `json:"starts"` // of the daemon with it in this run of the box, a commit included
+	Boots  int    `json:"boots"`  // runs of the box with it
+}
+
+// bootFile is the kernel's name of this run of the box.
+const bootFile = "/proc/sys/kernel/random/boot_id"
+
+// another is the note of one more start with a configuration.
+func (n note) another(sum, boot string) note {
+	switch {
+	case n.Sum != sum:
+		return note{Sum: sum, Boot: boot, Starts: 1, Boots: 1}
+	case n.Boot != boot:
+		n.Boot, n.Starts, n.Boots = boot, 1, n.Boots+1
+	default:
+		n.Starts++
+	}
+	return n
+}
+
+// ends is how often too often it ended with a configuration before this start; 0: it did not.
+func (n note) ends(sum, boot string) int {
+	switch {
+	case n.Sum != sum:
+	case n.Boot == boot && n.Starts >= TrialStarts:
+		return n.Starts
+	case n.Boot != boot && n.Boots >= TrialBoots:
+		return n.Boots
+	}
+	return 0
 }
 
 // Recovery is a configuration that was replaced at the start.
-type Recovery struct{ bad []byte }
+type Recovery struct {
+	bad  []byte
+	ends int // with it, in a row
+}
 
 // Recover is to be called at the start, before the configuration of file is followed. It
 // counts the start, and replaces a configuration that has not passed its trial; nil says
@@ -50,11 +85,9 @@ func Recover(disk Disk, file, folder string, rules config.Rules) (*Recovery, err
 	}
 	t := &trial{disk: disk, folder: func() (string, error) { return folder, nil }}
 	n := t.read(folder)
-	if n.Sum != sumOf(doc) {
-		n.Starts = 0
-	}
-	if n.Starts < TrialStarts {
-		return nil, t.begin(doc, n.Starts+1)
+	ends := n.ends(sumOf(doc), t.boot())
+	if ends == 0 {
+		return nil, t.begin(doc, n)
 	}
 	good, err := lastGood(disk, file, folder, doc, rules)
 	if good == nil || err != nil {
@@ -63,7 +96,7 @@ func Recover(disk Disk, file, folder string, rules config.Rules) (*Recovery, err
 	if err := config.SaveOn(disk, file, good); err != nil {
 		return nil, fmt.Errorf("config: go back to the last configuration that ran: %w", err)
 	}
-	return &Recovery{bad: doc}, t.begin(good, 1)
+	return &Recovery{bad: doc, ends: ends}, t.begin(good, note{})
 }
 
 // lastGood is the last document that has passed its trial, other than doc; nil: there is
@@ -103,8 +136,9 @@ type trial struct {
 	disk   Disk
 	folder func() (string, error) // nil: nothing is kept
 
-	mu    sync.Mutex // guards the files, and the field below
+	mu    sync.Mutex // guards the files, and the fields below
 	since time.Time  // of the trial that goes on; zero: there is none
+	sum   string     // of the document on trial
 }
 
 // path is the folder, "" where nothing is kept.
@@ -124,8 +158,18 @@ func (t *trial) read(folder string) (n note) {
 	return n
 }
 
-// begin puts a document on trial, unless it has passed.
-func (t *trial) begin(doc []byte, starts int) error {
+// boot names this run of the box.
+func (t *trial) boot() string {
+	id, err := t.disk.ReadFile(bootFile)
+	if err != nil {
+		return "" // as every run of the box then
+	}
+	return string(bytes.TrimSpace(id))
+}
+
+// begin puts a document on trial, unless it has passed. before is the note of the starts
+// until now.
+func (t *trial) begin(doc []byte, before note) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	folder, err := t.path()
@@ -136,8 +180,8 @@ func (t *trial) begin(doc []byte, starts int) error {
 		t.since = time.Time{}
 		return t.remove(folder, noteFile)
 	}
-	t.since = time.Now()
-	text, err := json.Marshal(note{Sum: sumOf(doc), Starts: starts})
+	t.since, t.sum = time.Now(), sumOf(doc)
+	text, err := json.Marshal(before.another(t.sum, t.boot()))
 	if err == nil {
 		err = t.disk.MakeFolder(folder)
 	}
@@ -155,7 +199,7 @@ func (t *trial) follow(doc []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if folder, err := t.path(); err == nil && folder != "" && t.read(folder).Sum == sumOf(doc) {
-		t.since = time.Now()
+		t.since, t.sum = time.Now(), sumOf(doc)
 	}
 }
 
@@ -166,11 +210,18 @@ func (t *trial) left() (time.Duration, bool) {
 	return max(0, TrialTime-time.Since(t.since)), !t.since.IsZero()
 }
 
-// pass ends the trial of a document, which is the one to go back to from now on.
+// pass ends the trial, if its time is over. doc is what the file has: where that is what
+// was on trial, it is the one to go back to from now on.
 func (t *trial) pass(doc []byte) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.since.IsZero() || time.Since(t.since) < TrialTime {
+		return nil // somebody committed at the last moment
+	}
 	t.since = time.Time{}
+	if sumOf(doc) != t.sum {
+		return errors.New("the file was edited since the box runs from it")
+	}
 	folder, err := t.path()
 	if folder == "" || err != nil {
 		return err
@@ -185,7 +236,18 @@ func (t *trial) pass(doc []byte) error {
 func (t *trial) leave() error { return t.drop(noteFile) }
 
 // forget removes all that is known.
-func (t *trial) forget() error { return t.drop(noteFile, goodFile) }
+func (t *trial) forget() error { return errors.Join(t.drop(noteFile, goodFile), t.sweep()) }
+
+// sweep removes what power cuts left half written.
+func (t *trial) sweep() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	folder, err := t.path()
+	if folder == "" || err != nil {
+		return err
+	}
+	return sweep(t.disk, folder, goodFile, noteFile)
+}
 
 func (t *trial) drop(names ...string) error {
 	t.mu.Lock()

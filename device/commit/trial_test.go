@@ -1,6 +1,8 @@
 package commit
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -60,6 +62,112 @@ func TestACommitThatTheBoxDiesOfIsGoneBackFrom(t *testing.T) {
 		commitBitrate(t, k, "5M")
 		require.Empty(t, store.Load().Conditions, "somebody has seen to it")
 		stop()
+	})
+}
+
+// Who sets a box up pulls the plug again and again: what he has set stays. A driver that
+// takes the kernel down each time is told from him by how often.
+func TestThePlugIsPulledMoreOftenThanADaemonDies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk(map[string]string{startupFile: startupDoc})
+		runOfTheBox := 0
+		powerCut := func() {
+			d = d.after(false)
+			runOfTheBox++
+			d.files[bootFile] = &memFile{disk: d, name: bootFile, data: fmt.Append(nil, runOfTheBox, "\n")}
+		}
+		powerCut()
+		k, _, _ := boot(t, d)
+		lives(t, k)
+		k, _, _ = boot(t, d)
+		commitBitrate(t, k, "4M")
+		for range TrialBoots - 1 {
+			powerCut()
+			k, r, _ := boot(t, d)
+			require.Nil(t, r)
+			require.Equal(t, "4M", bitrate(k.Running()))
+		}
+		powerCut()
+		k, r, store := boot(t, d)
+		require.NotNil(t, r)
+		require.Equal(t, "3M", bitrate(k.Running()))
+		stop := runs(t, k)
+		require.Contains(t, store.Load().Conditions[0].Message, "the box ended 6 times in a row")
+
+		commitBitrate(t, k, "5M")
+		stop()
+		for range TrialBoots {
+			powerCut()
+			for range TrialStarts - 1 {
+				_, r, _ = boot(t, d)
+				require.Nil(t, r, "neither often enough in one run of the box nor in all")
+			}
+		}
+		for range TrialStarts - 2 {
+			_, r, _ = boot(t, d)
+			require.Nil(t, r)
+		}
+		k, r, _ = boot(t, d)
+		require.NotNil(t, r, "the daemon dies of it")
+		require.Equal(t, "3M", bitrate(k.Running()))
+	})
+}
+
+// A file that somebody edits while another is on trial has not run for a moment.
+func TestOnlyWhatRanPassesATrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk(map[string]string{startupFile: startupDoc})
+		k, _, _ := boot(t, d)
+		stop := runs(t, k)
+		require.NoError(t, config.WriteFile(d, startupFile, []byte("[streams.edited]\n")))
+		time.Sleep(TrialTime + time.Second)
+		synctest.Wait()
+		_, err := d.ReadFile("/state/" + goodFile)
+		require.Error(t, err)
+		stop()
+	})
+}
+
+func TestACommitAtTheLastMomentHasAMinuteOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk(map[string]string{startupFile: startupDoc})
+		k, _, _ := boot(t, d)
+		require.NoError(t, k.trial.begin([]byte(startupDoc), note{}))
+		time.Sleep(TrialTime)
+		left, on := k.trial.left()
+		require.True(t, on)
+		require.Zero(t, left)
+		commitBitrate(t, k, "4M") // before Run, which has seen that the time is over, comes to it
+		k.passed()
+		_, err := d.ReadFile("/state/" + goodFile)
+		require.Error(t, err, "it ran for no second")
+	})
+}
+
+// Power cuts while files are written leave parts of them, with stream keys.
+func TestWhatPowerCutsLeftIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		left := []string{"/box/.encoderd.toml.12345", "/state/.good.toml.9", "/state/.trial.json.7"}
+		others := []string{"/box/.encoderd.toml.swp", "/box/.encoderd.toml.", "/state/air.json", "/state/.good.tomlx.1"}
+		files := map[string]string{startupFile: startupDoc}
+		for _, name := range append(slices.Clone(left), others...) {
+			files[name] = "geheim"
+		}
+		d := newDisk(files)
+		k, _, _ := boot(t, d)
+		stop := runs(t, k)
+		for _, name := range left {
+			require.NotContains(t, d.files, name)
+			d.files[name] = &memFile{disk: d, name: name, data: []byte("geheim")}
+		}
+		stop()
+		require.NoError(t, k.Forget())
+		for _, name := range left {
+			require.NotContains(t, d.files, name)
+		}
+		for _, name := range others {
+			require.Contains(t, d.files, name, "it is not ours")
+		}
 	})
 }
 

@@ -103,7 +103,7 @@ func (k *Keeper) version(which string) (*config.Config, error) {
 func (k *Keeper) Forget() error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	if err := errors.Join(k.forgetPrevious(), k.versions.forget(), k.trial.forget()); err != nil {
+	if err := errors.Join(k.forgetPrevious(), k.versions.forget(), k.trial.forget(), k.sweep()); err != nil {
 		return fmt.Errorf("config: forget versions: %w", err)
 	}
 	k.keepFile(&Done{}, "unknown", "where the box starts from")

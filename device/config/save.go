@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -121,6 +122,13 @@ func writeTemp(disk Disk, target string, doc []byte) (string, error) {
 		return "", errors.Join(err, disk.Remove(f.Name()))
 	}
 	return f.Name(), nil
+}
+
+// HalfWritten says whether name, in a file's folder, is what a power cut left of writing
+// that file.
+func HalfWritten(name, file string) bool {
+	random, ok := strings.CutPrefix(name, "."+filepath.Base(file)+".")
+	return ok && random != "" && strings.Trim(random, "0123456789") == ""
 }
 
 // keepPrevious writes the old version beside target, as safely as the new one.
