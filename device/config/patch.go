@@ -17,7 +17,7 @@ func Patch(doc []byte, next *Config) (out []byte, kept bool, err error) {
 	if out, ok := patchInPlace(doc, next); ok {
 		return out, true, nil
 	}
-	out = append([]byte("# Written anew by encoderd; the comments of the version before are in the .previous file.\n\n"), Marshal(next)...)
+	out = append([]byte("# Written anew by encoderd, without comments: what had them is in the folder versions of storage.state.\n\n"), Marshal(next)...)
 	again, err := Parse(next.file, out, Rules{})
 	if err != nil {
 		return nil, false, fmt.Errorf("config: write the new version: %w", err)
@@ -63,7 +63,18 @@ type patcher struct {
 type edit struct {
 	span
 	text string
+	rank rank
 }
+
+// rank is the order of edits that begin at the same place: a new key belongs to the
+// table before it, so it comes before a new header.
+type rank int
+
+const (
+	aKey rank = iota
+	aTable
+	aChange
+)
 
 // table makes the table at path, as the document has it, what want says.
 // header is the table whose header the lines of this one stand under.
@@ -91,14 +102,14 @@ func (p *patcher) table(path string, have, want, header *node) {
 			p.addKey(path, key, have, w, header)
 		case h.form == inlineTable && h.kind == tableNode:
 			if !p.same(at, h, w) {
-				p.edits = append(p.edits, edit{h.value, tomlValue(w)})
+				p.replace(h.value, tomlValue(w))
 			}
 		case w.kind == tableNode && h.isScalar(): // no longer short
-			p.edits = append(p.edits, edit{h.value, tomlValue(w)})
+			p.replace(h.value, tomlValue(w))
 		case w.kind == tableNode:
 			p.table(at, h, w, header)
 		case p.old[at] != w.text:
-			p.edits = append(p.edits, edit{h.value, tomlValue(w)})
+			p.replace(h.value, tomlValue(w))
 		}
 	}
 }
@@ -126,14 +137,14 @@ func (p *patcher) same(path string, have, want *node) bool {
 // comments, and does no harm.
 func (p *patcher) remove(path, key string, n *node) {
 	if n.kind != tableNode || n.form == inlineTable {
-		p.edits = append(p.edits, edit{p.lines(n.entry), ""})
+		p.replace(p.lines(n.entry), "")
 		return
 	}
 	for _, k := range n.order {
 		p.remove(join(path, key), k, n.children[k])
 	}
 	if n.form == headerTable && p.underName(join(path, key)) {
-		p.edits = append(p.edits, edit{n.entry, ""})
+		p.replace(p.withBlank(n.entry), "")
 	}
 }
 
@@ -160,13 +171,13 @@ func (p *patcher) addKey(path, key string, have, want, header *node) {
 	case have.form == headerTable && at < 0:
 		at = have.body.start
 	case have.form == impliedTable && at < 0: // only subtables' headers imply it
-		p.insert(len(p.doc), fmt.Sprintf("%s[%s]%s%s = %s%s", p.eol, path, p.eol, key, tomlValue(want), p.eol))
+		p.insert(aTable, len(p.doc), fmt.Sprintf("%s[%s]%s%s = %s%s", p.eol, path, p.eol, key, tomlValue(want), p.eol))
 		return
 	case have.form == impliedTable: // dotted keys under the header
 		name = join(p.relative(header, path), key)
 	}
 	indent := p.indent(last)
-	p.insert(at, indent+name+" = "+tomlValue(want)+p.eol)
+	p.insert(aKey, at, indent+name+" = "+tomlValue(want)+p.eol)
 }
 
 // relative is a path as seen from under a header.
@@ -194,7 +205,7 @@ func (p *patcher) addTable(parent, path string, want *node) {
 		i := strings.LastIndexByte(around, '.')
 		around = around[:max(i, 0)]
 	}
-	p.insert(at, b.String())
+	p.insert(aTable, at, b.String())
 }
 
 // lastEntry is the end of the last line that belongs to a table, its header or
@@ -211,11 +222,25 @@ func (p *patcher) lastEntry(n *node) int {
 }
 
 // insert puts whole lines at a line's start, or at the end of the document.
-func (p *patcher) insert(at int, text string) {
+func (p *patcher) insert(r rank, at int, text string) {
 	if at > 0 && p.doc[at-1] != '\n' {
 		text = p.eol + text
 	}
-	p.edits = append(p.edits, edit{span{at, at}, text})
+	p.edits = append(p.edits, edit{span{at, at}, text, r})
+}
+
+// replace puts a text in the place of a range.
+func (p *patcher) replace(s span, text string) {
+	p.edits = append(p.edits, edit{s, text, aChange})
+}
+
+// withBlank widens the range of a header by the blank line before it, which would be one
+// of two where the table was.
+func (p *patcher) withBlank(s span) span {
+	if before, ok := bytes.CutSuffix(p.doc[:s.start], []byte(p.eol+p.eol)); ok {
+		s.start = len(before) + len(p.eol)
+	}
+	return s
 }
 
 // lineEnd is the start of the line after an offset.
@@ -240,7 +265,9 @@ func (p *patcher) indent(offset int) string {
 
 // apply is the document with the edits; false where they collide.
 func (p *patcher) apply() ([]byte, bool) {
-	slices.SortStableFunc(p.edits, func(a, b edit) int { return cmp.Compare(a.start, b.start) })
+	slices.SortStableFunc(p.edits, func(a, b edit) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.rank, b.rank))
+	})
 	var out bytes.Buffer
 	done := 0
 	for _, e := range p.edits {

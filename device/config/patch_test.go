@@ -70,6 +70,15 @@ func TestPatchKeepsWhatDidNotChange(t *testing.T) {
 			strings.Replace(commented, "  gop = \"1s\"\n", "", 1),
 		},
 		{
+			"a new key and a new table behind the same line", commented, `{"streams":{"main":{"audio":{"mode":"off"},"destinations":{"platform":{"connect_timeout":"9s"}}}}}`,
+			strings.Replace(commented, "enabled = false\n", "enabled = false\nconnect_timeout = \"9s\"\n\n[streams.main.audio]\nmode = \"off\"\n", 1),
+		},
+		{
+			"a destination that goes leaves no gap", "[streams.main]\ndefault = true\n\n[streams.main.destinations.a]\nurl = \"srt://h:1\"\n\n[log]\nlevel = \"debug\"\n",
+			`{"streams":{"main":{"destinations":{"a":null}}}}`,
+			"[streams.main]\ndefault = true\n\n[log]\nlevel = \"debug\"\n",
+		},
+		{
 			"a new table, among those of its stream", commented, `{"streams":{"main":{"audio":{"mode":"off"}}}}`,
 			strings.Replace(commented, "enabled = false\n", "enabled = false\n\n[streams.main.audio]\nmode = \"off\"\n", 1),
 		},
@@ -131,7 +140,7 @@ func TestPatchWritesAnewWhatItCannotChange(t *testing.T) {
 	out, kept, err := Patch([]byte("broken = = # comment\n"), parse(t, "[streams.main]\ndefault = true\n"))
 	require.NoError(t, err)
 	require.False(t, kept)
-	require.Equal(t, "# Written anew by encoderd; the comments of the version before are in the .previous file.\n\n[streams.main]\ndefault = true\n", string(out))
+	require.Equal(t, "# Written anew by encoderd, without comments: what had them is in the folder versions of storage.state.\n\n[streams.main]\ndefault = true\n", string(out))
 
 	_, _, err = Patch([]byte(commented), Default())
 	require.ErrorContains(t, err, "no stream", "nothing invalid is ever written")
