@@ -86,7 +86,12 @@ func TestHelpDoesNotLoseTheLine(t *testing.T) {
 		p.types("dest pau \x16?\r").sees("It is ?")
 		p.types("help destination pause\r").sees("NAME         which one")
 		p.types("help\r").sees("watch events")
-		p.types("qhelp nothing\r").sees("there is no command")
+		p.types("set http.listen :90\r").sees("\"set\" is of the configuration mode\r\n  try: configure")
+		p.types("set console.password geh3im\r").sees("of the configuration mode")
+		if seen := p.types("history\r").sees("set http.listen"); strings.Contains(seen, "geh3im") {
+			t.Errorf("a password is among what was typed: %q", seen)
+		}
+		p.types("help nothing\r").sees("there is no command")
 	})
 }
 

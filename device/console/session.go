@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
 )
 
@@ -108,6 +109,13 @@ func (s *session) tell(err error) error {
 
 // command runs what words say: in configuration mode of that mode, unless they say "do".
 func (s *session) command(ctx context.Context, words []string) error {
+	if s.candidate == nil && s.onlyConfigures(words[0]) {
+		if len(words) > 1 {
+			k, err := config.Describe(words[1])
+			s.secret = err == nil && k.Secret
+		}
+		return &control.Error{Code: control.Unknown, Message: fmt.Sprintf("%q is of the configuration mode", words[0]), Hint: "configure, and then this line"}
+	}
 	if s.candidate == nil || len(words) == 1 {
 		return s.run(ctx, words, s.tables())
 	}
@@ -121,6 +129,13 @@ func (s *session) command(ctx context.Context, words []string) error {
 		return s.run(ctx, words, outside[1:])
 	}
 	return s.run(ctx, words, s.tables())
+}
+
+// onlyConfigures says that a command is there in configuration mode, and nothing outside
+// begins so.
+func (s *session) onlyConfigures(word string) bool {
+	_, there := s.config.Find(word)
+	return there && len(s.here.Complete(s.by, []string{word})) == 0 && len(s.console.options.Table.Complete(s.by, []string{word})) == 0
 }
 
 // run finds words in tables, and runs what they say.
