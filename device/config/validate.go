@@ -88,7 +88,7 @@ func (d *decoder) validatePanelPort(c *Config) {
 	switch {
 	case port == "":
 	case !strings.HasPrefix(port, "/dev/"):
-		d.fail("board.panel_port", "got %s, expected the whole path, such as \"/dev/ttyUSB0\"", quote(port))
+		d.fail("board.panel_port", "got %s, expected the whole path of a port below /dev, such as \"/dev/ttyUSB0\"", quote(port))
 	case port == c.Console.Device:
 		d.fail("board.panel_port", "%s is console.device too: a port has a front panel or a console", quote(port))
 	}
