@@ -65,7 +65,7 @@ func bad(file string) []struct {
 		{"config set", control.Args{"path": "streams.main.colour", "value": "red"}, "colour"},
 		{"config rollback", control.Args{"version": "77"}, "77"},
 		{"config commit", control.Args{"mode": "confirmed", "within": "999h"}, "within"},
-		{"config import", control.Args{"file": file}, "Replace the whole configuration?"}, // nobody has said yes
+		{"config load", control.Args{"file": file, "version": "of-yesterday"}, "changed since"},
 		{"system reboot", nil, "eboot"},
 		{"system factory-reset", nil, "eset"},
 	}
@@ -265,20 +265,20 @@ func TestAStaleVersionIsRefused(t *testing.T) {
 	_, err = b.do(t.Context(), root, "bitrate main 4M")
 	require.NoError(t, err)
 	running := b.keeper.Running()
-	request := table{"command": "config import", "confirmed": 1, "args": table{"document": seen.TOML, "version": seen.Version}}
+	request := table{"command": "config load", "args": table{"document": seen.TOML, "version": seen.Version}}
 	whole, err := json.Marshal(request)
 	require.NoError(t, err)
 	delete(request, "command")
 	body, err := json.Marshal(request)
 	require.NoError(t, err)
 
-	w := b.post("/api/v1/commands/config-import", string(body))
+	w := b.post("/api/v1/commands/config-load", string(body))
 	require.Equal(t, http.StatusConflict, w.Code, w.Body)
 	require.Contains(t, w.Body.String(), "changed since")
 	require.Contains(t, machineSays(t, b)(string(whole)), "conflict")
 	file := filepath.Join(t.TempDir(), "old.toml")
 	require.NoError(t, os.WriteFile(file, []byte(seen.TOML), 0o600))
-	require.Contains(t, remoteAsks(t, b)("config import", control.Args{"file": file, "version": seen.Version}), "Replace the whole", "asked first")
+	require.Contains(t, remoteAsks(t, b)("config load", control.Args{"file": file, "version": seen.Version}), "changed since")
 	patch := httptest.NewRequest(http.MethodPatch, "http://localhost:8080/api/v1/config", strings.NewReader(`{"streams":{"main":{"video":{"bitrate":"1M"}}}}`))
 	patch.RemoteAddr = "127.0.0.1:5000"
 	patch.Header.Set("Content-Type", "application/merge-patch+json")

@@ -62,21 +62,7 @@ func (d *box) executed(by control.Caller, c control.Command, args control.Args, 
 
 // refused makes the errors of what commands use those of commands.
 func refused(err error) error {
-	var invalid config.Errors
 	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &invalid):
-		e := control.Errorf(control.Usage, "the change is not valid; nothing was changed")
-		for _, p := range invalid {
-			e.Problems = append(e.Problems, p.Error())
-		}
-		if len(e.Problems) == 1 {
-			e.Message += ": " + e.Problems[0]
-		}
-		return e
-	case errors.Is(err, config.ErrChanged):
-		return control.Errorf(control.Conflict, "%v", err)
 	case errors.Is(err, errNoDestination):
 		return control.Errorf(control.NotFound, "%v", err)
 	case errors.Is(err, push.ErrNotEnabled):
@@ -84,7 +70,7 @@ func refused(err error) error {
 	case errors.Is(err, push.ErrPaused), errors.Is(err, push.ErrHeld), errors.Is(err, record.ErrOff), errors.Is(err, record.ErrIdle):
 		return control.Errorf(control.Conflict, "%v", err)
 	}
-	return err
+	return commit.Refusal(err)
 }
 
 // streamOf is a configured stream by its name; "" is the default one.

@@ -3,7 +3,6 @@ package device
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -11,12 +10,11 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/control"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
-// showCommands need no more than the status, but for the configuration.
+// showCommands need no more than the status.
 func (d *box) showCommands() []control.Command {
 	show := func(f func(s *status.Snapshot, w *tabwriter.Writer) any) func(context.Context, control.Call) (control.Result, error) {
 		return func(context.Context, control.Call) (control.Result, error) {
@@ -36,7 +34,6 @@ func (d *box) showCommands() []control.Command {
 			Args: []control.Arg{{Name: "count", Kind: control.Integer, Unit: "events", Help: "how many", Optional: true, Default: "20", Min: 1, Max: 1000}},
 			Run:  d.showEvents,
 		},
-		{Name: "show config", Help: "What is configured, secrets masked", Role: control.Admin, Reads: true, Run: d.showConfig},
 		{
 			Name: "show version", Help: "The version of the firmware", Role: control.Viewer, Reads: true,
 			Run: func(context.Context, control.Call) (control.Result, error) {
@@ -162,16 +159,4 @@ func (d *box) showEvents(_ context.Context, call control.Call) (control.Result, 
 			strings.TrimSpace(e.Stream+" "+e.Subject), strings.ReplaceAll(e.Message, "\n", " ")))
 	}
 	return control.Result{Text: plain(strings.Join(lines, "\n")), Data: events}, nil
-}
-
-func (d *box) showConfig(context.Context, control.Call) (control.Result, error) {
-	cfg, version := d.keeper.Now()
-	doc, err := cfg.MarshalJSON()
-	if err != nil {
-		return control.Result{}, fmt.Errorf("show config: %w", err)
-	}
-	return control.Result{
-		Text: strings.TrimRight(string(config.MarshalMasked(cfg)), "\n"),
-		Data: table{"version": version, "config": json.RawMessage(doc)},
-	}, nil
 }

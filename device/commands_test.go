@@ -217,7 +217,7 @@ func TestCommandsOfTheBox(t *testing.T) {
 
 func TestQuestionsAreAsked(t *testing.T) {
 	b := newBench(t)
-	for name, n := range map[string]int{"system reboot": 1, "system shutdown": 1, "system factory-reset": 2, "config import": 1} {
+	for name, n := range map[string]int{"system reboot": 1, "system shutdown": 1, "system factory-reset": 2} {
 		args := map[string]string{}
 		for asked := range n {
 			_, err := b.table.Do(t.Context(), root, control.Request{Command: name, Args: args, Confirmed: asked})
@@ -270,8 +270,12 @@ func TestConfigurationComesAndGoesWhole(t *testing.T) {
 	changed := strings.Replace(out.Text, "[streams.second.input]", "[streams.second.video]\nbitrate = \"1M\"\n[streams.second.input]", 1)
 	load := func(doc, version string) error {
 		_, err := b.table.Do(t.Context(), root, control.Request{
-			Command: "config import", Args: map[string]string{"document": doc, "version": version}, Confirmed: 1,
+			Command: "config load", Args: map[string]string{"document": doc, "version": version},
 		})
+		if err == nil {
+			require.Same(t, before, b.keeper.Running(), "a candidate does not run")
+			_, err = b.do(t.Context(), root, "config commit")
+		}
 		return err
 	}
 	require.NoError(t, load(changed, version))
@@ -285,12 +289,14 @@ func TestConfigurationComesAndGoesWhole(t *testing.T) {
 
 	file := filepath.Join(t.TempDir(), "backup.toml")
 	require.NoError(t, os.WriteFile(file, config.Marshal(before), 0o600))
-	_, err = b.do(t.Context(), root, "config import "+file)
-	require.NoError(t, err)
+	for _, line := range []string{"config load " + file, "config commit"} {
+		_, err = b.do(t.Context(), root, line)
+		require.NoError(t, err)
+	}
 	require.True(t, before.Equal(b.keeper.Running()))
 	for line, want := range map[string]control.Code{
-		"config import relative.toml": control.Usage, "config import /nowhere.toml": control.NotFound,
-		"config import /dev/zero": control.Usage, "config import": control.Usage,
+		"config load relative.toml": control.Usage, "config load /nowhere.toml": control.NotFound,
+		"config load /dev/zero": control.Usage, "config load": control.Usage,
 	} {
 		_, err = b.do(t.Context(), root, line)
 		require.Equal(t, want, code(err), line)

@@ -97,8 +97,8 @@ func (k *Keeper) prepare(c Change) (s saved, done Done, err error) {
 		return s, done, p.refusal()
 	}
 	now, version := k.Now()
-	if c.Version != "" && c.Version != version {
-		return s, done, fmt.Errorf("config: %w: version %.40q, it is %s now; read it again", ErrStale, c.Version, version)
+	if err := isNow(c.Version, version); err != nil {
+		return s, done, err
 	}
 	s.old = now
 	if s.next, err = c.Next(now); err != nil {
@@ -106,6 +106,14 @@ func (k *Keeper) prepare(c Change) (s saved, done Done, err error) {
 	}
 	done.Paths = config.ChangedPaths(s.old, s.next)
 	return s, done, nil
+}
+
+// isNow refuses a version, "" for any, that is not the one of now.
+func isNow(version, now string) error {
+	if version != "" && version != now {
+		return fmt.Errorf("config: %w: version %.40q, it is %s now; read it again", ErrStale, version, now)
+	}
+	return nil
 }
 
 // store makes a configuration startup, with changing held; doc is its document, nil for

@@ -60,11 +60,12 @@ func editing(k *Keeper) []control.Command {
 	}
 	return []control.Command{
 		{
-			Name: "config show", Help: "Show the configuration as you have changed it, secrets concealed", Role: control.Admin, Reads: true,
+			Name: "show config", Help: "The configuration, as you have changed it, secrets masked", Role: control.Admin, Reads: true,
 			Args: []control.Arg{shown},
 			Run: func(_ context.Context, call control.Call) (control.Result, error) {
+				_, version := k.Now()
 				s, err := of(k, call.Caller).Show(call.Args.Get("path"))
-				return control.Result{Text: strings.Join(s.Set, "\n"), Data: s}, err
+				return control.Result{Text: strings.TrimRight(s.TOML, "\n"), Data: versioned{Version: version, Shown: s}}, err
 			},
 		},
 		{
@@ -90,6 +91,12 @@ func editing(k *Keeper) []control.Command {
 			},
 		},
 	}
+}
+
+// versioned is a part of a candidate, with the version that config load can ask for.
+type versioned struct {
+	Version string `json:"version"`
+	Shown
 }
 
 // viewing are the commands of a candidate as a whole.
@@ -251,17 +258,32 @@ func offering(k *Keeper) []control.Command {
 		},
 		{
 			Name: "config load", Help: "Make your candidate a file's configuration; commit it to have it run", Role: control.Admin,
-			Args: []control.Arg{{
-				Name: "file", Kind: control.Text, Help: "Path of the file on the box, as config usb tells it",
-				Values: func(*status.Snapshot, control.Args) []string { return valid(found.Load()) }, // no disk is read for a completion
-			}},
-			Run: func(_ context.Context, call control.Call) (control.Result, error) {
-				s := of(k, call.Caller)
-				err := s.LoadFile(call.Args.Get("file"))
-				return waiting(s), err
+			Args: []control.Arg{
+				{
+					Name: "file", Kind: control.Word, Help: "Path of the file on the box, as config usb tells it", Optional: true,
+					Values: func(*status.Snapshot, control.Args) []string { return valid(found.Load()) }, // no disk is read for a completion
+				},
+				{Name: "version", Kind: control.Word, Help: "Refuse if what runs is not this version any more", Optional: true},
+				{Name: "document", Kind: control.Document, Help: "The file's text, instead of its name; secrets that are masked stay what they are", Optional: true, Secret: true},
 			},
+			Run: func(_ context.Context, call control.Call) (control.Result, error) { return loadCandidate(k, call) },
 		},
 	}
+}
+
+// loadCandidate makes the candidate of who calls a file's, or a document's.
+func loadCandidate(k *Keeper, call control.Call) (control.Result, error) {
+	s, file, doc := of(k, call.Caller), call.Args.Get("file"), call.Args.Get("document")
+	var err error
+	switch version := call.Args.Get("version"); {
+	case (file == "") == (doc == ""):
+		return control.Result{}, control.Errorf(control.Usage, "say what to load: a file, or a document")
+	case file != "":
+		err = s.LoadFile(file, version)
+	default:
+		err = s.LoadDocument(doc, version)
+	}
+	return waiting(s), err
 }
 
 // valid are the files of those that can be taken.
@@ -293,10 +315,11 @@ func offered(all []Offer) string {
 	return orElse(lines, "no "+OfferName+" on any medium below /media, /run/media and /mnt")
 }
 
-// Refusal makes an error of a Keeper or a Session one of a command; others stay.
+// Refusal makes an error about the configuration one of a command; others stay.
 func Refusal(err error) error {
 	var many config.Errors
 	var one *config.Error
+	var file fileError
 	switch {
 	case err == nil:
 		return nil
@@ -304,6 +327,9 @@ func Refusal(err error) error {
 		e := control.Errorf(control.Usage, "the configuration is not valid; nothing was changed")
 		for _, p := range many {
 			e.Problems = append(e.Problems, p.Error())
+		}
+		if len(e.Problems) == 1 {
+			e.Message += ": " + e.Problems[0]
 		}
 		return e
 	case errors.As(err, &one):
@@ -316,6 +342,8 @@ func Refusal(err error) error {
 		return control.Errorf(control.Conflict, "%v", err)
 	case errors.Is(err, ErrNoVersion):
 		return &control.Error{Code: control.NotFound, Message: err.Error(), Hint: "config versions"}
+	case errors.As(err, &file):
+		return control.Errorf(control.Usage, "%v", err)
 	}
 	return err
 }

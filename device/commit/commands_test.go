@@ -14,6 +14,7 @@ func TestCommands(t *testing.T) {
 		k, _ := newStand(t)
 		k.o.Root = t.TempDir()
 		runs(t, k)
+		const invalid = "the configuration is not valid; nothing was changed: streams.main.video.gop: got 3s, expected a whole fraction of segment.duration, which is 2s, such as 2s"
 		table := control.New(nil, nil, Commands(k)...)
 		anna := control.Caller{Name: "anna", Surface: control.Console, Role: control.Admin}
 		bert := control.Caller{Name: "bert", Surface: control.API, Role: control.Admin}
@@ -41,8 +42,8 @@ func TestCommands(t *testing.T) {
 			{anna, "config set streams.main.video.gop 1s", 0, `+ streams.main.video.gop = "1s"`, ""},
 			{anna, "config set streams.main.video.gop 3s", 0, `+ streams.main.video.gop = "3s"`, ""},
 			{bert, "config diff", 0, "nothing is changed", ""},
-			{anna, "config validate", 0, "the configuration is not valid; nothing was changed", control.Usage},
-			{anna, "config commit", 0, "the configuration is not valid; nothing was changed", control.Usage},
+			{anna, "config validate", 0, invalid, control.Usage},
+			{anna, "config commit", 0, invalid, control.Usage},
 			{anna, "config set streams.main.video.gop 9h", 0, `streams.main.video.gop: got "9h", expected a duration from 100ms to 10s, such as "2s" or "500ms"`, control.Usage},
 			{anna, "config set streams.main.video.gop 1s", 0, `+ streams.main.video.gop = "1s"`, ""},
 			{anna, "config validate", 0, "valid", ""},
@@ -55,13 +56,15 @@ func TestCommands(t *testing.T) {
 			{anna, "config confirm", 0, "config: confirm: no change waits for confirmation: there was none, it was undone already, or it is saved", control.Conflict},
 			{bert, "config commit", 0, "saved: log.level", ""},
 			{anna, "config delete streams.main.video.gop", 0, `- streams.main.video.gop = "1s"`, ""},
-			{anna, "config show streams.main.video", 0, "set streams.main.video.bitrate.max 3M", ""},
+			{anna, "show config streams.main.video.bitrate", 0, "[streams.main.video.bitrate]\nmax = \"3M\"", ""},
 			{anna, "config discard", 0, "", ""},
 			{anna, "config rollback 2", 0, "- log.level = \"debug\"\n- streams.main.video.gop = \"1s\"", ""},
 			{anna, "config commit confirmed", 0, "running: log.level, streams.main.video.gop\nundone in 1m unless confirmed: config confirm; your candidate has it again then", ""},
 			{anna, "config revert", 0, "the configuration before runs again", ""},
 			{anna, "config rollback 7", 0, `config: version "7": there is no such version: expected 1 to 2 or factory`, control.NotFound},
-			{anna, "config load /none", 0, "config: load: open /none: no such file or directory", control.Failed},
+			{anna, "config load /none", 0, "config: load: there is no file /none: config usb tells of those on sticks", control.NotFound},
+			{anna, "config load none.toml", 0, `config: load: "none.toml": give the whole path, such as /media/usb/encoderbox.toml`, control.Usage},
+			{anna, "config load", 0, "say what to load: a file, or a document", control.Usage},
 			{anna, "config discard", 0, "", ""},
 		} {
 			got, code := do(c.by, c.line, c.confirmed)

@@ -216,20 +216,41 @@ func (s *Session) Load(version string) error {
 }
 
 // LoadFile makes the candidate a file's configuration, whole. A file that is not valid
-// changes nothing.
-func (s *Session) LoadFile(file string) error {
-	c, err := loadFile(file, s.k.o.Rules)
+// changes nothing. If version is not "", it has to be the one of Keeper.Now. Secrets that
+// are masked stay what they are.
+func (s *Session) LoadFile(file, version string) error {
+	return s.load(version, "load "+file, func(running *config.Config) (*config.Config, error) {
+		return loadFile(running, file, s.k.o.Rules)
+	})
+}
+
+// LoadDocument is LoadFile of a document that has no file.
+func (s *Session) LoadDocument(doc, version string) error {
+	return s.load(version, "load", func(running *config.Config) (*config.Config, error) {
+		return config.Import(running, "", []byte(doc), s.k.o.Rules)
+	})
+}
+
+func (s *Session) load(version, why string, read func(running *config.Config) (*config.Config, error)) error {
+	running, now := s.k.Now()
+	if err := isNow(version, now); err != nil {
+		return err
+	}
+	c, err := read(running)
 	if err != nil {
 		return err
 	}
-	s.replace(c, "load "+file)
+	s.replaceIn(running, c, why)
 	return nil
 }
 
-func (s *Session) replace(c *config.Config, why string) {
+func (s *Session) replace(c *config.Config, why string) { s.replaceIn(s.k.Running(), c, why) }
+
+// replaceIn makes the candidate a configuration in the place of base.
+func (s *Session) replaceIn(base, c *config.Config, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.draft, s.why, s.tried = config.NewDraft(s.k.Running()), why, nil
+	s.draft, s.why, s.tried = config.NewDraft(base), why, nil
 	s.draft.Replace(c)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/control"
 )
 
 // OfferName is the file that is looked for on removable media.
@@ -52,7 +54,7 @@ func (k *Keeper) Offers() ([]Offer, error) {
 
 func (k *Keeper) offer(file string) Offer {
 	o := Offer{Path: file, Problems: []string{}, Diff: []string{}}
-	c, err := loadFile(file, k.o.Rules)
+	c, err := loadFile(k.Running(), file, k.o.Rules)
 	var invalid config.Errors
 	switch {
 	case errors.As(err, &invalid):
@@ -98,30 +100,45 @@ func removable(point string) bool {
 	})
 }
 
-// loadFile reads a configuration that somebody brings: a plain file, which is no link
-// to one of the box's own and does not make the reader wait.
-func loadFile(file string, rules config.Rules) (*config.Config, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
-	if errors.Is(err, syscall.ELOOP) {
-		return nil, fmt.Errorf("config: load %s: it is a link, expected the file itself", file)
-	}
+// fileError is that a file is none that a configuration is loaded from.
+type fileError struct{ error }
+
+// loadFile reads a configuration that somebody brings, to be in the place of current.
+func loadFile(current *config.Config, file string, rules config.Rules) (*config.Config, error) {
+	doc, err := readFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("config: load: %w", err)
+	}
+	return config.Import(current, file, doc, rules)
+}
+
+// readFile reads a plain file, which is no link to one of the box's own and does not make
+// the reader wait.
+func readFile(file string) ([]byte, error) {
+	if !filepath.IsAbs(file) {
+		return nil, fileError{fmt.Errorf("%q: give the whole path, such as /media/usb/%s", file, OfferName)}
+	}
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fileError{fmt.Errorf("%s: it is a link, expected the file itself", file)}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, control.Errorf(control.NotFound, "config: load: there is no file %s: config usb tells of those on sticks", file)
+	}
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("config: load: %w", err)
+		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("config: load %s: expected a plain file", file)
+		return nil, fileError{fmt.Errorf("%s: expected a plain file", file)}
 	}
 	doc, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("config: load: %w", err)
+	if err == nil && len(doc) > maxFile {
+		err = fileError{fmt.Errorf("%s: more than %d bytes, no configuration is so long", file, maxFile)}
 	}
-	if len(doc) > maxFile {
-		return nil, fmt.Errorf("config: load %s: more than %d bytes, no configuration is so long", file, maxFile)
-	}
-	return config.Parse(file, doc, rules)
+	return doc, err
 }

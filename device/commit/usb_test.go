@@ -69,9 +69,9 @@ broken
 	require.False(t, k.Session("panel").Changed(), "it is told of, not taken")
 
 	s := k.NewSession()
-	require.Error(t, s.LoadFile(found["mnt"].Path))
+	require.Error(t, s.LoadFile(found["mnt"].Path, ""))
 	require.Empty(t, s.Diff())
-	require.NoError(t, s.LoadFile(good.Path))
+	require.NoError(t, s.LoadFile(good.Path, ""))
 	_, err = s.Commit(t.Context(), "anna")
 	require.NoError(t, err)
 	require.Equal(t, "4M", bitrate(k.Running()))

@@ -21,14 +21,20 @@ func MarshalMasked(c *Config) []byte {
 
 // Import is the configuration of a TOML document, in the place of current. A secret
 // that stands there as it is shown, masked, is current's of the same path. current
-// is not changed. The error is an Errors with all that is wrong.
-func Import(current *Config, doc []byte, rules Rules) (*Config, error) {
-	root, err := parseTree(current.file, doc)
+// is not changed. file is the document's name for errors. The error is an Errors with
+// all that is wrong.
+func Import(current *Config, file string, doc []byte, rules Rules) (*Config, error) {
+	root, err := parseTree(file, doc)
 	if err != nil {
 		return nil, err
 	}
 	unmask(reflect.TypeFor[Config](), reflect.ValueOf(current).Elem(), root)
-	return decode(current.file, root, rules)
+	next, err := decode(file, root, rules)
+	if err != nil {
+		return nil, err
+	}
+	next.file = current.file
+	return next, nil
 }
 
 // unmask puts the secrets of current, a table of the type t, into their places in a

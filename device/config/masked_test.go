@@ -10,10 +10,10 @@ func TestWhatIsShownCanBeTakenBack(t *testing.T) {
 	c := parse(t, secretDoc)
 	shown := MarshalMasked(c)
 	requireNoSecret(t, "shown", string(shown))
-	back, err := Import(c, shown, Rules{})
+	back, err := Import(c, "", shown, Rules{})
 	require.NoError(t, err)
 	require.True(t, back.Equal(c))
-	_, err = Import(Default(), shown, Rules{})
+	_, err = Import(Default(), "", shown, Rules{})
 	require.ErrorContains(t, err, "placeholder ***", "there is no secret to put there")
 	requireNoSecret(t, "the error", err.Error())
 }

@@ -31,11 +31,11 @@ On the serial console, with ` + "`encoderctl`" + ` and by the API, everybody edi
 | Command | What it does |
 |---|---|
 | ` + "`config set PATH VALUE`, `config delete PATH`" + ` | change the candidate; ` + "`config set streams.main.video.gop 1s`" + ` |
-| ` + "`config show [PATH]`, `config diff`, `config validate`" + ` | what it is, what it changes, what is wrong with it; secrets are concealed |
+| ` + "`show config [PATH]`, `config diff`, `config validate`" + ` | what it is, what it changes, what is wrong with it; secrets are concealed |
 | ` + "`config commit`" + ` | has it run and saves it |
 | ` + "`config commit confirmed [60s]`" + ` | has it run; unless ` + "`config confirm`" + ` follows in time (10s to 1h), the configuration before runs again, also when the box restarts meanwhile, and what was tried is the candidate again, to be mended. ` + "`config revert`" + ` does not wait |
 | ` + "`config versions`, `config rollback N`" + ` | the last ten configurations that were saved; takes one into the candidate, or ` + "`config rollback factory`" + ` the factory's. ` + "`system factory-reset`" + ` runs that at once, and forgets all others |
-| ` + "`config usb`, `config load FILE`" + ` | tells of ` + "`encoderbox.toml`" + ` on USB sticks, with what it would change; takes a file into the candidate. Nothing is taken by itself |
+| ` + "`config usb`, `config load FILE`" + ` | tells of ` + "`encoderbox.toml`" + ` on USB sticks, with what it would change; takes a file into the candidate; secrets that stand there as ` + "`***`" + ` stay what they are, and with ` + "`version=`" + ` of ` + "`config export`" + ` it is refused where something changed meanwhile. Nothing is taken by itself |
 
 While a change waits for its confirmation, other changes are refused. Who commits over somebody else's change of the same keys is told which; changes of other keys are kept. Versions are files that hold the secrets too, for the daemon's user alone: ` + "`versions/`" + ` in the folder ` + "`storage.state`" + ` that the daemon started with.
 
