@@ -18,6 +18,7 @@ require (
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/datarhei/gosrt v0.11.0
 	github.com/gen2brain/alsa v0.5.0
+	github.com/godbus/dbus/v5 v5.2.4
 	github.com/haivision/srtgo v0.0.0-20260729205614-11f07ff45f44
 	github.com/holoplot/go-evdev v0.0.0-20250804134636-ab1d56a1fe83
 	github.com/makiuchi-d/gozxing v0.1.1

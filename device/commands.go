@@ -24,7 +24,7 @@ func (d *box) commands() *control.Table {
 	return control.New(d.store, d.executed, slices.Concat(
 		d.streamCommands(), d.destinationCommands(), d.recordCommands(), d.showCommands(),
 		d.configCommands(), d.presetCommands(), commit.Commands(d.keeper), d.systemCommands(), d.timeCommands(),
-		network.Commands(d.store, d.keeper), d.panelCommands(),
+		network.Commands(d.store, d.keeper), network.WifiCommands(d.store, d.keeper, d.network), d.panelCommands(),
 	)...)
 }
 

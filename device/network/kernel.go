@@ -13,6 +13,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/encoderbox/encoderbox/device/network/wifi"
 )
 
 // link is an interface as the kernel has it.
@@ -24,6 +26,8 @@ type link struct {
 	addresses   []address
 	gateway     netip.Addr // of the best default route by it; zero without one
 	dns         []string   // as systemd-networkd knows them
+	wireless    bool       // it has a radio
+	radio       wifi.Link  // of a wireless one, as far as the box joins networks by it
 }
 
 type address struct {
@@ -84,6 +88,7 @@ func (k *kernel) read(h *netlink.Handle) (links []link, err error) {
 			name: a.Name, mac: a.HardwareAddr.String(), mtu: a.MTU, speed: k.speed(a.Name),
 			up: up, carrier: up && a.RawFlags&unix.IFF_LOWER_UP != 0,
 			addresses: addresses[a.Index], gateway: routes[a.Index].gateway, dns: k.servers(a.Index),
+			wireless: k.wireless(a.Name),
 		})
 	}
 	return links, nil
@@ -145,6 +150,12 @@ func (k *kernel) speed(name string) int {
 		return 0
 	}
 	return max(n, 0)
+}
+
+// wireless says whether an interface is one of Wi-Fi.
+func (k *kernel) wireless(name string) bool {
+	_, err := fs.Stat(k.root, "sys/class/net/"+name+"/phy80211")
+	return err == nil
 }
 
 // servers are an interface's name servers, from the file in which systemd-networkd tells

@@ -16,7 +16,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/network/wifi"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
@@ -36,6 +39,8 @@ type Options struct {
 	Root fs.FS
 	// Hostname is the kernel's name of the box.
 	Hostname func() (string, error)
+	// Bus connects to the bus that wpa_supplicant is on.
+	Bus func(ctx context.Context) (*dbus.Conn, error)
 	// Enter calls f where netlink sockets are to be opened, for tests in a network
 	// namespace of their own.
 	Enter func(f func() error) error
@@ -48,6 +53,7 @@ type Network struct {
 	backend *backend
 	name    *hostname
 	kernel  *kernel
+	radio   *wifi.Radio
 	history history
 	blind   bool          // the kernel could not be read, and that is logged
 	look    time.Duration // lookEvery
@@ -81,6 +87,7 @@ func New(o Options) *Network {
 		backend: &backend{folder: o.Folder, run: o.Run},
 		name:    &hostname{run: o.Run, get: o.Hostname, memory: filepath.Join(o.Folder, ".encoderbox-hostname")},
 		kernel:  &kernel{root: o.Root, enter: o.Enter},
+		radio:   wifi.New(wifi.Options{Log: o.Log, Connect: o.Bus}),
 		history: history{},
 		changed: make(chan struct{}, 1),
 		look:    lookEvery,
@@ -141,6 +148,7 @@ func (n *Network) Run(ctx context.Context) error {
 	defer cancel()
 	news := make(chan struct{}, 1)
 	background.Go(func() { n.kernel.watch(ctx, news, n.log) })
+	background.Go(func() { _ = n.radio.Run(ctx) })
 
 	look := time.NewTicker(n.look)
 	defer look.Stop()
@@ -166,6 +174,7 @@ func (n *Network) Run(ctx context.Context) error {
 			case <-news:
 			default:
 			}
+		case <-n.radio.News():
 		case <-look.C:
 		}
 		n.observe(time.Now())
@@ -184,6 +193,7 @@ func pause(ctx context.Context, d time.Duration) {
 // apply makes the network what is wanted, and says whether it is.
 func (n *Network) apply(ctx context.Context) bool {
 	want := n.want()
+	n.radio.Set(stations(want), want.WifiCountry)
 	did, err := n.backend.apply(ctx, want)
 	if did != "" {
 		n.log.Info("network configured", "changes", did)
@@ -228,6 +238,10 @@ func (n *Network) observe(now time.Time) {
 		return
 	}
 	n.blind = false
+	radios := n.radio.Links()
+	for i := range links {
+		links[i].radio = radios[links[i].name]
+	}
 	want := n.want()
 	all := n.history.report(links, want, now)
 	n.store.SetNetwork(all)

@@ -18,7 +18,7 @@ BOOT_MODULES='virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio-rng 
 MODULES='vivid v4l2-mem2mem videobuf2-vmalloc videobuf2-dma-contig videobuf2-dma-sg
 	snd-aloop snd-usb-audio uvcvideo vhci-hcd xhci-pci usb-storage sd_mod ftdi_sio evdev uinput uhid configfs
 	i6300esb softdog loop ext4 vfat squashfs overlay virtio_blk dm-verity
-	tun veth ifb 8021q sch_netem sch_tbf sch_htb sch_fq cls_u32 cls_matchall act_mirred tcp_bbr virtio_net virtio-rng'
+	mac80211_hwsim ccm cmac ctr tun veth ifb 8021q sch_netem sch_tbf sch_htb sch_fq cls_u32 cls_matchall act_mirred tcp_bbr virtio_net virtio-rng'
 
 cross_arch arm64
 kernel=$(box_kernel_path)

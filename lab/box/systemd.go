@@ -12,6 +12,12 @@ Exec=/usr/lib/systemd/systemd-hostnamed
 User=root
 `
 
+const supplicantService = `[D-BUS Service]
+Name=fi.w1.wpa_supplicant1
+Exec=/usr/sbin/wpa_supplicant -u -O /run/wpa_supplicant
+User=root
+`
+
 // systemctl restarts systemd-networkd as that of a box with systemd as its first process
 // does, and does nothing else.
 const systemctl = `#!/bin/sh
@@ -22,8 +28,8 @@ esac
 `
 
 // laySystemd has systemd's programs lie over the box's /usr, and runs what needs no
-// systemd as the first process: D-Bus, which starts systemd-hostnamed when asked, and
-// systemd-networkd, again where it fails, as its unit does. That sees a /sys that cannot be written: else it would wait for udev.
+// systemd as the first process: D-Bus, which starts systemd-hostnamed and wpa_supplicant
+// when asked, and systemd-networkd, again where it fails, as its unit does. That sees a /sys that cannot be written: else it would wait for udev.
 // /run/systemd/system says to hostnamectl that this is a box of systemd's.
 const laySystemd = `set -e
 mkdir -p /opt/systemd /opt/modules /run/dbus /run/systemd/network /run/systemd/netif /run/systemd/system /etc/dbus-1/services
@@ -47,12 +53,14 @@ cat >/etc/dbus-1/box.conf <<'END'
 ` + busConfig + `END
 cat >/etc/dbus-1/services/org.freedesktop.hostname1.service <<'END'
 ` + hostnameService + `END
+cat >/etc/dbus-1/services/fi.w1.wpa_supplicant1.service <<'END'
+` + supplicantService + `END
 dbus-daemon --config-file=/etc/dbus-1/box.conf --fork --nopidfile
 unshare -m sh -c 'mount --bind /sys /sys && mount -o remount,bind,ro /sys && while :; do /usr/lib/systemd/systemd-networkd; sleep 1; done' </dev/null >/run/networkd.log 2>&1 &
 until networkctl reload >/dev/null 2>&1; do sleep 0.2; done
 `
 
-// LaySystemd has systemd-networkd and systemd-hostnamed run in a box with
+// LaySystemd has systemd-networkd, systemd-hostnamed and wpa_supplicant run in a box with
 // Options.Systemd, until it reboots. No interface is theirs before a file of
 // /run/systemd/network or /etc/systemd/network says so. The kernel's VLANs are there.
 func (b *Box) LaySystemd() {

@@ -87,11 +87,11 @@ BOX_DRIVERS='vicodec vimc'
 BOX_PANEL_SOURCES='drivers/gpio/gpio-sim.c drivers/gpio/gpiolib.h kernel/irq/irq_sim.c drivers/leds/uleds.c'
 
 # What the box has beside the libraries above: its commands, and, in trees of their own, the
-# program that benchmarks compare with, and systemd-networkd with what it needs. They are of the
-# same release as the libraries.
+# program that benchmarks compare with, and systemd-networkd with what it needs, Wi-Fi and access
+# point included. They are of the same release as the libraries.
 BOX_PROGRAMS='busybox-static v4l-utils alsa-utils iproute2'
 BOX_FFMPEG='ffmpeg'
-BOX_SYSTEMD='systemd dbus-daemon'
+BOX_SYSTEMD='systemd dbus-daemon wpasupplicant hostapd iw'
 
 # Raised when lab/setup/box.sh unpacks differently than before.
 BOX_LAYOUT=4
