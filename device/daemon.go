@@ -25,6 +25,7 @@ import (
 	"github.com/encoderbox/encoderbox/device/hardware"
 	"github.com/encoderbox/encoderbox/device/httpd"
 	"github.com/encoderbox/encoderbox/device/network"
+	"github.com/encoderbox/encoderbox/device/network/modem"
 	"github.com/encoderbox/encoderbox/device/panel"
 	"github.com/encoderbox/encoderbox/device/programme"
 	"github.com/encoderbox/encoderbox/device/reconcile"
@@ -160,7 +161,9 @@ func newBox(opts Options, cfg *config.Config) *box {
 	d.tellPresets()
 	d.flight = d.newFlight(cfg)
 	d.recallAir(cfg)
-	d.network = network.New(network.Options{Store: d.store, Log: d.log})
+	d.network = network.New(network.Options{Store: d.store, Log: d.log, Modems: modem.Options{
+		State: func() (string, error) { return d.keeper.Running().StatePath() },
+	}})
 	d.network.Saved(cfg.Network)
 	d.signs = panel.NewSigns()
 	d.table = d.commands()

@@ -257,6 +257,26 @@ func programs() map[string][]string {
 	}
 }
 
+// services are those that the daemon commands by D-Bus itself, with the polkit actions that it takes.
+// Of ModemManager: Modem.Enable, Modem.Simple and Sim.SendPin. Its org.freedesktop.ModemManager1.Control
+// is for scans and the log, which the daemon does not ask for.
+func services() map[string][]string {
+	return map[string][]string{"org.freedesktop.ModemManager1": {"ModemManager1.Device.Control"}}
+}
+
+// commanded says that the sources name the service.
+func commanded(t *testing.T, service string) (found bool) {
+	t.Helper()
+	eachFile(t, func(_ string, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			text, ok := literal(n)
+			found = found || ok && text == service
+			return true
+		})
+	})
+	return found
+}
+
 // run are the programs of systemd that the sources run, with their verbs.
 func run(t *testing.T) map[string]string {
 	t.Helper()
@@ -305,6 +325,14 @@ func TestEveryProgramTheDaemonRunsHasItsRights(t *testing.T) {
 			want = append(want, "org.freedesktop."+a)
 		}
 	}
+	for service, actions := range services() {
+		if !commanded(t, service) {
+			t.Errorf("nothing commands %s any more: take its right away", service)
+		}
+		for _, a := range actions {
+			want = append(want, "org.freedesktop."+a)
+		}
+	}
 	slices.Sort(want)
 	if got := granted(t, "encoderbox", want); !slices.Equal(got, want) {
 		t.Errorf("granted are\n%q, want\n%q", got, want)
@@ -326,7 +354,7 @@ func granted(t *testing.T, user string, actions []string) (may []string) {
 			}
 		}
 	}
-	actions = append(slices.Clone(actions), "org.freedesktop.login1.reboot-ignore-inhibit", "org.freedesktop.systemd1.manage-units",
+	actions = append(slices.Clone(actions), "org.freedesktop.login1.reboot-ignore-inhibit", "org.freedesktop.ModemManager1.Control", "org.freedesktop.systemd1.manage-units",
 		"org.freedesktop.systemd1.manage-units ssh.service restart", "org.freedesktop.systemd1.manage-units systemd-networkd.service stop", "")
 	list, err := json.Marshal(actions)
 	if err != nil {

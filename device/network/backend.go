@@ -53,14 +53,15 @@ type backend struct {
 // systemd-networkd read them. Files of others are left alone. What is so already is not
 // done again; only after the start of the daemon systemd-networkd reads once what may be
 // new to it, which changes nothing where it is not. did says what was done, "" for
-// nothing. After an error the same again goes on where it stopped.
-func (b *backend) apply(ctx context.Context, c config.Network) (did string, err error) {
+// nothing. After an error the same again goes on where it stopped. more are files in the
+// place of those of the same name.
+func (b *backend) apply(ctx context.Context, c config.Network, more ...File) (did string, err error) {
 	have, err := b.read()
 	if err != nil {
 		return "", err
 	}
 	want := map[string]string{}
-	for _, f := range Files(c) {
+	for _, f := range append(Files(c), more...) {
 		want[f.Name] = f.Text
 	}
 	if !b.begun {

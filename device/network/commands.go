@@ -32,7 +32,7 @@ type Changer interface {
 func Commands(state control.State, change Changer) []control.Command {
 	c := commands{state, change}
 	name := control.Arg{Name: "interface", Help: "The network interface, such as eth0", Kind: control.Word, Values: interfaces}
-	return []control.Command{
+	return append([]control.Command{
 		{
 			Name: "network show", Help: "Show interfaces, addresses and cables",
 			Role: control.Viewer, Reads: true, Run: c.show,
@@ -60,7 +60,7 @@ func Commands(state control.State, change Changer) []control.Command {
 			Args: []control.Arg{{Name: "name", Help: "1 to 63 of a-z, 0-9 and -", Kind: control.Word}},
 			Role: control.Admin, Run: c.hostname,
 		},
-	}
+	}, c.modem()...)
 }
 
 // commands run the commands.
@@ -183,7 +183,7 @@ func (c commands) confirmed(ctx context.Context, call control.Call, what string,
 	seconds := int(Within.Seconds())
 	return control.Result{
 		Text: fmt.Sprintf("Now %s. Keep it by \"config confirm\" within %d seconds: else all is as before again.\nIf this connection ends, reach the box at its new address, or by console or panel, and confirm there.", what, seconds),
-		Data: map[string]any{"confirm_within_seconds": seconds, "confirm_by": "config confirm", "changes": masked(patch)},
+		Data: map[string]any{"confirm_within_seconds": seconds, "confirm_by": "config confirm", "changes": patch},
 	}, nil
 }
 
@@ -204,7 +204,7 @@ func table(s *status.Snapshot) string {
 		}
 		rows = append(rows, row)
 	}
-	return "Hostname: " + s.Hostname + "\n" + aligned(rows) + airTable(s)
+	return "Hostname: " + s.Hostname + "\n" + aligned(rows)
 }
 
 // aligned are rows with their columns below each other.

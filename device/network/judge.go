@@ -25,15 +25,13 @@ const (
 
 // judged are the codes that judge decides.
 func judged() []string {
-	return []string{conditionMissing, conditionCable, conditionAddress, conditionLinkLocal, conditionDuplicate,
-		conditionWifi, conditionWifiAuth, conditionWifiMissing, conditionWifiWeak}
+	return []string{conditionMissing, conditionCable, conditionAddress, conditionLinkLocal, conditionDuplicate}
 }
 
 // States of an interface, see status.NetworkInterface.
 const (
 	stateOff       = "off"
 	stateNoCable   = "no cable"
-	stateApart     = "not connected" // of Wi-Fi
 	stateNoAddress = "no address"
 	stateLinkLocal = "link-local"
 	stateUp        = "up"
@@ -43,8 +41,6 @@ func (l link) state() string {
 	switch {
 	case !l.up:
 		return stateOff
-	case !l.carrier && l.wireless:
-		return stateApart
 	case !l.carrier:
 		return stateNoCable
 	}
@@ -125,10 +121,6 @@ func (h history) report(links []link, c config.Network, now time.Time) []status.
 			Name: l.name, MAC: l.mac, State: l.state(), Up: l.up, Carrier: l.carrier,
 			Speed: l.speed, MTU: l.mtu, Addresses: []string{}, DNS: append([]string{}, l.dns...),
 			Method: method(c, l.name), Since: h[l.name].since,
-			Wifi: air(l),
-		}
-		if l.wireless && l.radio.Rate > 0 {
-			i.Speed = l.radio.Rate
 		}
 		if l.gateway.IsValid() {
 			i.Gateway = l.gateway.String()
@@ -177,14 +169,14 @@ const contest = 12 * time.Second
 func (h history) judge(c config.Network, links []link, all []status.NetworkInterface, now time.Time) map[string]status.Condition {
 	v := verdict{}
 	if !c.Manage {
-		return nil
+		return v
 	}
 	reachable := false
 	for _, i := range all {
 		reachable = reachable || i.State == stateUp || i.State == stateLinkLocal || i.Method != "" && i.Carrier && now.Sub(i.Since) < lease
 	}
 	for _, name := range c.InterfaceNames() {
-		if c.Interfaces[name].Method == config.NetworkOff {
+		if c.Interfaces[name].Method == config.NetworkOff || c.Interfaces[name].Modem() {
 			continue
 		}
 		at := slices.IndexFunc(all, func(i status.NetworkInterface) bool { return i.Name == name })
@@ -193,9 +185,6 @@ func (h history) judge(c config.Network, links []link, all []status.NetworkInter
 			continue
 		}
 		v.judge(c.Interfaces[name], all[at], now)
-	}
-	for _, l := range links {
-		v.wifi(c.Interfaces[l.name], l, h[l.name], now)
 	}
 	for _, l := range links {
 		if h[l.name].contested(now) {
