@@ -11,9 +11,10 @@ import (
 
 // Network is how the box is on the network. Equal compares two.
 type Network struct {
-	Manage     bool                        `toml:"manage" default:"false" help:"Have encoderd configure the network, by systemd-networkd. Off: whatever the box's distribution does stays, and only hostname is taken from here. The firmware image's own configuration turns it on. See docs/network.md."`
-	Hostname   string                      `toml:"hostname" unit:"1 to 63 of a-z, 0-9 and -" help:"The box's name on the network, without a domain. Empty: the name that it has already."`
-	Interfaces map[string]NetworkInterface `toml:"interfaces" help:"One network interface each; NAME is the kernel's name of it, such as eth0, or a VLAN's that you choose. With manage, a wired interface that is not listed takes its address by DHCP."`
+	Manage      bool                        `toml:"manage" default:"false" help:"Have encoderd configure the network, by systemd-networkd. Off: whatever the box's distribution does stays, and only hostname is taken from here. The firmware image's own configuration turns it on. See docs/network.md."`
+	Hostname    string                      `toml:"hostname" unit:"1 to 63 of a-z, 0-9 and -" help:"The box's name on the network, without a domain. Empty: the name that it has already."`
+	WifiCountry string                      `toml:"wifi_country" unit:"two capital letters" help:"The country that the box is in, for Wi-Fi: its rules say which channels may be used, and how loud. Empty: what is allowed everywhere, which leaves most channels of 5 GHz out."`
+	Interfaces  map[string]NetworkInterface `toml:"interfaces" help:"One network interface each; NAME is the kernel's name of it, such as eth0, or a VLAN's that you choose. With manage, a wired interface that is not listed takes its address by DHCP."`
 }
 
 // The methods of an interface.
@@ -25,15 +26,18 @@ const (
 
 // NetworkInterface is one interface's part. It is comparable.
 type NetworkInterface struct {
-	Method    string `toml:"method" default:"dhcp" enum:"dhcp|static|off" help:"dhcp: addresses come from the network (IPv4 by DHCP, IPv6 by router advertisements); static: address holds; off: the interface is kept down."`
-	Address   string `toml:"address" unit:"address/prefix, several separated by commas" help:"For method static: the box's addresses, IPv4 or IPv6, such as \"192.168.1.20/24\"."`
-	Gateway   string `toml:"gateway" unit:"address" help:"For method static: the router that leads out of the network, within the net of an address. Empty: none."`
-	DNS       string `toml:"dns" unit:"addresses, separated by commas" help:"Name servers. With dhcp they replace those that the network tells."`
-	MTU       int    `toml:"mtu" default:"0" min:"0" max:"9216" unit:"bytes; 0: the driver's" help:"Largest packet: 576 or more, 1280 or more with IPv6."`
-	VLAN      int    `toml:"vlan" default:"0" min:"0" max:"4094" unit:"VLAN ID; 0: no VLAN" help:"Makes this interface a VLAN (802.1Q) on parent."`
-	Parent    string `toml:"parent" help:"For a VLAN: the interface that carries it, which is listed too."`
-	LinkLocal bool   `toml:"link_local" default:"true" help:"With dhcp: take an address of 169.254.0.0/16 as long as no DHCP server answers, so that a laptop on the same cable finds the box."`
-	Metric    int    `toml:"metric" default:"0" min:"0" max:"65535" unit:"0: systemd-networkd's; a modem's: 4096" help:"Which interface leads out of the network, of several: the lowest."`
+	Method     string `toml:"method" default:"dhcp" enum:"dhcp|static|off" help:"dhcp: addresses come from the network (IPv4 by DHCP, IPv6 by router advertisements); static: address holds; off: the interface is kept down."`
+	Address    string `toml:"address" unit:"address/prefix, several separated by commas" help:"For method static: the box's addresses, IPv4 or IPv6, such as \"192.168.1.20/24\"."`
+	Gateway    string `toml:"gateway" unit:"address" help:"For method static: the router that leads out of the network, within the net of an address. Empty: none."`
+	DNS        string `toml:"dns" unit:"addresses, separated by commas" help:"Name servers. With dhcp they replace those that the network tells."`
+	MTU        int    `toml:"mtu" default:"0" min:"0" max:"9216" unit:"bytes; 0: the driver's" help:"Largest packet: 576 or more, 1280 or more with IPv6."`
+	VLAN       int    `toml:"vlan" default:"0" min:"0" max:"4094" unit:"VLAN ID; 0: no VLAN" help:"Makes this interface a VLAN (802.1Q) on parent."`
+	Parent     string `toml:"parent" help:"For a VLAN: the interface that carries it, which is listed too."`
+	LinkLocal  bool   `toml:"link_local" default:"true" help:"With dhcp: take an address of 169.254.0.0/16 as long as no DHCP server answers, so that a laptop on the same cable finds the box."`
+	Metric     int    `toml:"metric" default:"0" min:"0" max:"65535" unit:"0: systemd-networkd's; a modem's: 4096" help:"Which interface leads out of the network, of several: the lowest."`
+	SSID       string `toml:"ssid" unit:"1 to 32 bytes" help:"For a Wi-Fi interface: the name of the network to join; method and addresses are as with a cable. Empty: its Wi-Fi is left to the box's distribution."`
+	Passphrase Secret `toml:"passphrase" help:"The passphrase of the Wi-Fi network (WPA2, WPA3): 8 to 63 ASCII characters, or 64 hexadecimal digits. Empty: it is an open network."`
+	Hidden     bool   `toml:"hidden" default:"false" help:"The Wi-Fi network does not tell its name, and has to be asked for by it."`
 
 	APN         string `toml:"apn" unit:"1 to 100 of letters, digits, ., - and _" help:"For a mobile modem's interface, such as wwan0: the access point name that the SIM's operator gives. Empty: the interface is no modem's, or its modem is left to the box's distribution."`
 	PIN         Secret `toml:"pin" unit:"4 to 8 digits" help:"For a modem: the SIM's PIN. A wrong one is tried once."`
@@ -73,7 +77,7 @@ func (n Network) InterfaceNames() []string { return slices.Sorted(maps.Keys(n.In
 
 // Equal says whether both configure the same.
 func (n Network) Equal(o Network) bool {
-	return n.Manage == o.Manage && n.Hostname == o.Hostname && maps.Equal(n.Interfaces, o.Interfaces)
+	return n.Manage == o.Manage && n.Hostname == o.Hostname && n.WifiCountry == o.WifiCountry && maps.Equal(n.Interfaces, o.Interfaces)
 }
 
 // Clone shares nothing with n.
@@ -118,6 +122,7 @@ func (d *decoder) validateNetwork(n Network) {
 			d.fail("network.hostname", "%v", err)
 		}
 	}
+	d.validateCountry(n)
 	nets := map[netip.Addr]string{} // interfaces by the static addresses they have
 	for _, name := range n.InterfaceNames() {
 		path, i := "network.interfaces."+name, n.Interfaces[name]
@@ -129,6 +134,7 @@ func (d *decoder) validateNetwork(n Network) {
 		d.validateMTU(path, i)
 		d.validateVLAN(path, name, i, n)
 		d.validateModem(path, i, n)
+		d.validateWifi(path, i)
 	}
 }
 

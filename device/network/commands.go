@@ -183,7 +183,7 @@ func (c commands) confirmed(ctx context.Context, call control.Call, what string,
 	seconds := int(Within.Seconds())
 	return control.Result{
 		Text: fmt.Sprintf("Now %s. Keep it by \"config confirm\" within %d seconds: else all is as before again.\nIf this connection ends, reach the box at its new address, or by console or panel, and confirm there.", what, seconds),
-		Data: map[string]any{"confirm_within_seconds": seconds, "confirm_by": "config confirm", "changes": patch},
+		Data: map[string]any{"confirm_within_seconds": seconds, "confirm_by": "config confirm", "changes": masked(patch)},
 	}, nil
 }
 
@@ -204,7 +204,7 @@ func table(s *status.Snapshot) string {
 		}
 		rows = append(rows, row)
 	}
-	return "Hostname: " + s.Hostname + "\n" + aligned(rows)
+	return "Hostname: " + s.Hostname + "\n" + aligned(rows) + airTable(s)
 }
 
 // aligned are rows with their columns below each other.

@@ -25,13 +25,15 @@ const (
 
 // judged are the codes that judge decides.
 func judged() []string {
-	return []string{conditionMissing, conditionCable, conditionAddress, conditionLinkLocal, conditionDuplicate}
+	return []string{conditionMissing, conditionCable, conditionAddress, conditionLinkLocal, conditionDuplicate,
+		conditionWifi, conditionWifiAuth, conditionWifiMissing, conditionWifiWeak}
 }
 
 // States of an interface, see status.NetworkInterface.
 const (
 	stateOff       = "off"
 	stateNoCable   = "no cable"
+	stateApart     = "not connected" // of Wi-Fi
 	stateNoAddress = "no address"
 	stateLinkLocal = "link-local"
 	stateUp        = "up"
@@ -41,6 +43,8 @@ func (l link) state() string {
 	switch {
 	case !l.up:
 		return stateOff
+	case !l.carrier && l.wireless:
+		return stateApart
 	case !l.carrier:
 		return stateNoCable
 	}
@@ -121,6 +125,10 @@ func (h history) report(links []link, c config.Network, now time.Time) []status.
 			Name: l.name, MAC: l.mac, State: l.state(), Up: l.up, Carrier: l.carrier,
 			Speed: l.speed, MTU: l.mtu, Addresses: []string{}, DNS: append([]string{}, l.dns...),
 			Method: method(c, l.name), Since: h[l.name].since,
+			Wifi: air(l),
+		}
+		if l.wireless && l.radio.Rate > 0 {
+			i.Speed = l.radio.Rate
 		}
 		if l.gateway.IsValid() {
 			i.Gateway = l.gateway.String()
@@ -185,6 +193,9 @@ func (h history) judge(c config.Network, links []link, all []status.NetworkInter
 			continue
 		}
 		v.judge(c.Interfaces[name], all[at], now)
+	}
+	for _, l := range links {
+		v.wifi(c.Interfaces[l.name], l, h[l.name], now)
 	}
 	for _, l := range links {
 		if h[l.name].contested(now) {

@@ -16,8 +16,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/network/modem"
+	"github.com/encoderbox/encoderbox/device/network/wifi"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
@@ -37,6 +40,8 @@ type Options struct {
 	Root fs.FS
 	// Hostname is the kernel's name of the box.
 	Hostname func() (string, error)
+	// Bus connects to the bus that wpa_supplicant is on.
+	Bus func(ctx context.Context) (*dbus.Conn, error)
 	// Modems are those of mobile modems; of them State says where it is remembered which
 	// PINs SIMs refused, and is required where there are any.
 	Modems modem.Options
@@ -52,6 +57,7 @@ type Network struct {
 	backend *backend
 	name    *hostname
 	kernel  *kernel
+	radio   *wifi.Radio
 	mobile  *mobile
 	history history
 	blind   bool          // the kernel could not be read, and that is logged
@@ -86,6 +92,7 @@ func New(o Options) *Network {
 		backend: &backend{folder: o.Folder, run: o.Run},
 		name:    &hostname{run: o.Run, get: o.Hostname, memory: filepath.Join(o.Folder, ".encoderbox-hostname")},
 		kernel:  &kernel{root: o.Root, enter: o.Enter},
+		radio:   wifi.New(wifi.Options{Log: o.Log, Connect: o.Bus}),
 		mobile:  newMobile(o),
 		history: history{},
 		changed: make(chan struct{}, 1),
@@ -148,6 +155,7 @@ func (n *Network) Run(ctx context.Context) error {
 	news := make(chan struct{}, 1)
 	background.Go(func() { n.kernel.watch(ctx, news, n.log) })
 	background.Go(func() { n.mobile.modems.Run(ctx) })
+	background.Go(func() { _ = n.radio.Run(ctx) })
 
 	look := time.NewTicker(n.look)
 	defer look.Stop()
@@ -173,6 +181,7 @@ func (n *Network) Run(ctx context.Context) error {
 			case <-news:
 			default:
 			}
+		case <-n.radio.News():
 		case <-n.mobile.modems.News():
 			if n.mobile.differs(n.want()) {
 				applied = n.apply(ctx)
@@ -195,6 +204,7 @@ func pause(ctx context.Context, d time.Duration) {
 // apply makes the network what is wanted, and says whether it is.
 func (n *Network) apply(ctx context.Context) bool {
 	want := n.want()
+	n.radio.Set(stations(want), want.WifiCountry)
 	did, err := n.backend.apply(ctx, want, n.mobile.follow(want)...)
 	if did != "" {
 		n.log.Info("network configured", "changes", did)
@@ -239,6 +249,10 @@ func (n *Network) observe(now time.Time) {
 		return
 	}
 	n.blind = false
+	radios := n.radio.Links()
+	for i := range links {
+		links[i].radio = radios[links[i].name]
+	}
 	want := n.want()
 	all := n.history.report(links, want, now)
 	reports := n.mobile.show(all)
