@@ -204,24 +204,30 @@ func (w supplicant) networks(ctx context.Context, path dbus.ObjectPath) ([]Netwo
 	}
 	var all []Network
 	for _, at := range paths {
-		if n, err := w.bss(ctx, at); err == nil { // else it is gone meanwhile
+		n, age, err := w.bss(ctx, at)
+		if err == nil && age <= stale { // else it is gone
 			all = append(all, n)
 		}
 	}
 	return merged(all), nil
 }
 
-func (w supplicant) bss(ctx context.Context, path dbus.ObjectPath) (Network, error) {
+// stale is for how many seconds an access point was not heard that wpa_supplicant still
+// remembers, for a minute or more.
+const stale = 10
+
+// bss is an access point, and how many seconds ago it was heard.
+func (w supplicant) bss(ctx context.Context, path dbus.ObjectPath) (n Network, age uint32, err error) {
 	var p map[string]dbus.Variant
-	err := w.call(ctx, path, properties+".GetAll", []any{&p}, service+".BSS")
-	return network(p), err
+	err = w.call(ctx, path, properties+".GetAll", []any{&p}, service+".BSS")
+	return network(p), get[uint32](p, "Age"), err
 }
 
 // air is what an interface is connected to, and how fast; what is not told is zero.
 func (w supplicant) air(ctx context.Context, path dbus.ObjectPath) (on Network, rate int) {
 	at, err := property[dbus.ObjectPath](ctx, w, path, device, "CurrentBSS")
 	if err == nil && at != "/" {
-		on, _ = w.bss(ctx, at)
+		on, _, _ = w.bss(ctx, at)
 	}
 	var v dbus.Variant
 	if w.call(ctx, path, device+".SignalPoll", []any{&v}) != nil {

@@ -159,8 +159,10 @@ func TestScan(t *testing.T) {
 		got <- heard{all, err}
 	}()
 	require.Eventually(t, func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.calls) == 2 }, patience, time.Millisecond)
+	gone := accessPoint("gone", -30, 2412)
+	gone["Age"] = dbus.MakeVariant(uint32(stale + 1))
 	f.onAir(
-		accessPoint("far", -80, 2412), accessPoint("Studio 5", -70, 2412, "wpa-psk"), accessPoint("Studio 5", -50, 5180, "wpa-psk", "sae"),
+		gone, accessPoint("far", -80, 2412), accessPoint("Studio 5", -70, 2412, "wpa-psk"), accessPoint("Studio 5", -50, 5180, "wpa-psk", "sae"),
 		accessPoint("", -40, 2412, "sae"), accessPoint("\xff", -60, 5955, "wpa-eap"),
 	)
 	f.scanDone()
