@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -69,25 +70,45 @@ func StartMinIO(tb TB) *MinIO {
 	if err != nil {
 		tb.Fatalf("peer: open MinIO: %v", err)
 	}
-	m.makeBucket(tb)
+	m.await(tb, "make a bucket", func(ctx context.Context) error {
+		return m.client.MakeBucket(ctx, MinIOBucket, minio.MakeBucketOptions{})
+	})
+	m.await(tb, "be refused", m.refuses)
 	return m
 }
 
-// makeBucket waits for the server to be ready: it listens before.
-func (m *MinIO) makeBucket(tb TB) {
+// await repeats what works once the server is ready: it listens before.
+func (m *MinIO) await(tb TB, what string, works func(context.Context) error) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	for {
-		err := m.client.MakeBucket(ctx, MinIOBucket, minio.MakeBucketOptions{})
+		err := works(ctx)
 		if err == nil {
 			return
 		}
 		if ctx.Err() != nil {
-			tb.Fatalf("peer: make a bucket in MinIO: %v: %s", err, lastLines(m.Log(), 8))
+			tb.Fatalf("peer: %s in MinIO: %v: %s", what, err, lastLines(m.Log(), 8))
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// refuses returns nil once the server knows whom it does not know: it serves its owner
+// before.
+func (m *MinIO) refuses(ctx context.Context) error {
+	nobody, err := minio.New(m.addr, &minio.Options{Creds: credentials.NewStaticV4("nobody", "nothing-at-all", ""), Region: "us-east-1", BucketLookup: minio.BucketLookupPath})
+	if err != nil {
+		return err
+	}
+	_, err = nobody.BucketExists(ctx, MinIOBucket)
+	switch code := minio.ToErrorResponse(err).Code; {
+	case err == nil:
+		return errors.New("it lets anybody in")
+	case code == "InvalidAccessKeyId", code == "AccessDenied": // the answer to a HEAD has no body to say which
+		return nil
+	}
+	return err
 }
 
 // Addr is its host and port.

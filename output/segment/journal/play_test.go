@@ -71,11 +71,15 @@ func newStudio(t *testing.T, cfg Config) *studio {
 // play sends the clip, and waits until all that is complete of it is stored.
 func (s *studio) play(clip *segmenttest.Clip) {
 	s.t.Helper()
+	for s.seg.Window().Run == "" { // the hub keeps nothing for who has not subscribed yet
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(100 * time.Millisecond)
 	s.hub.Announce(media.Video, media.Audio)
 	for i, p := range clip.Packets {
 		s.hub.Write(p)
-		if i%50 == 0 {
-			time.Sleep(time.Millisecond) // the hub waits for nobody
+		if i%20 == 0 {
+			time.Sleep(time.Millisecond) // nor does it wait for anybody
 		}
 	}
 	want := int(clip.Duration/(2*time.Second)) - 1
