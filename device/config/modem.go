@@ -35,7 +35,7 @@ func CheckPIN(pin string) error {
 
 // validateModem checks the keys of a mobile modem.
 func (d *decoder) validateModem(path string, i NetworkInterface, n Network) {
-	if !d.good(path, "method", "apn", "pin", "apn_user", "apn_password", "roaming", "vlan", "parent") {
+	if !d.good(path, "method", "apn", "pin", "apn_user", "apn_password", "roaming", "vlan", "parent", "ssid") {
 		return
 	}
 	if !i.Modem() {
@@ -50,6 +50,8 @@ func (d *decoder) validateModem(path string, i NetworkInterface, n Network) {
 		d.fail(path+".apn", `is for a modem, which has its address from the mobile network, and method is "static": set method to "dhcp", or remove apn`)
 	case i.VLAN != 0 || i.Parent != "":
 		d.fail(path+".apn", "is for a modem, and this interface is a VLAN: remove apn, or vlan and parent")
+	case i.Joins():
+		d.fail(path+".apn", "is for a modem, and ssid for Wi-Fi, expected one of the two")
 	}
 	for _, name := range n.InterfaceNames() {
 		if other := n.Interfaces[name]; other.VLAN != 0 && "network.interfaces."+other.Parent == path {

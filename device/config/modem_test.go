@@ -23,6 +23,7 @@ func TestAModem(t *testing.T) {
 func TestWhatAModemCannotHave(t *testing.T) {
 	for doc, want := range map[string]string{
 		"apn = \"inter net\"":                                               `wwan0.apn: got "inter net", expected the access point name`,
+		"apn = \"a\"\nssid = \"b\"":                                         "wwan0.apn: is for a modem, and ssid for Wi-Fi",
 		"apn = \"a\"\npin = \"12\"":                                         "wwan0.pin: not a SIM's PIN, expected 4 to 8 digits",
 		"apn = \"a\"\npin = \"12a4\"":                                       "wwan0.pin: not a SIM's PIN",
 		"apn = \"a\"\nmethod = \"static\"\naddress = \"10.0.0.2/24\"":       `wwan0.apn: is for a modem, which has its address from the mobile network`,
