@@ -118,8 +118,10 @@ func sequences(stored map[uint64]bool) string {
 	return strings.Join(out, " ")
 }
 
+// The last segment's end waits for a next chunk, unless it came together with its own.
 func (r *rig) expect(want string) {
 	r.t.Helper()
+	time.Sleep(2 * lingerEnd)
 	if got := sequences(r.check()); got != want {
 		r.t.Errorf("stored %s\nwant   %s", got, want)
 	}
