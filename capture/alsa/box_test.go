@@ -187,6 +187,28 @@ func (r recording) off(s media.Samples, p *player) (d time.Duration, ok bool) {
 	return time.Duration(-diff / float64(p.rate) * 1e9), true
 }
 
+// inTime fails the test unless the runs came when they were played, but for a few behind
+// a moment in which the machine had no time for its box.
+func (r recording) inTime(t *testing.T, p *player) {
+	t.Helper()
+	checked, late, worst := 0, 0, time.Duration(0)
+	for _, s := range r.runs {
+		d, ok := r.off(s, p)
+		if !ok {
+			continue
+		}
+		checked++
+		worst = max(worst, d.Abs())
+		if d.Abs() > 40*time.Millisecond {
+			late++
+		}
+	}
+	t.Logf("%d runs, at most %v from when they were played", checked, worst)
+	if checked < len(r.runs)/2 || late > checked/10 {
+		t.Errorf("%d of %d runs heard, %d of them off by more than 40ms, the worst by %v", checked, len(r.runs), late, worst)
+	}
+}
+
 // The card's clock is tracked, the sound is where it was on the stream's clock,
 // and nothing is missing.
 func TestLoopback(t *testing.T) {
@@ -214,17 +236,7 @@ func TestLoopback(t *testing.T) {
 			if got := r.session.device.Params().Rate; got != rate {
 				t.Errorf("the card runs at %d Hz, the player at %d", got, rate)
 			}
-			checked, worst := 0, time.Duration(0)
-			for _, s := range r.runs {
-				if d, ok := r.off(s, p); ok {
-					checked++
-					worst = max(worst, d, -d)
-				}
-			}
-			t.Logf("%d runs, at most %v from when they were played", checked, worst)
-			if checked < len(r.runs)/2 || worst > 40*time.Millisecond {
-				t.Errorf("%d of %d runs heard, the worst is off by %v", checked, len(r.runs), worst)
-			}
+			r.inTime(t, p)
 		})
 	}
 }
@@ -244,17 +256,7 @@ func TestOverrunInTheKernel(t *testing.T) {
 	if st.Overruns == 0 || r.holes == 0 || r.hole < 400*time.Millisecond {
 		t.Errorf("%d holes of %v, %+v", r.holes, r.hole, st)
 	}
-	checked, worst := 0, time.Duration(0)
-	for _, s := range r.runs {
-		if d, ok := r.off(s, p); ok {
-			checked++
-			worst = max(worst, d, -d)
-		}
-	}
-	t.Logf("%d runs, at most %v from when they were played", checked, worst)
-	if checked < len(r.runs)/2 || worst > 40*time.Millisecond {
-		t.Errorf("%d of %d runs heard, the worst is off by %v", checked, len(r.runs), worst)
-	}
+	r.inTime(t, p)
 }
 
 // Run ends at once when its context does, and a card in use says so.
