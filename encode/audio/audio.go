@@ -61,7 +61,7 @@ type Stats struct {
 	LeftOut time.Duration // sound that was not coded, Run being too slow for it
 	Filled  uint64        // samples of silence put into holes
 	Trimmed uint64        // samples cut off where runs overlapped
-	Jumps   uint64        // holes not filled: too long, or made to catch up
+	Jumps   uint64        // holes too long to fill
 }
 
 // New checks the settings and returns an encoder for them.
@@ -103,8 +103,8 @@ func (e *Encoder) SetBitrate(bits int) error {
 func (e *Encoder) Track() *media.Track { return e.track }
 
 // Put hands a run of sound over. It never blocks. When two seconds wait, the older
-// half of them is left out, and what comes behind it is marked as a Gap. A run of
-// another format is dropped and counted: a hole then.
+// half of them is left out, and is silent. A run of another format is dropped and
+// counted: a hole then.
 func (e *Encoder) Put(s media.Samples) {
 	if s.Format != e.settings.Format || len(s.Data)%s.Format.Channels != 0 {
 		e.dropped.Add(1)

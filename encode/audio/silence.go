@@ -17,8 +17,9 @@ const (
 // packet it writes silent AAC up to that packet's DTS, because platforms refuse
 // programmes without an audio track. Packets pass through unchanged.
 //
-// The sound begins with the first video packet and its track is known from the
-// start (Track), so both can be announced together.
+// The sound begins with the first video packet, behind it: who reads from a key picture
+// on has no use for what comes before one. Its track is known from the start (Track), so
+// both can be announced together.
 type Silence struct {
 	w     media.Writer
 	track *media.Track
@@ -39,20 +40,27 @@ func (s *Silence) Track() *media.Track { return s.track }
 
 // Write implements media.Writer. Video packets come from one goroutine.
 func (s *Silence) Write(p media.Packet) {
-	if p.Track.Kind() == media.Video {
-		first, n, gap := s.upTo(p.DTS)
-		for i := range n {
-			pts := media.FromTimescale(first+i*frame, silenceRate)
-			s.w.Write(media.Packet{Track: s.track, PTS: pts, DTS: pts, Key: true, Gap: gap && i == 0, Data: s.au})
-		}
+	if p.Track.Kind() != media.Video {
+		s.w.Write(p)
+		return
 	}
-	s.w.Write(p)
+	first, n, begins, gap := s.upTo(p.DTS)
+	if begins {
+		s.w.Write(p)
+	}
+	for i := range n {
+		pts := media.FromTimescale(first+i*frame, silenceRate)
+		s.w.Write(media.Packet{Track: s.track, PTS: pts, DTS: pts, Key: true, Gap: gap && i == 0, Data: s.au})
+	}
+	if !begins {
+		s.w.Write(p)
+	}
 }
 
 // upTo claims the access units that start up to a time: their number, where the
-// first starts, and whether there is a hole before it. A hole too long to fill
-// is left.
-func (s *Silence) upTo(dts time.Duration) (first, n int64, gap bool) {
+// first starts, whether it is the first of all, and whether there is a hole before it. A
+// hole too long to fill is left.
+func (s *Silence) upTo(dts time.Duration) (first, n int64, begins, gap bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := dts.Nanoseconds()
@@ -62,14 +70,14 @@ func (s *Silence) upTo(dts time.Duration) (first, n int64, gap bool) {
 	}
 	switch {
 	case !s.running:
-		s.running, s.next = true, max(0, now)
+		s.running, s.next, begins = true, max(0, now), true
 	case now-s.next > media.ToTimescale(maxFill, silenceRate):
 		s.next, gap = now, true
 	}
 	if now < s.next {
-		return 0, 0, false
+		return 0, 0, begins, false
 	}
 	first, n = s.next, (now-s.next)/frame+1
 	s.next += n * frame
-	return first, n, gap
+	return first, n, begins, gap
 }

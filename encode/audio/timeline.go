@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/encoderbox/encoderbox/media"
+	"github.com/encoderbox/encoderbox/media/aac"
 )
 
 const frame = media.AACFrameSamples
@@ -52,14 +53,29 @@ func newTimeline(e *Encoder, codec coder, w media.Writer) *timeline {
 	}
 }
 
-// skipTo leaves a hole up to a run unfilled, where sound was left out to catch up:
-// silence would take as long to code. Add the run then.
+// skipTo goes on at a run, where sound was left out to catch up: to code silence would
+// take as long. AAC's is known without coding it, so that nothing is missing in the row
+// of packets; of other codecs the hole stays. Add the run then.
 func (l *timeline) skipTo(run media.Samples) error {
-	at := media.ToTimescale(run.PTS, l.rate)
-	if !l.running || at-l.next <= int64(l.codec.Delay())+2*l.per { // what is flushed would overlap what comes
+	at, delay := media.ToTimescale(run.PTS, l.rate), int64(l.codec.Delay())
+	switch {
+	case !l.running || at-l.next <= 2*(delay+l.per): // what is flushed would overlap what comes
 		return nil
+	case l.track.Codec != media.AAC:
+		return l.jump(at)
 	}
-	return l.jump(at)
+	if err := l.end(); err != nil {
+		return err
+	}
+	if err := l.codec.Reset(); err != nil {
+		return err
+	}
+	for silent := aac.SilentFrame(l.chans); l.unit+l.per+delay <= at; {
+		l.stats.filled.Add(uint64(l.per))
+		l.write(silent)
+	}
+	l.running, l.next = true, l.unit+delay
+	return l.fill(at - l.next)
 }
 
 // add codes a run where its PTS says.
