@@ -211,13 +211,19 @@ func (d *fakeDevice) Formats(t v4l2.BufType) (list []v4l2.FormatDesc, _ error) {
 	if !t.IsOutput() {
 		return []v4l2.FormatDesc{{FourCC: v4l2.FWHT, Compressed: true}, {FourCC: v4l2.H264, Compressed: true}}, nil
 	}
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
 	for _, f := range d.m.takes {
 		list = append(list, v4l2.FormatDesc{FourCC: f})
 	}
 	return list, nil
 }
 
-func (d *fakeDevice) FrameSizes(v4l2.FourCC) ([]v4l2.SizeRange, error) { return d.m.sizes, nil }
+func (d *fakeDevice) FrameSizes(v4l2.FourCC) ([]v4l2.SizeRange, error) {
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
+	return d.m.sizes, nil
+}
 
 func (d *fakeDevice) Format(t v4l2.BufType) (v4l2.Format, error) {
 	d.m.mu.Lock()
@@ -287,6 +293,8 @@ func (d *fakeDevice) Selection(v4l2.BufType, v4l2.SelectionTarget) (v4l2.Rect, e
 }
 
 func (d *fakeDevice) Controls() ([]v4l2.Control, error) {
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
 	list := slices.Clone(d.m.controls)
 	if d.m.minOutput > 0 {
 		list = append(list, v4l2.Control{ID: v4l2.CtrlMinBuffersForOutput, Type: v4l2.ControlInteger, Flags: v4l2.ControlReadOnly})
@@ -355,6 +363,8 @@ func (d *fakeDevice) EncoderCommand(cmd v4l2.EncoderCmd) error {
 }
 
 func (d *fakeDevice) queue(t v4l2.BufType, f v4l2.Format) queue {
+	d.m.mu.Lock() // an old device that stops lets this one work
+	defer d.m.mu.Unlock()
 	q := &fakeQueue{d: d, t: t, format: f}
 	if t.IsOutput() {
 		d.out = q

@@ -54,6 +54,7 @@ func (q *fakeQueue) Map() error {
 }
 
 func (q *fakeQueue) Bytes(index, plane int) []byte {
+	defer q.lock()()
 	if !q.isMapped || index >= len(q.mem) || plane >= len(q.mem[index]) {
 		return nil
 	}
