@@ -47,8 +47,9 @@ func (o *Options) load() (*config.Config, error) {
 }
 
 // begin has the box follow a configuration that it starts with, or that somebody edited in
-// the file. What of it cannot be followed is told, left out and tried again: there is none before to go back to, and
-// who is to mend it needs the network, the console and the page. Only the loop calls it.
+// the file. What of it cannot be followed is told, left out and tried again: there is
+// none before to go back to, and who is to mend it needs the network, the console and the
+// page. Only the loop calls it.
 func (d *box) begin() {
 	err := d.apply()
 	if err == nil {

@@ -181,7 +181,7 @@ func (p *Programme) startAudio(ctx context.Context, group *tasks, spec Spec, in 
 			further.Put(s)
 		})
 	})
-	return &lateness{leftOut: func() time.Duration { return e.Stats().LeftOut }, report: p.report}, nil
+	return &lateness{leftOut: func() time.Duration { return e.Stats().LeftOut + further.leftOut() }, report: p.report}, nil
 }
 
 // startSound makes what is wanted in further codecs now: a live change may have

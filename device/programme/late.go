@@ -28,7 +28,7 @@ func (l *lateness) tick(now time.Time) {
 		l.told, l.at = n, now
 		l.report.Raise(status.Condition{
 			Code: ConditionSoundLate, Severity: status.Warning,
-			Message: fmt.Sprintf("the processor has no time for all of the sound, %.0f s of it are missing so far: choose a smaller picture or frame rate, "+
+			Message: fmt.Sprintf("the processor has no time to encode all of the sound, %.0f s were left out so far: choose a smaller picture or frame rate, "+
 				"or set audio.mode to \"silence\" where no sound is needed", n.Seconds()),
 		})
 	} else if !l.at.IsZero() && now.Sub(l.at) >= lateFor {

@@ -26,10 +26,10 @@ func TestSoundLeftOutIsToldForAWhile(t *testing.T) {
 	leftOut = 3 * time.Second
 	l.tick(now)
 	require.Len(t, codes(), 1)
-	require.Contains(t, codes()[0], ConditionSoundLate+": the processor has no time for all of the sound, 3 s of it")
+	require.Contains(t, codes()[0], ConditionSoundLate+": the processor has no time to encode all of the sound, 3 s were left out")
 	leftOut = 4 * time.Second
 	l.tick(now.Add(lateFor - time.Second))
-	require.Contains(t, codes()[0], "4 s of it")
+	require.Contains(t, codes()[0], "4 s were")
 	l.tick(now.Add(2*lateFor - 2*time.Second))
 	require.Len(t, codes(), 1, "not as long behind the last loss yet")
 	l.tick(now.Add(2*lateFor - time.Second))

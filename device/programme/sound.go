@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/encoderbox/encoderbox/encode/audio"
 	"github.com/encoderbox/encoderbox/media"
@@ -39,6 +40,7 @@ type renditions struct {
 
 	mu      sync.Mutex // guards the fields below
 	running map[media.Codec]*rendition
+	lost    time.Duration // left out by those that ended
 	ended   bool
 }
 
@@ -60,6 +62,17 @@ func (r *renditions) Put(s media.Samples) {
 	for _, one := range r.running {
 		one.encoder.Put(s)
 	}
+}
+
+// leftOut is the sound that all encoders so far had no processor time for, together.
+func (r *renditions) leftOut() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.lost
+	for _, one := range r.running {
+		n += one.encoder.Stats().LeftOut
+	}
+	return n
 }
 
 // set has exactly the wanted codecs made and offered. What stays goes on as it is,
@@ -121,9 +134,14 @@ func (r *renditions) run(ctx context.Context, c media.Codec, one *rendition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running[c] == one {
-		delete(r.running, c)
+		r.remove(c)
 		r.offer()
 	}
+}
+
+func (r *renditions) remove(c media.Codec) {
+	r.lost += r.running[c].encoder.Stats().LeftOut
+	delete(r.running, c)
 }
 
 // retire withdraws and ends what which names. The lock is given up while their
@@ -133,7 +151,7 @@ func (r *renditions) retire(which func(media.Codec) bool) {
 	for c, one := range r.running {
 		if which(c) {
 			gone = append(gone, one)
-			delete(r.running, c)
+			r.remove(c)
 			one.cancel()
 		}
 	}

@@ -103,8 +103,8 @@ func (e *Encoder) SetBitrate(bits int) error {
 func (e *Encoder) Track() *media.Track { return e.track }
 
 // Put hands a run of sound over. It never blocks. When two seconds wait, the older
-// half of them is left out, and is silent. A run of another format is dropped and
-// counted: a hole then.
+// half of them is left out: AAC is silent there, other codecs have a hole and a packet
+// with Gap behind it. A run of another format is dropped and counted: a hole then.
 func (e *Encoder) Put(s media.Samples) {
 	if s.Format != e.settings.Format || len(s.Data)%s.Format.Channels != 0 {
 		e.dropped.Add(1)
