@@ -3,7 +3,6 @@ package device
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,7 +18,6 @@ import (
 	"github.com/encoderbox/encoderbox/device/config"
 	"github.com/encoderbox/encoderbox/device/console"
 	"github.com/encoderbox/encoderbox/device/control"
-	"github.com/encoderbox/encoderbox/device/machine"
 	"github.com/encoderbox/encoderbox/device/panel"
 )
 
@@ -117,36 +115,9 @@ func consoleHas(t *testing.T, b *bench) func(name string) bool {
 
 // machineHas sends each command with an argument that none has.
 func machineHas(t *testing.T, b *bench) func(name string) bool {
-	ours, theirs := net.Pipe()
-	ended := make(chan error, 1)
-	go func() {
-		_, err := b.box.programs().Serve(t.Context(), theirs, machine.Options{Caller: control.Caller{Name: "a test", Surface: control.Machine, Role: control.Admin}})
-		ended <- err
-	}()
-	lines := make(chan string, 1000)
-	go func() {
-		defer close(lines)
-		s := bufio.NewScanner(ours)
-		s.Buffer(nil, 1<<20)
-		for s.Scan() {
-			lines <- s.Text()
-		}
-	}()
-	t.Cleanup(func() {
-		require.NoError(t, ours.Close())
-		<-ended
-	})
-	number := 0
+	asks := machineAsks(t, b)
 	return func(name string) bool {
-		number++
-		_, err := fmt.Fprintf(ours, "DO %d {\"command\":%q,\"args\":{\"no such\":\"x\"}}\n", number, name)
-		require.NoError(t, err)
-		for line := range lines {
-			if rest, ok := strings.CutPrefix(line, fmt.Sprintf("NACK %d ", number)); ok {
-				return strings.HasPrefix(rest, string(control.Usage))
-			}
-		}
-		return false
+		return strings.HasPrefix(asks(name, control.Args{"no such": "x"}), string(control.Usage))
 	}
 }
 

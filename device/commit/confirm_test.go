@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/config/configtest"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
@@ -40,7 +41,7 @@ func tryBitrate(t *testing.T, k *Keeper, value string, within time.Duration) {
 func TestAChangeIsUndoneUnlessConfirmed(t *testing.T) {
 	for within, want := range map[time.Duration]time.Duration{0: DefaultWindow, MinWindow: MinWindow, MaxWindow: MaxWindow} {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDisk(map[string]string{startupFile: startupDoc})
+			d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 			var applied []string
 			k := stand(t, d, func(c *config.Config) error { applied = append(applied, bitrate(c)); return nil })
 			store := status.NewStore("test")
@@ -112,7 +113,7 @@ func TestARestartInTheWindowComesUpWithTheOldOne(t *testing.T) {
 		tryBitrate(t, k, "4M", 0)
 		time.Sleep(time.Second)
 		for _, lucky := range []bool{false, true} {
-			require.Equal(t, "3M", bitrate(stand(t, d.after(lucky), nil).Running()), "the power was cut")
+			require.Equal(t, "3M", bitrate(stand(t, d.After(lucky), nil).Running()), "the power was cut")
 		}
 		stop()
 		require.Equal(t, "3M", bitrate(stand(t, d, nil).Running()), "the daemon was restarted")
@@ -148,12 +149,12 @@ func TestWhatCannotBeSavedGoesOnWaiting(t *testing.T) {
 		k, d := newStand(t)
 		runs(t, k)
 		tryBitrate(t, k, "4M", 0)
-		d.left = 0
+		d.Left = 0
 		_, err := k.Confirm("anna")
 		require.ErrorContains(t, err, "the power is off")
 		require.ErrorContains(t, err, "undone in 60 s unless")
 		require.NotNil(t, k.Status().Pending)
-		d.left, d.off = -1, false
+		d.Left, d.Off = -1, false
 		_, err = k.Confirm("anna")
 		require.NoError(t, err)
 	})
@@ -177,7 +178,7 @@ func TestWindowsThatAreRefused(t *testing.T) {
 
 func TestAConfirmedCommitThatCannotBeAppliedIsUndoneAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDisk(map[string]string{startupFile: startupDoc})
+		d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 		k := stand(t, d, func(c *config.Config) error {
 			if bitrate(c) == "4M" {
 				return context.DeadlineExceeded

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/config/configtest"
 )
 
 func options(d Disk, apply func(*config.Config) error) Options {
@@ -34,7 +35,7 @@ func commitBitrate(t *testing.T, k *Keeper, value string) {
 }
 
 func TestACommitSavesAndRunsAndKeepsTheFilesComments(t *testing.T) {
-	d := newDisk(map[string]string{startupFile: startupDoc})
+	d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 	var applied []string
 	k := stand(t, d, func(c *config.Config) error { applied = append(applied, bitrate(c)); return nil })
 	s := k.NewSession()
@@ -60,7 +61,7 @@ func TestACommitSavesAndRunsAndKeepsTheFilesComments(t *testing.T) {
 }
 
 func TestWhatCannotBeAppliedIsUndone(t *testing.T) {
-	d := newDisk(map[string]string{startupFile: startupDoc})
+	d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 	k := stand(t, d, func(c *config.Config) error {
 		if bitrate(c) == "4M" {
 			return errors.New("the encoder refuses")
@@ -79,11 +80,11 @@ func TestWhatCannotBeAppliedIsUndone(t *testing.T) {
 
 // Where the file cannot be put back, what runs is what Running says all the same.
 func TestWhatCannotBeAppliedIsUndoneOnAWornDiskToo(t *testing.T) {
-	d := newDisk(map[string]string{startupFile: startupDoc})
+	d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 	var applied []string
 	k := stand(t, d, func(c *config.Config) error {
 		if applied = append(applied, bitrate(c)); bitrate(c) == "4M" {
-			d.fail = errors.New("worn out")
+			d.Fail = errors.New("worn out")
 			return errors.New("the encoder refuses")
 		}
 		return nil
@@ -92,7 +93,7 @@ func TestWhatCannotBeAppliedIsUndoneOnAWornDiskToo(t *testing.T) {
 	require.ErrorContains(t, err, "the encoder refuses; going back failed too: config: save "+startupFile)
 	require.Equal(t, "3M", bitrate(k.Running()))
 	require.Equal(t, []string{"4M", "3M"}, applied)
-	d.fail = nil
+	d.Fail = nil
 	_, err = k.Patch(t.Context(), "anna", "", []byte(`{"streams":{"main":{"video":{"bitrate":"5M"}}}}`))
 	require.NoError(t, err)
 	require.Equal(t, "5M", bitrate(k.Startup()))
@@ -111,7 +112,7 @@ func TestAChangeWhoseCallerHasGoneStands(t *testing.T) {
 
 func TestAFileThatWasEditedIsNotOverwritten(t *testing.T) {
 	k, d := newStand(t)
-	d.files[startupFile].data = []byte(strings.Replace(startupDoc, "3M", "5M", 1))
+	d.Files[startupFile].Data = []byte(strings.Replace(startupDoc, "3M", "5M", 1))
 	s := k.NewSession()
 	require.NoError(t, s.Set("log.level", "debug"))
 	_, err := s.Commit(t.Context(), "anna")
@@ -127,12 +128,12 @@ func TestAFileThatWasEditedIsNotOverwritten(t *testing.T) {
 
 func TestADiskThatCannotSyncChangesNothing(t *testing.T) {
 	k, d := newStand(t)
-	d.fail = errors.New("worn out")
+	d.Fail = errors.New("worn out")
 	_, err := k.Patch(t.Context(), "the API", "", []byte(`{"log":{"level":"debug"}}`))
 	require.ErrorContains(t, err, "worn out")
 	doc, _ := d.ReadFile(startupFile)
 	require.Equal(t, startupDoc, string(doc))
-	d.fail = nil
+	d.Fail = nil
 	_, err = k.Patch(t.Context(), "the API", "", []byte(`{"log":{"level":"debug"}}`))
 	require.NoError(t, err)
 }
@@ -141,17 +142,17 @@ func TestADiskThatCannotSyncChangesNothing(t *testing.T) {
 // itself and without, leaves a box that comes up with the old or with the new, and can
 // go on from there.
 func TestAPowerCutLeavesTheOldOrTheNewWhole(t *testing.T) {
-	for what, commit := range map[string]func(context.Context, *Keeper, *Session, *crashDisk, int) (Done, error){
-		"commit": func(ctx context.Context, _ *Keeper, s *Session, d *crashDisk, step int) (Done, error) {
-			d.left = step
+	for what, commit := range map[string]func(context.Context, *Keeper, *Session, *configtest.Disk, int) (Done, error){
+		"commit": func(ctx context.Context, _ *Keeper, s *Session, d *configtest.Disk, step int) (Done, error) {
+			d.Left = step
 			return s.Commit(ctx, "anna")
 		},
-		"confirm": func(ctx context.Context, k *Keeper, s *Session, d *crashDisk, step int) (Done, error) {
+		"confirm": func(ctx context.Context, k *Keeper, s *Session, d *configtest.Disk, step int) (Done, error) {
 			k.watch(true) // the window does not end here
 			if _, err := s.CommitConfirmed(ctx, "anna", 0); err != nil {
 				return Done{}, err
 			}
-			d.left = step
+			d.Left = step
 			return k.Confirm("anna")
 		},
 	} {
@@ -166,21 +167,21 @@ func TestAPowerCutLeavesTheOldOrTheNewWhole(t *testing.T) {
 }
 
 // cutAt has the power cut at a step; false where a commit has fewer.
-func cutAt(t *testing.T, step int, commit func(context.Context, *Keeper, *Session, *crashDisk, int) (Done, error), seen map[string]bool) bool {
+func cutAt(t *testing.T, step int, commit func(context.Context, *Keeper, *Session, *configtest.Disk, int) (Done, error), seen map[string]bool) bool {
 	t.Helper()
-	d := newDisk(map[string]string{startupFile: startupDoc})
+	d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 	k := stand(t, d, nil)
 	commitBitrate(t, k, "2M")
 	s := k.NewSession()
 	require.NoError(t, s.Set("streams.main.video.bitrate", "4M"))
 	done, err := commit(t.Context(), k, s, d, step)
-	if !d.off {
+	if !d.Off {
 		require.NoError(t, err)
 		require.Greater(t, step, 10, "the disk was not used")
 		return false
 	}
 	for _, lucky := range []bool{false, true} {
-		again := stand(t, d.after(lucky), nil)
+		again := stand(t, d.After(lucky), nil)
 		now := bitrate(again.Running())
 		require.Contains(t, []string{"2M", "4M"}, now, "step %d", step)
 		seen[now] = true
@@ -246,9 +247,9 @@ func TestDamagedVersionsAreLeftOutWithAWord(t *testing.T) {
 		"a bit fell":   func(b []byte) []byte { b = slices.Clone(b); b[len(b)/2] ^= 4; return b },
 		"another date": func(b []byte) []byte { return []byte(strings.Replace(string(b), "# time: 2", "# time: 1", 1)) },
 	} {
-		f := d.files["/state/versions/000002.toml"]
-		whole := f.data
-		f.data = spoil(slices.Clone(whole))
+		f := d.Files["/state/versions/000002.toml"]
+		whole := f.Data
+		f.Data = spoil(slices.Clone(whole))
 		all, damaged, err := k.Versions()
 		require.NoError(t, err)
 		require.Len(t, all, 2, what)
@@ -256,7 +257,7 @@ func TestDamagedVersionsAreLeftOutWithAWord(t *testing.T) {
 		c, err := k.version("1")
 		require.NoError(t, err)
 		require.Equal(t, "3M", bitrate(c))
-		f.data = whole
+		f.Data = whole
 	}
 }
 
@@ -298,7 +299,7 @@ func TestAStaleChangeIsRefused(t *testing.T) {
 func TestADocumentReplacesTheFileWhateverItHolds(t *testing.T) {
 	k, d := newStand(t)
 	commitBitrate(t, k, "4M")
-	d.files[startupFile].data = []byte("edited and broken = ")
+	d.Files[startupFile].Data = []byte("edited and broken = ")
 	const doc = "# from the factory\n[streams.main]\n"
 	factory := Change{By: "anna", Doc: []byte(doc), Next: func(*config.Config) (*config.Config, error) {
 		return config.Parse(startupFile, []byte(doc), config.Rules{})
@@ -313,7 +314,7 @@ func TestADocumentReplacesTheFileWhateverItHolds(t *testing.T) {
 	all, _, err := k.Versions()
 	require.NoError(t, err)
 	require.Len(t, all, 1)
-	for name, f := range d.files {
-		require.NotContains(t, string(f.data), "geheim", name)
+	for name, f := range d.Files {
+		require.NotContains(t, string(f.Data), "geheim", name)
 	}
 }

@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/config/configtest"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
 // stubborn is a Keeper whose box goes back to 3M only when it is let.
 func stubborn(t *testing.T) (k *Keeper, store *status.Store, let func()) {
 	var mended atomic.Bool
-	k = stand(t, newDisk(map[string]string{startupFile: startupDoc}), func(c *config.Config) error {
+	k = stand(t, configtest.NewDisk(map[string]string{startupFile: startupDoc}), func(c *config.Config) error {
 		if !mended.Load() && bitrate(c) == "3M" {
 			return errors.New("the device is busy")
 		}

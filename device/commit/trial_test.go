@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/encoderbox/encoderbox/device/config"
+	"github.com/encoderbox/encoderbox/device/config/configtest"
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
 // boot is a start of the daemon on a disk; its Keeper's Run does not run yet.
-func boot(t *testing.T, d *crashDisk) (*Keeper, *Recovery, *status.Store) {
+func boot(t *testing.T, d *configtest.Disk) (*Keeper, *Recovery, *status.Store) {
 	t.Helper()
 	r, err := Recover(d, startupFile, "/state", config.Rules{})
 	require.NoError(t, err)
@@ -35,19 +36,19 @@ func lives(t *testing.T, k *Keeper) {
 
 func TestACommitThatTheBoxDiesOfIsGoneBackFrom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDisk(map[string]string{startupFile: startupDoc})
+		d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 		k, _, _ := boot(t, d)
 		lives(t, k)
 		k, r, _ := boot(t, d)
 		require.Nil(t, r)
 		commitBitrate(t, k, "4M") // and the daemon dies
 		for range TrialStarts - 1 {
-			k, r, _ = boot(t, d.after(false))
+			k, r, _ = boot(t, d.After(false))
 			require.Nil(t, r, "one death may be a power cut")
 			require.Equal(t, "4M", bitrate(k.Running()))
-			d = k.o.Disk.(*crashDisk)
+			d = k.o.Disk.(*configtest.Disk)
 		}
-		k, r, store := boot(t, d.after(false))
+		k, r, store := boot(t, d.After(false))
 		require.NotNil(t, r)
 		require.Equal(t, "3M", bitrate(k.Running()))
 		doc, err := k.o.Disk.ReadFile(startupFile)
@@ -69,12 +70,12 @@ func TestACommitThatTheBoxDiesOfIsGoneBackFrom(t *testing.T) {
 // takes the kernel down each time is told from him by how often.
 func TestThePlugIsPulledMoreOftenThanADaemonDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDisk(map[string]string{startupFile: startupDoc})
+		d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 		runOfTheBox := 0
 		powerCut := func() {
-			d = d.after(false)
+			d = d.After(false)
 			runOfTheBox++
-			d.files[bootFile] = &memFile{disk: d, name: bootFile, data: fmt.Append(nil, runOfTheBox, "\n")}
+			d.Put(bootFile, fmt.Sprintln(runOfTheBox))
 		}
 		powerCut()
 		k, _, _ := boot(t, d)
@@ -116,7 +117,7 @@ func TestThePlugIsPulledMoreOftenThanADaemonDies(t *testing.T) {
 // A file that somebody edits while another is on trial has not run for a moment.
 func TestOnlyWhatRanPassesATrial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDisk(map[string]string{startupFile: startupDoc})
+		d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 		k, _, _ := boot(t, d)
 		stop := runs(t, k)
 		require.NoError(t, config.WriteFile(d, startupFile, []byte("[streams.edited]\n")))
@@ -130,7 +131,7 @@ func TestOnlyWhatRanPassesATrial(t *testing.T) {
 
 func TestACommitAtTheLastMomentHasAMinuteOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDisk(map[string]string{startupFile: startupDoc})
+		d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 		k, _, _ := boot(t, d)
 		require.NoError(t, k.trial.begin([]byte(startupDoc), note{}))
 		time.Sleep(TrialTime)
@@ -153,27 +154,27 @@ func TestWhatPowerCutsLeftIsRemoved(t *testing.T) {
 		for _, name := range append(slices.Clone(left), others...) {
 			files[name] = "geheim"
 		}
-		d := newDisk(files)
+		d := configtest.NewDisk(files)
 		k, _, _ := boot(t, d)
 		stop := runs(t, k)
 		for _, name := range left {
-			require.NotContains(t, d.files, name)
-			d.files[name] = &memFile{disk: d, name: name, data: []byte("geheim")}
+			require.NotContains(t, d.Files, name)
+			d.Put(name, "geheim")
 		}
 		stop()
 		require.NoError(t, k.Forget())
 		for _, name := range left {
-			require.NotContains(t, d.files, name)
+			require.NotContains(t, d.Files, name)
 		}
 		for _, name := range others {
-			require.Contains(t, d.files, name, "it is not ours")
+			require.Contains(t, d.Files, name, "it is not ours")
 		}
 	})
 }
 
 func TestAnEndThatIsAskedForIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDisk(map[string]string{startupFile: startupDoc})
+		d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 		k, _, _ := boot(t, d)
 		lives(t, k)
 		k, _, _ = boot(t, d)
@@ -191,7 +192,7 @@ func TestAnEndThatIsAskedForIsNoFailure(t *testing.T) {
 
 func TestWhatHasPassedIsNotGoneBackFrom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDisk(map[string]string{startupFile: startupDoc})
+		d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 		k, _, _ := boot(t, d)
 		lives(t, k)
 		k, _, _ = boot(t, d)
@@ -208,19 +209,19 @@ func TestWhatHasPassedIsNotGoneBackFrom(t *testing.T) {
 		good, _ = d.ReadFile("/state/" + goodFile)
 		require.Equal(t, strings.Replace(startupDoc, "3M", "5M", 1), string(good))
 		stop()
-		before := d.made
+		before := d.Made
 		for range 3 * TrialStarts {
 			k, r, _ := boot(t, d)
 			require.Nil(t, r)
 			require.Equal(t, "5M", bitrate(k.Running()))
 		}
-		require.Equal(t, before, d.made, "starts from it write nothing")
+		require.Equal(t, before, d.Made, "starts from it write nothing")
 	})
 }
 
 // A box that never ran for a minute has nothing to go back to but the version before.
 func TestTheVersionBeforeIsGoneBackToWhereNothingElseIsKnown(t *testing.T) {
-	d := newDisk(map[string]string{startupFile: startupDoc})
+	d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 	for range 2 * TrialStarts {
 		_, r, _ := boot(t, d)
 		require.Nil(t, r)
@@ -238,7 +239,7 @@ func TestTheVersionBeforeIsGoneBackToWhereNothingElseIsKnown(t *testing.T) {
 
 func TestForgettingLeavesNothingToGoBackTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDisk(map[string]string{startupFile: startupDoc})
+		d := configtest.NewDisk(map[string]string{startupFile: startupDoc})
 		k, _, _ := boot(t, d)
 		lives(t, k)
 		require.NoError(t, k.Forget())

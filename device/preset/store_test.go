@@ -10,7 +10,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/encoderbox/encoderbox/device/config/configtest"
 )
+
+var _ Disk = (*configtest.Disk)(nil)
 
 const (
 	church = "# Sunday service\n[streams.main]\n"
@@ -143,11 +147,11 @@ func TestAPowerCutLeavesAWholePreset(t *testing.T) {
 	reached := map[string]bool{}
 	for steps := 0; ; steps++ {
 		require.Less(t, steps, 50, "the save never ends")
-		d := newDisk(map[string]string{file: church, other: fair})
-		d.left = steps
+		d := configtest.NewDisk(map[string]string{file: church, other: fair})
+		d.Left = steps
 		saved := NewStore(d, at("/state"), "").Save("church", []byte(next))
 		for _, lucky := range []bool{false, true} {
-			back := NewStore(d.after(lucky), at("/state"), "")
+			back := NewStore(d.After(lucky), at("/state"), "")
 			p, err := back.Read("church")
 			require.NoError(t, err)
 			require.Contains(t, []string{church, next}, string(p.Doc))
