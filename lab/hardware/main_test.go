@@ -6,12 +6,10 @@
 package hardware
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/encoderbox/encoderbox/lab/box"
 )
@@ -36,17 +34,5 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
-	dir, err := os.MkdirTemp("", "hardware-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	if binary, err = box.Build(ctx, dir, "cmd/encoderd"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	return box.Main(m, box.Program{Package: "cmd/encoderd", Path: &binary})
 }

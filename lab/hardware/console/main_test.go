@@ -6,9 +6,6 @@
 package console
 
 import (
-	"context"
-	"flag"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -23,21 +20,6 @@ var binary string
 // machine may be busy.
 const patience = 2 * time.Minute
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "console-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	if binary, err = box.Build(ctx, dir, "cmd/encoderd"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(box.Main(m, box.Program{Package: "cmd/encoderd", Path: &binary}))
 }

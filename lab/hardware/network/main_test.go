@@ -6,41 +6,12 @@
 package network
 
 import (
-	"context"
-	"flag"
-	"fmt"
 	"os"
 	"testing"
-	"time"
 
-	"github.com/encoderbox/encoderbox/lab/box"
+	"github.com/encoderbox/encoderbox/lab/hardware/ctl"
 )
 
-// The programs of this tree, for arm64.
-var binary, control string
+var programs ctl.Programs
 
-// patience is how long a test waits for what must happen. The box is emulated, and the
-// machine may be busy.
-const patience = 3 * time.Minute
-
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "network-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	if binary, err = box.Build(ctx, dir, "cmd/encoderd"); err == nil {
-		control, err = box.Build(ctx, dir, "cmd/encoderctl")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }

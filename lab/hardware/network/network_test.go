@@ -74,7 +74,7 @@ func TestAChangeThatNobodyConfirms(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(begun), time.Minute, "undone early")
 
 	r.change("10.0.2.51/24", "killed")
-	r.kill()
+	r.Kill()
 	require.Contains(t, r.box.Must("ip", "addr", "show", "eth0"), "10.0.2.51/24", "the network does not need the daemon")
 	r.start()
 	r.before()

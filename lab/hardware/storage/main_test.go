@@ -7,12 +7,9 @@
 package storage
 
 import (
-	"context"
 	"flag"
-	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/encoderbox/encoderbox/lab/box"
 )
@@ -22,21 +19,6 @@ var binary string
 
 var soak = flag.Bool("soak", false, "cut the power 20 times instead of 2: some 10 minutes")
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "storage-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	if binary, err = box.Build(ctx, dir, "cmd/encoderd"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(box.Main(m, box.Program{Package: "cmd/encoderd", Path: &binary}))
 }

@@ -1,39 +1,24 @@
 package wifi
 
 import (
-	"context"
+	"fmt"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/encoderbox/encoderbox/lab/box"
+	"github.com/encoderbox/encoderbox/lab/hardware/ctl"
 )
 
 // rig is a box with a radio, and an access point within its reach.
 type rig struct {
 	t   *testing.T
 	box *box.Box
-	cmd *box.Cmd
+	*ctl.Daemon
 }
 
-// factory is a configuration that encodes nothing.
-const factory = `[http]
-listen = ":8080"
-[storage]
-live = "/tmp/live"
-state = "/tmp/state"
-[streams.main.input]
-width = 320
-height = 180
-frame_rate = 5
-[streams.main.video]
-encoder = "software"
-[network]
-manage = true
-`
+const configFile = "/tmp/encoderd.toml"
 
 const (
 	ssid       = "Studio 5"
@@ -72,7 +57,7 @@ func newRig(t *testing.T) *rig {
 	r.box.LaySystemd()
 	r.write("/tmp/hostapd.conf", accessPoint)
 	r.write("/tmp/udhcpd.conf", leases)
-	r.write("/tmp/encoderd.toml", factory)
+	r.write(configFile, ctl.Factory("/tmp/state"))
 	r.box.Must("ip", "netns", "add", "ap")
 	r.box.Must("iw", "phy", "phy1", "set", "netns", "name", "ap")
 	r.accessPoint()
@@ -100,63 +85,25 @@ func (r *rig) accessPoint() {
 	r.inAir("hostapd", "-B", "-P", "/tmp/hostapd.pid", "-f", "/tmp/hostapd.log", "/tmp/hostapd.conf")
 }
 
-// start starts the daemon, and returns once it takes commands.
+// start starts the daemon, and returns once it knows the radio.
 func (r *rig) start() {
 	r.t.Helper()
-	r.cmd = r.box.Command(r.box.Share(binary), "-config", "/tmp/encoderd.toml")
-	r.cmd.Stdout, r.cmd.Stderr = box.LogTo(r.t, "encoderd: "), box.LogTo(r.t, "encoderd: ")
-	r.box.Share(control)
-	require.NoError(r.t, r.cmd.Start(context.WithoutCancel(r.t.Context())))
-	r.t.Cleanup(r.kill)
-	r.await("network show", "wlan0", func(said string) bool { return strings.Contains(said, "wlan0") })
-}
-
-// kill ends the daemon at once, unless it has ended.
-func (r *rig) kill() {
-	select {
-	case <-r.cmd.Done():
-	default:
-		_ = r.cmd.Signal(syscall.SIGKILL) // the box may be off
-	}
-	_ = r.cmd.Wait()
-}
-
-// do gives the daemon a command, as somebody does who has logged in to the box.
-func (r *rig) do(words ...string) string {
-	r.t.Helper()
-	said, err := r.try(words...)
-	require.NoError(r.t, err, "encoderctl %q", words)
-	return said
-}
-
-func (r *rig) try(words ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	defer cancel()
-	c := r.box.Command(append([]string{"/share/encoderctl"}, words...)...)
-	c.Env = []string{"ENCODERBOX_ADDRESS=unix:/tmp/live/control.sock"}
-	got, err := c.Run(ctx)
-	return got.Stdout, err
+	r.Daemon = programs.Start(r.t, r.box, configFile)
+	r.says("network show", "wlan0")
 }
 
 // await asks the daemon until its answer is what is wanted.
 func (r *rig) await(command, what string, holds func(said string) bool) {
 	r.t.Helper()
 	var said string
-	for end := time.Now().Add(patience); ; time.Sleep(500 * time.Millisecond) {
+	r.Await(func() bool {
 		var err error
-		if said, err = r.try(strings.Fields(command)...); err == nil && holds(said) {
-			return
-		}
-		if time.Now().After(end) {
-			log, _ := r.box.Run(r.t.Context(), "sh", "-c", "tail -n 30 /tmp/hostapd.log; dmesg | tail -n 20")
-			r.t.Fatalf("waited %v for %s of %q; it says\n%s\n%s", patience, what, command, said, log.Stdout)
-		}
-		select {
-		case <-r.cmd.Done():
-			r.t.Fatalf("encoderd ended: %v", r.cmd.Wait())
-		default:
-		}
-	}
+		said, err = r.Try(strings.Fields(command)...)
+		return err == nil && holds(said)
+	}, func() string {
+		log, _ := r.box.Run(r.t.Context(), "sh", "-c", "tail -n 30 /tmp/hostapd.log; dmesg | tail -n 20")
+		return fmt.Sprintf("%s of %q; it says\n%s\n%s", what, command, said, log.Stdout)
+	})
 }
 
 // says waits until an answer has all of what is wanted.

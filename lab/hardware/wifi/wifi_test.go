@@ -17,17 +17,17 @@ func TestWifi(t *testing.T) {
 	_, err := r.box.Run(t.Context(), "pidof", "wpa_supplicant")
 	require.Error(t, err, "wpa_supplicant runs, though nothing is configured")
 
-	said := r.do("network", "wifi", "scan")
+	said := r.Do("network", "wifi", "scan")
 	require.Contains(t, said, ssid)
 	require.Contains(t, said, "2.4 GHz")
 	require.Contains(t, said, "WPA2")
 
-	said = r.do("network", "wifi", "join", ssid, passphrase)
+	said = r.Do("network", "wifi", "join", ssid, passphrase)
 	require.NotContains(t, said, passphrase)
 	r.says("network show", leased, ssid, "2.4 GHz")
-	r.do("config", "confirm")
+	r.Do("config", "confirm")
 
-	r.kill()
+	r.Kill()
 	require.Contains(t, r.box.Must("ip", "addr", "show", "wlan0"), leased, "the network does not need the daemon")
 	before := r.associated()
 	r.start()
@@ -38,8 +38,8 @@ func TestWifi(t *testing.T) {
 	r.says("network show", "not connected")
 	r.says("network show", leased, ssid)
 
-	r.do("config", "set", "network.interfaces.wlan0.passphrase", "camera two")
-	r.do("config", "commit", "confirmed", "20s")
+	r.Do("config", "set", "network.interfaces.wlan0.passphrase", "camera two")
+	r.Do("config", "commit", "confirmed", "20s")
 	r.says("show status", "does not take the passphrase")
 	r.says("config pending", "what runs is saved")
 	r.says("network show", leased, ssid)
@@ -51,10 +51,10 @@ func TestWifi(t *testing.T) {
 	r.says("network show", leased, ssid)
 	r.stops("show status", "Wi-Fi")
 
-	r.do("network", "wifi", "forget")
+	r.Do("network", "wifi", "forget")
 	r.says("network show", "not connected")
-	r.do("config", "confirm")
-	require.NotContains(t, r.box.Must("cat", "/tmp/encoderd.toml"), ssid)
+	r.Do("config", "confirm")
+	require.NotContains(t, r.box.Must("cat", configFile), ssid)
 	require.Contains(t, r.box.Must("iw", "dev", "wlan0", "link"), "Not connected")
 }
 
