@@ -11,8 +11,7 @@ FUZZTIME ?= 20s
 BOX_MINUTES ?= 45
 BENCH_ARGS ?=
 
-# Tests that start real peers run on their own, never from Go's test cache, one package at a time
-# so that they do not starve each other; all others run with the race detector.
+# Tests that start real peers, apart from all others, which run with the race detector.
 PEER_TESTS := ./lab/acceptance/... ./lab/dash/... ./lab/fault/...
 # Those that have a long form, which the flag -soak asks for.
 SOAK_TESTS := ./lab/acceptance/storage
@@ -36,8 +35,7 @@ build: ## build encoderd and encoderctl into build/
 
 test: ## run every test of everyday length, real peers and a browser included
 	@$(INSTALL) test
-	go test -race -timeout 15m $(UNIT_TESTS)
-	go test -count=1 -p 1 -timeout 20m $(PEER_TESTS)
+	@lab/tools/test.sh "$(UNIT_TESTS)" "$(PEER_TESTS)"
 
 soak: ## the long forms of the tests of storage: 50 kills, outages of 10 minutes, 20 power cuts in the virtual ARM box (about 15 minutes)
 	@$(INSTALL) test
