@@ -57,31 +57,35 @@ func StartIcecast(tb TB, o IcecastOptions) *Icecast {
 		if err := icecastConf.Execute(f, values); err != nil {
 			return Command{}, fmt.Errorf("peer: write icecast's configuration: %w", err)
 		}
-		return Command{Name: "icecast2", Dir: dir, Args: []string{"icecast2", "-c", conf}}, f.Close()
+		return Command{Name: "icecast2", Dir: dir, Args: []string{"icecast2", "-c", conf}, settled: i.settled}, f.Close()
 	})
-	i.settle(tb)
 	return i
 }
 
 // settleTime is what its last thread takes to start after the first answer. A
-// SHOUTcast source that comes before ends the server by a null pointer (2.4.4).
+// SHOUTcast source that comes before ends the server by a null pointer (2.4.4), and so
+// does a question now and then.
 const settleTime = 500 * time.Millisecond
 
-// settle waits until all of its threads work: it listens before that.
-func (i *Icecast) settle(tb TB) {
-	tb.Helper()
+// settled waits until all of its threads work: it listens before that.
+func (i *Icecast) settled(ended <-chan struct{}) error {
 	limit := time.Now().Add(startTimeout)
-	for {
+	for wait := 20 * time.Millisecond; ; {
 		_, err := i.Sources(context.Background())
 		if err == nil {
-			break
+			wait = settleTime
+		} else if time.Now().After(limit) {
+			return fmt.Errorf("peer: icecast does not come up: %w", err)
 		}
-		if time.Now().After(limit) {
-			tb.Fatalf("peer: icecast does not come up: %v", err)
+		select {
+		case <-ended:
+			return nil // the caller sees it
+		case <-time.After(wait):
 		}
-		time.Sleep(20 * time.Millisecond)
+		if err == nil {
+			return nil
+		}
 	}
-	time.Sleep(settleTime)
 }
 
 // portPair picks two ports in a row that nobody holds, and returns the first.

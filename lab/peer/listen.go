@@ -94,7 +94,7 @@ func startServer(tb TB, place Place, networks []string, build func([]socket) (Co
 			})
 			return s
 		}
-		if !errors.Is(last, errPortTaken) {
+		if !errors.Is(last, errPortTaken) && !errors.Is(last, errCrashed) {
 			break
 		}
 	}
@@ -188,7 +188,11 @@ func (s *server) Process() *Process { return s.proc }
 // Log returns the end of what the server has written.
 func (s *server) Log() string { return s.proc.Log() }
 
-var errPortTaken = errors.New("port taken by another program")
+// Starts that may succeed on other ports, or the next time.
+var (
+	errPortTaken = errors.New("port taken by another program")
+	errCrashed   = errors.New("it ended before it served")
+)
 
 func (s *server) launch() error {
 	proc, err := spawn(s.cmd)
@@ -217,7 +221,7 @@ func (s *server) awaitReady() error {
 			}
 		}
 		if open == len(s.socks) {
-			return nil
+			return s.settle()
 		}
 		if s.proc.ended() {
 			return errors.New("it ended at once")
@@ -227,6 +231,17 @@ func (s *server) awaitReady() error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+func (s *server) settle() error {
+	if s.cmd.settled == nil {
+		return nil
+	}
+	err := s.cmd.settled(s.proc.Done())
+	if s.proc.ended() {
+		return errCrashed
+	}
+	return err
 }
 
 // holds tells whether the process itself listens on the port: a connection

@@ -29,7 +29,8 @@ type Command struct {
 	Stdout io.Writer // kept in the log when nil
 	Place  Place     // where it runs
 
-	logPath string // a new file in Dir when empty
+	logPath string                            // a new file in Dir when empty
+	settled func(ended <-chan struct{}) error // of a server: waits, after its ports are open, until it serves
 }
 
 // Process is a running program in a process group of its own. It is killed by

@@ -67,7 +67,7 @@ func TestServersThatMisbehaveAtTheLogin(t *testing.T) {
 		words  string
 	}{
 		"reset":                 {"icecast+http", peer.ResetAtOnce(), output.CauseClosed, "connection"},
-		"closes":                {"icecast+http", script(head, "", nil), output.CauseClosed, "closed the connection"},
+		"closes":                {"icecast+http", script(head, "", nil), output.CauseClosed, "connection"},
 		"says nothing":          {"icecast+http", peer.NeverAnswer(), output.CauseNetwork, "no answer"},
 		"garbage":               {"icecast+http", peer.Answer([]byte("\x00\x01\x02 garbage\r\n\r\n")), output.CauseRejected, "does not answer in HTTP"},
 		"endless header":        {"icecast+http", script(head, "HTTP/1.1 200 OK\r\n", endless("X-A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")), output.CauseRejected, "without end"},
@@ -84,7 +84,7 @@ func TestServersThatMisbehaveAtTheLogin(t *testing.T) {
 		"icy endless line":      {"shoutcast", endless("OK2"), output.CauseRejected, "lines without end"},
 		"icy endless lines":     {"shoutcast", endless("OK2\r\n"), output.CauseRejected, "answers without end"},
 		"icy port is not ours":  {"shoutcast", script("", "HTTP/1.0 400 Bad Request\r\n\r\n", nil), output.CauseRejected, "HTTP/1.0 400"},
-		"icy closes in between": {"shoutcast", script("", "OK2\r\nicy-caps:11\r\n", nil), output.CauseClosed, "closed"},
+		"icy closes in between": {"shoutcast", script("", "OK2\r\nicy-caps:11\r\n", nil), output.CauseClosed, "connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := peer.StartBadPeer(t, c.manner)

@@ -132,7 +132,7 @@ func TestIcecastRefuses(t *testing.T) {
 	requireCause(t, err, output.CauseRejected, "403", "too many")
 	server.Stop()
 	require.Eventually(t, func() bool { err = conn.Write(song(t, media.AAC)[0]); return err != nil }, 5*time.Second, 10*time.Millisecond)
-	requireCause(t, err, output.CauseClosed, "closed")
+	requireCause(t, err, output.CauseClosed, "connection")
 	refused(t, at("icecast+http", "sesame", "/a"), output.CauseRefused)
 }
 
