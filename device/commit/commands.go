@@ -329,7 +329,7 @@ func Refusal(err error) error {
 			e.Problems = append(e.Problems, p.Error())
 		}
 		if len(e.Problems) == 1 {
-			e.Message += ": " + e.Problems[0]
+			e.Message, e.Problems = e.Message+": "+e.Problems[0], nil
 		}
 		return e
 	case errors.As(err, &one):
