@@ -37,6 +37,7 @@ import (
 // Options of a run of the daemon.
 type Options struct {
 	ConfigFile string
+	Rescue     bool // run another where ConfigFile is none: the last that ran, else the factory's
 	Version    string
 	Reload     <-chan os.Signal // each signal reads ConfigFile again
 	Stdout     io.Writer        // the page's address, for a person
@@ -50,7 +51,7 @@ type Options struct {
 
 // Run is the daemon: it works until ctx ends, and returns after everything has
 // stopped. It fails only at the start, and only for a configuration it cannot
-// read; all that breaks later is in status, and tried again.
+// read, for which Options.Rescue knows another; all that breaks later is in status, and tried again.
 func Run(ctx context.Context, opts Options) error {
 	cfg, err := opts.load()
 	if err != nil {

@@ -29,10 +29,13 @@ func loadConfig(file string) (*config.Config, error) {
 
 // load reads the configuration that the daemon starts with: the file's, or the last one
 // that ran where the daemon ended too often with that, or the factory's where a reset was
-// under way.
+// under way; and with Rescue something in any case.
 func (o *Options) load() (*config.Config, error) {
 	o.resetting, o.unreset = resumeReset(o.ConfigFile, newSystem().factory)
 	cfg, err := loadConfig(o.ConfigFile)
+	if err != nil && o.Rescue {
+		return o.rescue(err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +45,22 @@ func (o *Options) load() (*config.Config, error) {
 	}
 	if o.untried = err; o.recovered == nil {
 		return cfg, nil
+	}
+	return loadConfig(o.ConfigFile)
+}
+
+// rescue puts another configuration in the place of the file, which is none for cause.
+func (o *Options) rescue(cause error) (*config.Config, error) {
+	state, err := new(config.Config).StatePath() // where the file says another, nobody knows it
+	if err != nil {
+		return nil, errors.Join(cause, err)
+	}
+	doc, err := factoryDocument(newSystem().factory)
+	if err != nil {
+		return nil, errors.Join(cause, err)
+	}
+	if o.recovered, err = commit.Rescue(commit.OS{}, o.ConfigFile, state, doc, rules(), cause); err != nil {
+		return nil, err
 	}
 	return loadConfig(o.ConfigFile)
 }

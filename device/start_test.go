@@ -70,3 +70,34 @@ func TestAConfigurationThatTheDaemonDiesOfIsGoneBackFrom(t *testing.T) {
 	require.Equal(t, "info", cfg.Log.Level)
 	require.NotNil(t, o.recovered)
 }
+
+func TestABoxWhoseFileIsNoConfigurationStartsWithAnother(t *testing.T) {
+	dir := t.TempDir()
+	file, state := filepath.Join(dir, "encoderd.toml"), filepath.Join(dir, "state")
+	t.Setenv("STATE_DIRECTORY", state)
+	require.NoError(t, os.WriteFile(file, []byte("[streams.main\n"), 0o600))
+	require.NoError(t, os.Mkdir(state, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(state, "good.toml"), []byte("[log]\nlevel = \"debug\"\n[streams.main]\n"), 0o600))
+	o := Options{ConfigFile: file}
+	_, err := o.load()
+	require.ErrorIs(t, err, ErrConfig, "who starts it by hand mends the file")
+	o.Rescue = true
+	cfg, err := o.load()
+	require.NoError(t, err)
+	require.Equal(t, "debug", cfg.Log.Level)
+	require.NotNil(t, o.recovered)
+	broken, err := os.ReadFile(file + config.PreviousSuffix)
+	require.NoError(t, err)
+	require.Equal(t, "[streams.main\n", string(broken))
+
+	require.NoError(t, os.Remove(file))
+	require.NoError(t, os.RemoveAll(state))
+	require.NoError(t, os.Remove(file+config.PreviousSuffix))
+	first := Options{ConfigFile: file, Rescue: true}
+	_, err = first.load()
+	require.NoError(t, err)
+	require.Nil(t, first.recovered, "a box's first start")
+	doc, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, factoryDefault, string(doc))
+}

@@ -22,7 +22,11 @@ const usage = `encoderd captures, encodes and delivers live video.
 
 Usage:
   encoderd -config FILE    run with this configuration, until SIGINT or SIGTERM;
-                           SIGHUP reads FILE again and applies what changed
+                           SIGHUP reads FILE again and applies what changed;
+                           with -rescue, where FILE is no valid configuration,
+                           the last that ran takes its place, else the
+                           factory's: for a box that nobody could reach
+                           otherwise
   encoderd -check FILE     say what is wrong with a configuration, and exit
   encoderd -kinds          print every way out as JSON: protocol, direction,
                            transports, codecs
@@ -56,6 +60,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(flags.Output(), usage) }
 	configFile := flags.String("config", "", "")
+	rescue := flags.Bool("rescue", false, "")
 	checkFile := flags.String("check", "", "")
 	kinds := flags.Bool("kinds", false, "")
 	probe := flags.Bool("probe", false, "")
@@ -84,7 +89,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case *checkFile != "":
 		err = device.Check(*checkFile, stdout)
 	case *configFile != "":
-		err = serve(*configFile, stdout, stderr)
+		err = serve(*configFile, *rescue, stdout, stderr)
 	default:
 		fmt.Fprint(stderr, "encoderd: nothing to do: give it a configuration (-config FILE)\n\n", usage)
 		return exitUsage
@@ -93,7 +98,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // serve runs the daemon until it is told to end.
-func serve(configFile string, stdout, stderr io.Writer) error {
+func serve(configFile string, rescue bool, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -102,6 +107,7 @@ func serve(configFile string, stdout, stderr io.Writer) error {
 	defer signal.Stop(reload)
 	return device.Run(ctx, device.Options{
 		ConfigFile: configFile,
+		Rescue:     rescue,
 		Version:    version,
 		Reload:     reload,
 		Stdout:     stdout,

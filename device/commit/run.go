@@ -2,14 +2,13 @@ package commit
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/encoderbox/encoderbox/device/status"
 )
 
 // ConditionRolledBack is raised after a start that went back to another configuration
-// (Recover), until one is saved.
+// (Recover, Rescue), until one is saved.
 const ConditionRolledBack = "config.rolled_back"
 
 // far is when nothing is due.
@@ -55,13 +54,15 @@ func (k *Keeper) begin() {
 	}
 	comment := "found in the file"
 	if r := k.o.Recovered; r != nil {
-		what := fmt.Sprintf("went back to the last configuration that ran: with the newer one the box ended %d times in a row within %s of its start", r.ends, TrialTime)
-		if err := k.versions.keep(r.bad, "unknown", comment); err != nil {
-			k.o.Log.Warn("no version of the configuration was kept", "err", err)
-		} else {
-			what += "; that is version 1 now (config versions)"
+		what := r.why
+		if len(r.bad) > 0 {
+			if err := k.versions.keep(r.bad, "unknown", comment); err != nil {
+				k.o.Log.Warn("no version of the configuration was kept", "err", err)
+			} else {
+				what += "; that is version 1 now (config versions)"
+			}
 		}
-		comment = "brought back at the start: the newer one did not run"
+		comment = "brought back at the start: what was there did not run"
 		k.o.Log.Error("configuration", "what", what)
 		k.o.Report.Log(status.Event{Severity: status.Error, Subject: "configuration", Message: what})
 		k.o.Report.Raise(status.Condition{Code: ConditionRolledBack, Severity: status.Error, Message: "the box " + what})

@@ -71,8 +71,8 @@ func (n note) ends(sum, boot string) int {
 
 // Recovery is a configuration that was replaced at the start.
 type Recovery struct {
-	bad  []byte
-	ends int // with it, in a row
+	bad []byte // empty: there was none
+	why string // as the end of "the box …"
 }
 
 // Recover is to be called at the start, before the configuration of file is followed. It
@@ -96,7 +96,8 @@ func Recover(disk Disk, file, folder string, rules config.Rules) (*Recovery, err
 	if err := config.SaveOn(disk, file, good); err != nil {
 		return nil, fmt.Errorf("config: go back to the last configuration that ran: %w", err)
 	}
-	return &Recovery{bad: doc, ends: ends}, t.begin(good, note{})
+	why := fmt.Sprintf("went back to the last configuration that ran: with the newer one the box ended %d times in a row within %s of its start", ends, TrialTime)
+	return &Recovery{bad: doc, why: why}, t.begin(good, note{})
 }
 
 // lastGood is the last document that has passed its trial, other than doc; nil: there is
