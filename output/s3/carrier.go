@@ -1,7 +1,9 @@
 package s3
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -58,10 +60,33 @@ func (c *carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	note.code, note.head = resp.StatusCode, resp.Header
+	if resp.StatusCode/100 == 3 && note.freed != nil {
+		return letGo(resp, note)
+	}
 	resp.Body = struct {
 		io.Reader
 		io.Closer
 	}{io.LimitReader(resp.Body, maxAnswer), resp.Body}
+	return resp, nil
+}
+
+// letGo waits until the transport has let go of the body of a request that is answered
+// with a redirection: http.Client closes the body of those itself, and minio-go's is not
+// to be closed by two at once.
+func letGo(resp *http.Response, note *call) (*http.Response, error) {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err = errors.Join(err, resp.Body.Close()); err == nil {
+		select {
+		case <-note.freed: // soon, also of a peer that does not read: its answer is over
+		case <-resp.Request.Context().Done():
+			err = context.Cause(resp.Request.Context())
+		}
+	}
+	if err != nil {
+		note.err, note.code = err, 0
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(text))
 	return resp, nil
 }
 
