@@ -10,6 +10,7 @@ source "$(dirname "$0")/../setup/env.sh"
 
 printed=$(mktemp)
 trap 'rm -f "$printed"' EXIT
+trap 'exit 130' INT TERM # go test answers Ctrl-C with an ordinary failure
 wrong=() summary=()
 
 # attempt FLAGS… -- PACKAGES…: go test, and the packages that failed in failed. What fails alike
