@@ -124,9 +124,14 @@ func (b *box) same(origin *peer.Origin, since time.Time) {
 		// What is made now is still to be sent.
 		to := time.Now().Add(-time.Duration((newest.Lag + 5) * float64(time.Second)))
 		runs := map[string]bool{}
-		for i, s := range b.media(span("/hls/main/"+name, since, to)).Segments {
+		list := b.media(span("/hls/main/"+name, since, to)).Segments
+		for i, s := range list {
 			if s.Gap {
-				b.t.Errorf("the box has lost %s", s.URI)
+				// Sound of the chunk in which the daemon was killed may not have been there yet.
+				killed := i+1 < len(list) && list[i+1].Discontinuity && s.Duration <= chunk+time.Millisecond
+				if name != "audio.m3u8" || !killed {
+					b.t.Errorf("the box has lost %s", s.URI)
+				}
 				continue
 			}
 			if i > 0 {
