@@ -34,33 +34,35 @@ func (o *Options) load() (*config.Config, error) {
 	o.resetting, o.unreset = resumeReset(o.ConfigFile, newSystem().factory)
 	cfg, err := loadConfig(o.ConfigFile)
 	if err != nil && o.Rescue {
-		return o.rescue(err)
+		cfg, err = o.rescue(err)
 	}
 	if err != nil {
 		return nil, err
 	}
+	var replaced *commit.Recovery
 	state, err := cfg.StatePath()
 	if err == nil {
-		o.recovered, err = commit.Recover(commit.OS{}, o.ConfigFile, state, rules())
+		replaced, err = commit.Recover(commit.OS{}, o.ConfigFile, state, rules())
 	}
-	if o.untried = err; o.recovered == nil {
+	if o.untried = err; replaced == nil {
 		return cfg, nil
 	}
+	o.recovered = replaced
 	return loadConfig(o.ConfigFile)
 }
 
 // rescue puts another configuration in the place of the file, which is none for cause.
 func (o *Options) rescue(cause error) (*config.Config, error) {
 	state, err := new(config.Config).StatePath() // where the file says another, nobody knows it
-	if err != nil {
-		return nil, errors.Join(cause, err)
+	var doc []byte
+	if err == nil {
+		doc, err = factoryDocument(newSystem().factory)
 	}
-	doc, err := factoryDocument(newSystem().factory)
 	if err != nil {
-		return nil, errors.Join(cause, err)
+		return nil, configError{errors.Join(cause, err)}
 	}
 	if o.recovered, err = commit.Rescue(commit.OS{}, o.ConfigFile, state, doc, rules(), cause); err != nil {
-		return nil, err
+		return nil, configError{err}
 	}
 	return loadConfig(o.ConfigFile)
 }

@@ -11,31 +11,26 @@ import (
 
 // Rescue is for the start of a box that nobody could reach otherwise: it replaces a file
 // that is no valid configuration, for cause, by the last that has passed its trial, else
-// the version before, else factory, and puts that on trial. nil says that there was no
-// file, and nothing but factory: a box's first start. folder is the Keeper's. The error is
+// the version before, else factory. nil says that there was no file, and nothing but
+// factory: a box's first start. folder is the Keeper's. Recover is to follow. The error is
 // cause where nothing can take the file's place, with why.
 func Rescue(disk Disk, file, folder string, factory []byte, rules config.Rules, cause error) (*Recovery, error) {
 	bad, err := disk.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, cause
 	}
-	good, err := lastGood(disk, file, folder, bad, rules)
+	next, err := lastGood(disk, file, folder, bad, rules)
 	if err != nil {
 		return nil, errors.Join(cause, err)
 	}
-	from, first := "the last configuration that ran", false
-	if good == nil {
-		from, first = "the factory's configuration", len(bad) == 0
-		if _, err := config.Parse("the factory's configuration", factory, rules); err != nil {
+	from, first := "an earlier configuration", false
+	if next == nil {
+		next, from, first = factory, "the factory's configuration", len(bad) == 0
+		if _, err := config.Parse(from, factory, rules); err != nil {
 			return nil, errors.Join(cause, err)
 		}
-		good = factory
 	}
-	if err := config.SaveOn(disk, file, good); err != nil {
-		return nil, errors.Join(cause, err)
-	}
-	t := &trial{disk: disk, folder: func() (string, error) { return folder, nil }}
-	if err := t.begin(good, note{}); err != nil {
+	if err := config.SaveOn(disk, file, next); err != nil {
 		return nil, errors.Join(cause, err)
 	}
 	if first {

@@ -25,10 +25,10 @@ func TestAFileThatIsNoConfigurationIsReplaced(t *testing.T) {
 		files     map[string]string
 		want, say string
 	}{
-		"by the last that ran":   {map[string]string{startupFile: brokenDoc, goodPath: startupDoc}, startupDoc, "the box went back to the last configuration that ran"},
-		"by the one before":      {map[string]string{startupFile: brokenDoc, startupFile + config.PreviousSuffix: startupDoc}, startupDoc, "the box went back to the last configuration that ran"},
+		"by the last that ran":   {map[string]string{startupFile: brokenDoc, goodPath: startupDoc}, startupDoc, "the box went back to an earlier configuration"},
+		"by the one before":      {map[string]string{startupFile: brokenDoc, startupFile + config.PreviousSuffix: startupDoc}, startupDoc, "the box went back to an earlier configuration"},
 		"by the factory's":       {map[string]string{startupFile: brokenDoc, goodPath: brokenDoc}, factoryDoc, "the box went back to the factory's configuration"},
-		"where it is gone":       {map[string]string{goodPath: startupDoc}, startupDoc, "the box went back to the last configuration that ran"},
+		"where it is gone":       {map[string]string{goodPath: startupDoc}, startupDoc, "the box went back to an earlier configuration"},
 		"where there was none":   {nil, factoryDoc, ""},
 		"where there is nothing": {map[string]string{startupFile: ""}, factoryDoc, ""},
 	} {

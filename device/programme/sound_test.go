@@ -3,6 +3,7 @@ package programme
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -111,4 +112,29 @@ func TestSoundThatPassesThroughIsNotOffered(t *testing.T) {
 	}
 	cancel()
 	<-done
+}
+
+// What a codec had no processor time for stays counted when nobody wants the codec any more.
+func TestSoundLeftOutOfFurtherCodecsIsCounted(t *testing.T) {
+	h := hub.New(media.NewClock())
+	defer h.Close()
+	format := media.AudioFormat{SampleRate: 48_000, Channels: 2}
+	r := newRenditions(h, format, slog.New(slog.DiscardHandler))
+	defer r.end()
+	r.set(Sound{MP3: 128_000})
+	if n := r.leftOut(); n != 0 {
+		t.Errorf("%v left out of nothing", n)
+	}
+	second := make([]int16, format.SampleRate*format.Channels)
+	for n := range 1000 { // far faster than it can be coded
+		r.Put(media.Samples{Format: format, PTS: time.Duration(n) * time.Second, Data: second})
+	}
+	before := r.leftOut()
+	if before < time.Second {
+		t.Fatalf("%v left out of 1000 s at once", before)
+	}
+	r.set(Sound{})
+	if n := r.leftOut(); n < before {
+		t.Errorf("%v left out, %v before the codec was retired", n, before)
+	}
 }

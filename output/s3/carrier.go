@@ -3,7 +3,6 @@ package s3
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -74,17 +73,13 @@ func (c *carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 // with a redirection: http.Client closes the body of those itself, and minio-go's is not
 // to be closed by two at once.
 func letGo(resp *http.Response, note *call) (*http.Response, error) {
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err = errors.Join(err, resp.Body.Close()); err == nil {
-		select {
-		case <-note.freed: // soon, also of a peer that does not read: its answer is over
-		case <-resp.Request.Context().Done():
-			err = context.Cause(resp.Request.Context())
-		}
-	}
-	if err != nil {
-		note.err, note.code = err, 0
-		return nil, err
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what there is of it
+	_ = resp.Body.Close()
+	select {
+	case <-note.freed: // soon, also of a peer that does not read: its answer is over
+	case <-resp.Request.Context().Done():
+		note.err, note.code = context.Cause(resp.Request.Context()), 0
+		return nil, note.err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(text))
 	return resp, nil

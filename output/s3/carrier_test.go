@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/encoderbox/encoderbox/lab/peer"
 )
 
 // slowToClose is content whose Close takes its time.
@@ -49,4 +52,21 @@ func TestRedirectedContentIsClosedBeforeTheAnswerIsGiven(t *testing.T) {
 		require.Equal(t, "elsewhere", string(text))
 		require.NoError(t, resp.Body.Close())
 	}
+}
+
+func TestARedirectionByWhoDoesNotReadIsAnAnswer(t *testing.T) {
+	p := peer.StartBadPeer(t, func(ctx context.Context, c *peer.BadConn) {
+		_, _ = c.Read(make([]byte, 1000))
+		_, _ = io.WriteString(c, "HTTP/1.1 301 Moved Permanently\r\nContent-Length: 9\r\n\r\nelsewhere")
+		peer.NeverRead()(ctx, c)
+	})
+	content := &slowToClose{Reader: strings.NewReader(strings.Repeat("x", 16<<20))}
+	var note call
+	req, err := http.NewRequestWithContext(noted(t.Context(), &note), http.MethodPut, "http://"+p.Addr(), content)
+	require.NoError(t, err)
+	resp, err := opened(t, target("http://"+p.Addr(), nil)).(*bucket).carrier.RoundTrip(req)
+	require.NoError(t, err)
+	require.True(t, content.closed.Load())
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusMovedPermanently, note.code)
 }
